@@ -1,0 +1,30 @@
+/** Builds dist/: compiles everything, copies what the compiler leaves behind, bundles the workflows once for every worker. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+
+// A file that was removed or renamed must not live on in dist; only the compiler's own memory of the last build is kept by it.
+if (process.argv.includes('--clean')) rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+
+const compiled = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+
+const migrations = path.join('activities', 'postgres', 'migrations');
+if (existsSync(path.join(root, migrations))) {
+  rmSync(path.join(root, 'dist', migrations), { recursive: true, force: true });
+  cpSync(path.join(root, migrations), path.join(root, 'dist', migrations), { recursive: true });
+}
+
+const main = path.join(root, 'dist', 'client', 'main.js');
+if (existsSync(main)) chmodSync(main, 0o755);
+
+const bundler = path.join(root, 'dist', 'worker', 'bundle-workflows.js');
+if (existsSync(bundler)) {
+  const bundled = spawnSync(process.execPath, [bundler], { stdio: 'inherit' });
+  process.exit(bundled.status ?? 1);
+}

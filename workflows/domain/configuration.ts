@@ -1,0 +1,19 @@
+/** Owns the shape of a whole configuration after it was checked and its defaults were filled in: what `apply` hands to the workflow and the ledger keeps. */
+import type { CredentialSpec, JsonObject } from './credential.js';
+
+export interface Configuration {
+  readonly stores: Readonly<Record<string, ConnectorDeclaration>>;
+  readonly hosts: Readonly<Record<string, ConnectorDeclaration>>;
+  readonly credentials: Readonly<Record<string, CredentialDeclaration>>;
+}
+
+/** A store or host: which connector, and its settings as that connector's schema left them. Secrets are references. */
+export interface ConnectorDeclaration {
+  readonly kind: string;
+  readonly settings: JsonObject;
+}
+
+export interface CredentialDeclaration extends CredentialSpec {
+  /** The key that exists already and is adopted, never rotated by it; `secret` is a reference, or null where none is needed. */
+  readonly current: { readonly id: string; readonly secret: string | null } | null;
+}

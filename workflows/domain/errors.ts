@@ -1,0 +1,97 @@
+/** Owns every error code of rekey: whether it may be retried, whether it may have taken effect, what an operator does. `docs/errors.md` is held equal to it. */
+
+/** What may have happened outside: nothing; the change; or we cannot tell, so look before acting again. */
+export type Effect = 'none' | 'applied' | 'unknown';
+
+interface ErrorClass {
+  readonly retryable: boolean;
+  readonly effect: Effect;
+  readonly meaning: string;
+  readonly cure: string;
+}
+
+const transient = { retryable: true, effect: 'none' } as const;
+const unclear = { retryable: true, effect: 'unknown' } as const;
+const permanent = { retryable: false, effect: 'none' } as const;
+
+export const errorCodes = {
+  KR_CONFIG_INVALID: { ...permanent, meaning: 'The configuration has errors; nothing was changed.', cure: 'Correct the places that are named, then run `rekey config check`.' },
+  KR_USAGE: { ...permanent, meaning: 'The command was called in a way that it does not understand.', cure: 'Run the command with `--help`; it shows an example.' },
+  KR_NOT_FOUND: { ...permanent, meaning: 'No credential, rotation, store, host or consumer has this name.', cure: 'Run `rekey status` to see the names that exist.' },
+  KR_ALREADY_OPEN: { ...permanent, meaning: 'A rotation of this credential is open and asks for something else.', cure: 'Look at it with `rekey show`, then wait for it or abort it.' },
+  KR_VERB_ILLEGAL: { ...permanent, meaning: 'This verb is not legal in the phase that the rotation is in; nothing was recorded.', cure: 'Run `rekey show` on the rotation: it names the legal verbs.' },
+  KR_PREFLIGHT_REFUSED: { ...permanent, meaning: 'A check before the first change found something that blocks; nothing was changed.', cure: 'Remove the finding that is named, then rotate again.' },
+  KR_TARGET_CHANGED: { ...permanent, meaning: 'A store or host is no longer the one that the rotation was planned for.', cure: 'Point the configuration back at the same account, or abort the rotation.' },
+  KR_SPEC_FROZEN: { ...permanent, meaning: 'The configuration changes a credential whose rotation is open.', cure: 'Wait until the rotation has ended, or abort it, then apply again.' },
+  KR_ASSUMPTION_NOT_ACCEPTED: { ...permanent, meaning: "A call that the vendor does not publish would be used and rekey.yaml does not accept it by name.", cure: "Read the connector's README, then list the assumption under `accept:` of the store." },
+
+  KR_FENCED: { ...permanent, meaning: 'Another run has taken this rotation over; this attempt recorded nothing.', cure: 'Nothing: the newer run goes on.' },
+  KR_ATTEMPT_LOST: { ...unclear, meaning: 'Another attempt of the same step has taken over, or has finished.', cure: 'Nothing: the step is repeated and finds the outcome.' },
+  KR_SETTLING: { ...transient, meaning: 'An earlier attempt may still land; its settle time is waited out.', cure: 'Nothing: it goes on by itself.' },
+  KR_TOO_LATE: { ...transient, meaning: 'The attempt used up its time before it could send; nothing was sent.', cure: 'Nothing: it is repeated.' },
+  KR_LEASE_HELD: { ...transient, meaning: 'Another rotation is working on this consumer.', cure: 'Nothing: it waits. `rekey status` shows the other rotation.' },
+  KR_LEDGER_BEHIND: { ...permanent, meaning: 'The ledger has lost commits that this rotation has seen.', cure: 'Restore the newest copy of the database; if there is none, `rekey retry` reconciles from what the world shows.' },
+  KR_LEDGER_UNAVAILABLE: { ...unclear, meaning: 'PostgreSQL does not answer.', cure: 'Start it again; rotations wait and go on.' },
+  KR_SCHEMA_NEWER: { ...permanent, meaning: 'The database was migrated by a newer release.', cure: 'Run that release, or a newer one.' },
+  KR_SCHEMA_OLDER: { ...permanent, meaning: 'The database lacks migrations of this release.', cure: 'Run `rekey migrate`.' },
+  KR_AUDIT_BROKEN: { ...permanent, meaning: 'The audit chain does not hold: an event was changed, removed or inserted.', cure: 'Compare with a backup and with the signed heads in the log.' },
+
+  KR_GUARD_STALE: { ...permanent, meaning: 'The observations that allow this effect are too old; nothing was sent.', cure: 'Nothing: the rotation looks again.' },
+  KR_GUARD_REFUSED: { ...permanent, meaning: 'The guard of an irreversible step said no; nothing was sent.', cure: 'See the reason; the rotation goes back and waits.' },
+  KR_NOT_PROVED: { ...permanent, meaning: 'The new key was not accepted everywhere in the time that the store needs to spread it.', cure: 'Look at the store; the rotation is compensated.' },
+  KR_NOT_YET_PROVED: { ...transient, meaning: 'The new key is not yet accepted everywhere.', cure: 'Nothing: it is asked again.' },
+  KR_RIGHTS_DIFFER: { ...permanent, meaning: 'The new key does not have the same rights as the old one.', cure: 'Compare both in the store; the rotation is compensated.' },
+  KR_NOT_CONFIRMED: { ...permanent, meaning: 'A consumer did not prove in time that it uses the version that it was handed.', cure: 'Look at the consumer; the rotation is compensated.' },
+  KR_NOT_YET_CONFIRMED: { ...transient, meaning: 'A consumer does not yet prove that it uses the version that it was handed.', cure: 'Nothing: it is asked again.' },
+  KR_STILL_USED: { ...transient, meaning: 'The old key is not yet quiet.', cure: 'Find who still uses it; `rekey show` has the readings.' },
+  KR_STILL_RUNNING: { ...transient, meaning: 'An instance of a consumer still runs.', cure: 'Nothing: it is asked again.' },
+  KR_STILL_ALIVE: { ...transient, meaning: 'The revoked key is still accepted somewhere.', cure: 'Nothing at first; if it lasts, look at the store.' },
+  KR_SECRET_REFUSED: { ...permanent, meaning: 'The store refused the regenerated secret, and nothing else changed it.', cure: 'Look at the account in the store, then `rekey retry`. It is never tried in a loop: the store locks accounts.' },
+  KR_APP_REFUSED: { ...permanent, meaning: 'A deployed app reports an authentication failure; it was undeployed at once.', cure: 'Look at the app, then `rekey retry`, or `rekey exempt` it.' },
+  KR_STATE_UNCLEAR: { ...permanent, meaning: 'What happened cannot be told, and the next step could destroy something.', cure: 'A person looks, then `rekey retry` or `rekey abort`.' },
+
+  KR_STORE_UNAVAILABLE: { ...transient, meaning: 'The key store cannot be reached, or asks to come back later.', cure: 'Nothing if it comes back; else check address and network.' },
+  KR_STORE_UNCLEAR: { ...unclear, meaning: 'The key store did not answer clearly; the change may have happened.', cure: 'Nothing: rekey looks before it acts again.' },
+  KR_STORE_RATE_LIMITED: { ...transient, meaning: 'The key store limits the rate of requests.', cure: 'Nothing: its Retry-After is kept.' },
+  KR_STORE_REFUSED: { ...permanent, meaning: 'The key store refused the request for good.', cure: 'Read the reason; most often a right or a limit.' },
+  KR_STORE_UNAUTHORIZED: { ...permanent, meaning: 'The management credential was refused.', cure: 'Replace the management credential, then `rekey retry`.' },
+  KR_HOST_UNAVAILABLE: { ...transient, meaning: 'The app host cannot be reached.', cure: 'Nothing if it comes back; else check the host.' },
+  KR_HOST_UNCLEAR: { ...unclear, meaning: 'The app host did not answer clearly; the change may have happened.', cure: 'Nothing: rekey looks before it acts again.' },
+  KR_HOST_REFUSED: { ...permanent, meaning: 'The app host refused the request for good.', cure: 'Read the reason, mend the consumer, then `rekey retry`.' },
+  KR_HOST_FENCED: { ...permanent, meaning: 'The app host has already seen a newer hand-out.', cure: 'Nothing: the newer attempt goes on.' },
+  KR_SOURCE_CHANGING: { ...transient, meaning: 'Something else keeps writing the file that rekey writes.', cure: 'Tell the configuration management about the new key, or exempt the consumer.' },
+  KR_REFERENCE_UNRESOLVED: { ...transient, meaning: 'A reference to a secret (`env:`, `file:`, `exec:`) cannot be resolved on this worker.', cure: 'Make it available where the worker runs.' },
+  KR_WEAK_SECRET: { ...permanent, meaning: 'The secret has less than 128 random bits.', cure: 'Have the store make a longer one.' },
+  KR_VAULT_KEY_MISSING: { ...transient, meaning: 'The master key that a secret was wrapped with is not on this worker.', cure: 'Put the key file back in the keys folder.' },
+  KR_VAULT_KEY_RETIRED: { ...transient, meaning: 'The master key was switched while a secret was being written.', cure: 'Nothing: it is repeated under the new key.' },
+  KR_SERVICE_AWAY: { ...transient, meaning: 'PostgreSQL or Temporal cannot be reached from here.', cure: 'Start `rekey up`, or check DATABASE_URL and TEMPORAL_ADDRESS.' },
+  KR_INTERNAL: { ...permanent, meaning: 'Something happened that rekey does not expect.', cure: 'Report it with the output of `rekey show`.' },
+} as const satisfies Record<string, ErrorClass>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** An error with a stable code. `detail` is shown to people and stored, so it never carries a secret or a vendor's raw body. */
+export class RekeyError extends Error {
+  override readonly name = 'RekeyError';
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    /** Milliseconds to wait before the next try, where somebody said so. */
+    readonly retryAfterMs?: number,
+  ) {
+    super(`${code}: ${detail}`);
+  }
+
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable;
+  }
+
+  get effect(): Effect {
+    return errorCodes[this.code].effect;
+  }
+}
+
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(errorCodes, text);
+}

@@ -1,0 +1,76 @@
+/** Owns the states of a version, the phases and outcomes of a rotation, and which may follow which. The database repeats the hardest of these as constraints. */
+import { RekeyError } from './errors.js';
+
+/** `prepared`: made, used by nobody. `active`: the one to use. `retiring`: superseded, still accepted. `disabled`: refused, can be brought back. `revoked`: gone for good. */
+export type VersionState = 'prepared' | 'active' | 'retiring' | 'disabled' | 'revoked';
+
+/** `reinstate` is compensation giving the old version its place back; `regenerate` is the one way from active straight to revoked. */
+export type VersionEvent = 'activate' | 'supersede' | 'reinstate' | 'disable' | 'enable' | 'revoke' | 'regenerate';
+
+export const versionTransitions: Readonly<Record<VersionState, Partial<Record<VersionEvent, VersionState>>>> = {
+  prepared: { activate: 'active', revoke: 'revoked' },
+  active: { supersede: 'retiring', regenerate: 'revoked' },
+  retiring: { disable: 'disabled', reinstate: 'active', revoke: 'revoked' },
+  disabled: { enable: 'retiring', revoke: 'revoked' },
+  revoked: {},
+};
+
+export type Strategy = 'overlap' | 'in-place';
+
+export type Phase =
+  | 'planned'
+  | 'preparing'
+  | 'distributing'
+  | 'draining'
+  | 'retiring'
+  | 'undeploying'
+  | 'regenerating'
+  | 'updating'
+  | 'deploying'
+  | 'compensating'
+  | 'closing';
+
+/** `refused` means that nothing was changed. */
+export type Outcome = 'completed' | 'compensated' | 'refused';
+
+/** Which way an open rotation goes: set once to `back`, and only before the point of no return. */
+export type Direction = 'forward' | 'back';
+
+/** Backward edges are there for guards that refuse: retiring and draining go back when a consumer falls behind, regenerating when an instance runs, updating when somebody else changed the secret. */
+export const phaseTransitions: Readonly<Record<Strategy, Partial<Record<Phase, readonly Phase[]>>>> = {
+  overlap: {
+    planned: ['preparing', 'closing'],
+    preparing: ['distributing', 'compensating', 'closing'],
+    distributing: ['draining', 'compensating'],
+    draining: ['retiring', 'distributing', 'compensating'],
+    retiring: ['closing', 'draining', 'distributing', 'compensating'],
+    compensating: ['closing'],
+    closing: [],
+  },
+  'in-place': {
+    planned: ['preparing', 'closing'],
+    preparing: ['undeploying', 'compensating', 'closing'],
+    undeploying: ['regenerating', 'compensating'],
+    regenerating: ['updating', 'undeploying', 'compensating'],
+    updating: ['deploying', 'regenerating'],
+    deploying: ['closing'],
+    compensating: ['closing'],
+    closing: [],
+  },
+};
+
+/** The state after `event`; an event that the state does not know is a fault of ours and changes nothing. */
+export function transition(from: VersionState, event: VersionEvent): VersionState {
+  const to = versionTransitions[from][event];
+  if (!to) throw new RekeyError('KR_INTERNAL', `a version that is ${from} cannot ${event}`);
+  return to;
+}
+
+export function mayEnter(strategy: Strategy, from: Phase, to: Phase): boolean {
+  return from === to || (phaseTransitions[strategy][from]?.includes(to) ?? false);
+}
+
+/** States in which the store still accepts the key. */
+export function isAlive(state: VersionState): boolean {
+  return state === 'prepared' || state === 'active' || state === 'retiring';
+}
