@@ -1,0 +1,93 @@
+/** Owns the audit chain: every event carries the hash of the one before it, per credential, under that credential's row lock. */
+import { createHash } from 'node:crypto';
+import type { Json, JsonObject } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { ChainHead } from '../ports/ledger.js';
+import type { Queryable } from './pool.js';
+
+export interface AuditEvent {
+  readonly kind: string;
+  readonly actor: string;
+  readonly body: JsonObject;
+}
+
+interface AuditRow {
+  readonly position: string;
+  readonly at: Date;
+  readonly kind: string;
+  readonly actor: string;
+  readonly body: JsonObject;
+  readonly previous_hash: string;
+  readonly hash: string;
+}
+
+/** Appends within the caller's transaction; the row lock that it takes makes chains of one credential wait for each other, and of two not. */
+export async function appendAudit(client: Queryable, credential: string, event: AuditEvent): Promise<ChainHead> {
+  const { rows } = await client.query('select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for update', [credential]);
+  const row = rows[0] as { audit_position: string; audit_hash: string; now: Date } | undefined;
+  if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
+  const position = Number(row.audit_position) + 1;
+  // Milliseconds are all that survives the way through JavaScript, so they are all that is stored and hashed.
+  const at = new Date(row.now.getTime());
+  const hash = hashOf({ credential, position, at, ...event, previous: row.audit_hash });
+  await client.query('insert into audit_events (credential, position, at, kind, actor, body, previous_hash, hash) values ($1,$2,$3,$4,$5,$6,$7,$8)', [
+    credential, position, at, event.kind, event.actor, event.body, row.audit_hash, hash,
+  ]);
+  await client.query('update credentials set audit_position = $2, audit_hash = $3 where name = $1', [credential, position, hash]);
+  return { position, hash };
+}
+
+/** Throws KR_LEDGER_BEHIND when the ledger does not hold the event that the caller has seen. */
+export async function requireHead(client: Queryable, credential: string, head: ChainHead | null): Promise<void> {
+  if (!head) return;
+  const { rowCount } = await client.query('select 1 from audit_events where credential = $1 and position = $2 and hash = $3', [credential, head.position, head.hash]);
+  if (rowCount !== 1) throw new RekeyError('KR_LEDGER_BEHIND', `event ${head.position} of ${credential} is missing or another`);
+}
+
+export interface ChainReport {
+  readonly credential: string;
+  readonly events: number;
+  /** Null when the chain holds; else where it breaks first, in words. */
+  readonly broken: string | null;
+  readonly head: ChainHead;
+}
+
+/** Recomputes every hash of every chain. */
+export async function verifyAudit(client: Queryable): Promise<readonly ChainReport[]> {
+  const credentials = (await client.query('select name, audit_position, audit_hash from credentials order by name')).rows as { name: string; audit_position: string; audit_hash: string }[];
+  const reports: ChainReport[] = [];
+  for (const credential of credentials) {
+    const rows = (await client.query('select * from audit_events where credential = $1 order by position', [credential.name])).rows as AuditRow[];
+    const head = { position: Number(credential.audit_position), hash: credential.audit_hash };
+    reports.push({ credential: credential.name, events: rows.length, broken: firstBreak(credential.name, rows, head), head });
+  }
+  return reports;
+}
+
+function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHead): string | null {
+  let previous = '0'.repeat(64);
+  for (const [index, row] of rows.entries()) {
+    const position = index + 1;
+    if (Number(row.position) !== position) return `event ${position} is missing`;
+    if (row.previous_hash !== previous) return `event ${position} does not follow event ${index}`;
+    const { at, kind, actor, body } = row;
+    if (hashOf({ credential, position, at, kind, actor, body, previous }) !== row.hash) return `event ${position} was changed`;
+    previous = row.hash;
+  }
+  return head.position === rows.length && head.hash === previous ? null : `the tail after event ${rows.length} was cut off`;
+}
+
+function hashOf(event: AuditEvent & { credential: string; position: number; at: Date; previous: string }): string {
+  const text = canonical([event.credential, event.position, event.at.toISOString(), event.kind, event.actor, event.body, event.previous]);
+  return createHash('sha256').update(`rekey:audit:v1:${text}`).digest('hex');
+}
+
+/** JSON with sorted keys: PostgreSQL does not keep the order in which a document was written. */
+export function canonical(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value as JsonObject).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

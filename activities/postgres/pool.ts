@@ -1,0 +1,74 @@
+/** Owns the connection to PostgreSQL: pool, transactions, and the one place where its faults become errors with a code. */
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { RekeyError } from '../../workflows/domain/errors.js';
+
+export type Queryable = Pick<pg.PoolClient, 'query'>;
+
+export interface Database {
+  transaction<Result>(work: (client: Queryable) => Promise<Result>): Promise<Result>;
+  query: pg.Pool['query'];
+  end(): Promise<void>;
+}
+
+/** `url` needs no password: it is read from `passwordFile` at each new connection, so that a changed one is taken over. */
+export function openDatabase(url: string, passwordFile: string | null, maxConnections = 10): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    ...(passwordFile ? { password: () => readFileSync(passwordFile, 'utf8').trim() } : {}),
+    max: maxConnections,
+    connectionTimeoutMillis: 3_000,
+    // A server that hangs must not hold a step for ever: the attempt is repeated, and finds its own intent.
+    query_timeout: 10_000,
+    application_name: 'rekey',
+  });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => undefined);
+
+  return {
+    query: pool.query.bind(pool) as pg.Pool['query'],
+    end: () => pool.end(),
+    async transaction(work) {
+      const client = await pool.connect().catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      let broken: Error | undefined;
+      try {
+        await client.query('begin');
+        const result = await work(client);
+        await client.query('commit');
+        return result;
+      } catch (error) {
+        if (error instanceof RekeyError) {
+          await client.query('rollback').catch((fault: Error) => (broken = fault));
+          throw error;
+        }
+        broken = error as Error;
+        throw translate(error);
+      } finally {
+        // A connection in doubt is thrown away, never handed to the next transaction.
+        client.release(broken);
+      }
+    },
+  };
+}
+
+/** Constraint names that mean something to a person. */
+const constraints: Readonly<Record<string, () => RekeyError>> = {
+  versions_one_owner_per_key: () => new RekeyError('KR_PREFLIGHT_REFUSED', 'another credential already holds this key of the store'),
+  rotations_one_open: () => new RekeyError('KR_ALREADY_OPEN', 'a rotation of this credential is open'),
+};
+
+function translate(error: unknown): Error {
+  const fault = error as { code?: string; constraint?: string };
+  const known = fault.constraint ? constraints[fault.constraint] : undefined;
+  if (known) return known();
+  // A constraint that is violated or a statement that is wrong will not heal; everything else is the server's state or the network.
+  if (fault.code && /^(22|23|42)/.test(fault.code)) return new RekeyError('KR_INTERNAL', `PostgreSQL refused a statement (${fault.code}${fault.constraint ? `, ${fault.constraint}` : ''})`);
+  return unavailable(error);
+}
+
+function unavailable(error: unknown): RekeyError {
+  const code = (error as { code?: string }).code;
+  return new RekeyError('KR_LEDGER_UNAVAILABLE', `PostgreSQL does not answer${code ? ` (${code})` : ''}`);
+}
