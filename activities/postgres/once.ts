@@ -1,0 +1,149 @@
+/** Owns the protocol of an effect: fence, recorded outcome, intent, take-over, deadline, commit. Every effect of rekey goes through here. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { JsonObject } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Attempt, Change, EarlierAttempt, OnceOptions, Recorded, StepRef } from '../ports/ledger.js';
+import { appendAudit, requireHead } from './audit.js';
+import { applyChange } from './changes.js';
+import type { Database, Queryable } from './pool.js';
+import type { StepRecord } from './rows.js';
+
+/** A request that could not run for at least this long, in milliseconds, is not begun: it would only be cut short and be unclear. */
+const shortestSend = 250;
+
+export async function once<Result extends JsonObject>(
+  database: Database,
+  ledgerId: string,
+  step: StepRef,
+  options: OnceOptions,
+  body: (attempt: Attempt) => Promise<Result>,
+): Promise<Recorded<Result>> {
+  const done = await database.transaction((client) => findOutcome<Result>(client, step, options));
+  if (done) return done;
+  const before = options.look ? await options.look(AbortSignal.timeout(options.deadline)) : null;
+
+  const attempt = { id: randomUUID(), tag: newTag(ledgerId) };
+  // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
+  const started = performance.now();
+  const signal = AbortSignal.timeout(options.deadline);
+  const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before));
+  if ('done' in begun) return begun.done;
+
+  const changes: Change[] = [];
+  let sent = true;
+  try {
+    const result = await body({
+      ...attempt,
+      before,
+      earlier: begun.earlier,
+      signal,
+      stage: (change) => void changes.push(change),
+      notSent: () => void (sent = false),
+      beforeSending: () => {
+        if (options.deadline - (performance.now() - started) >= shortestSend) return;
+        sent = false;
+        throw new RekeyError('KR_TOO_LATE', `${step.kind} came too late to be sent`);
+      },
+    });
+    return await database.transaction((client) => commit(client, step, attempt.id, result, changes));
+  } catch (error) {
+    if (!sent && begun.earlier.length === 0) await database.transaction((client) => closeNotSent(client, step, attempt.id));
+    throw error;
+  }
+}
+
+/** Throws KR_LEDGER_BEHIND before KR_FENCED: a ledger that was set back holds an old fence, too. */
+export async function requireFence(client: Queryable, step: StepRef): Promise<void> {
+  const { rows } = await client.query('select fence, outcome from rotations where id = $1 for no key update', [step.rotation]);
+  const row = rows[0] as { fence: string; outcome: string | null } | undefined;
+  if (!row || Number(row.fence) < step.fence) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence} of ${step.rotation}`);
+  await requireHead(client, step.credential, step.head);
+  if (Number(row.fence) > step.fence) throw new RekeyError('KR_FENCED', `${step.rotation} is held by a newer run`);
+  if (row.outcome !== null && step.kind !== 'close') throw new RekeyError('KR_FENCED', `${step.rotation} has ended`);
+}
+
+async function findOutcome<Result extends JsonObject>(client: Queryable, step: StepRef, options: OnceOptions): Promise<Recorded<Result> | null> {
+  await requireFence(client, step);
+  const recorded = await readOutcome<Result>(client, step);
+  if (recorded) return recorded;
+  const { rows } = await client.query(
+    `select greatest(ceil(extract(epoch from max(settle_at) - clock_timestamp()) * 1000), 0)::int as left_ms
+     from intents where rotation = $1 and step = $2 and closed is distinct from 'not-sent'`,
+    [step.rotation, step.key],
+  );
+  const left = (rows[0] as { left_ms: number | null }).left_ms ?? 0;
+  if (options.waitsOut && left > 0) throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
+  return null;
+}
+
+async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
+  const { rows } = await client.query('select outcome from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
+  const outcome = (rows[0] as Pick<StepRecord, 'outcome'> | undefined)?.outcome;
+  if (!outcome) return null;
+  const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential])).rows[0] as { audit_position: string; audit_hash: string };
+  return { result: outcome as Result, head: { position: Number(head.audit_position), hash: head.audit_hash } };
+}
+
+async function begin<Result extends JsonObject>(
+  client: Queryable,
+  step: StepRef,
+  options: OnceOptions,
+  attempt: { id: string; tag: string },
+  before: JsonObject | null,
+): Promise<{ earlier: readonly EarlierAttempt[] } | { done: Recorded<Result> }> {
+  await requireFence(client, step);
+  const done = await readOutcome<Result>(client, step);
+  if (done) return { done };
+
+  const { rows } = await client.query(
+    `select attempt, tag, before, settle_at <= clock_timestamp() as settled from intents
+     where rotation = $1 and step = $2 and closed is distinct from 'not-sent' order by begun_at`,
+    [step.rotation, step.key],
+  );
+  await client.query(
+    `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
+     on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,
+    [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.id],
+  );
+  await client.query(`update intents set closed = 'superseded', closed_at = clock_timestamp() where rotation = $1 and step = $2 and closed is null`, [step.rotation, step.key]);
+  await client.query(
+    `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at)
+     values ($1,$2,$3,$4,$5,$6,$7,$8, clock_timestamp() + ($9 || ' milliseconds')::interval)`,
+    [attempt.id, step.rotation, step.key, step.kind, step.subject, step.fence, attempt.tag, before, options.deadline + options.settle],
+  );
+  await showStep(client, step);
+  return { earlier: rows as EarlierAttempt[] };
+}
+
+async function commit<Result extends JsonObject>(client: Queryable, step: StepRef, attempt: string, result: Result, changes: readonly Change[]): Promise<Recorded<Result>> {
+  await requireFence(client, step);
+  const { rowCount } = await client.query(
+    'update steps set outcome = $4, ended_at = clock_timestamp() where rotation = $1 and key = $2 and attempt = $3 and outcome is null',
+    [step.rotation, step.key, attempt, result],
+  );
+  if (rowCount !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
+  await client.query(`update intents set closed = 'applied', closed_at = clock_timestamp() where attempt = $1`, [attempt]);
+  for (const change of changes) await applyChange(client, step, change);
+  const head = await appendAudit(client, step.credential, { kind: step.kind, actor: step.rotation, body: { step: step.key, subject: step.subject, outcome: result } });
+  return { result, head };
+}
+
+async function closeNotSent(client: Queryable, step: StepRef, attempt: string): Promise<void> {
+  await client.query(`update intents set closed = 'not-sent', closed_at = clock_timestamp() where attempt = $1 and closed is null`, [attempt]);
+  await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
+}
+
+/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody. */
+export async function showStep(client: Queryable, step: StepRef): Promise<void> {
+  await client.query('update rotations set phase = $2, waits_for = null where id = $1 and (phase <> $2 or waits_for is not null)', [step.rotation, step.phase]);
+}
+
+/** `rekey-`, 8 of the ledger's id, `-`, 13 random: 28 characters, below the 30 that DocSpace allows. */
+function newTag(ledgerId: string): string {
+  const random = BigInt(`0x${randomBytes(9).toString('hex')}`).toString(36).padStart(13, '0').slice(-13);
+  return `${tagPrefix(ledgerId)}${random}`;
+}
+
+export function tagPrefix(ledgerId: string): string {
+  return `rekey-${ledgerId.slice(0, 8)}-`;
+}

@@ -1,0 +1,70 @@
+/** Owns how rows become the port's types. */
+import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
+import type { Direction, Outcome, Phase, Strategy, VersionState } from '../../workflows/domain/states.js';
+import type { RotationRow, VersionRow } from '../ports/ledger.js';
+
+export interface RotationRecord {
+  id: string;
+  credential: string;
+  generation: number;
+  previous_generation: number | null;
+  strategy: Strategy;
+  fence: string;
+  run_id: string;
+  phase: Phase;
+  direction: Direction;
+  outcome: Outcome | null;
+  reason: string | null;
+  options: RotationOptions;
+  spec: CredentialSpec;
+  stores: RotationRow['stores'];
+  targets: readonly ConsumerSpec[] | null;
+  paused: boolean;
+  expedited: boolean;
+  exempt: readonly Exemption[];
+  round: number;
+  cutover_at: Date | null;
+}
+
+export function toRotation(row: RotationRecord): RotationRow {
+  return {
+    id: row.id,
+    credential: row.credential,
+    generation: row.generation,
+    previousGeneration: row.previous_generation,
+    strategy: row.strategy,
+    fence: Number(row.fence),
+    phase: row.phase,
+    direction: row.direction,
+    outcome: row.outcome,
+    reason: row.reason,
+    options: row.options,
+    spec: row.spec,
+    stores: row.stores,
+    targets: row.targets,
+    paused: row.paused,
+    expedited: row.expedited,
+    exempt: row.exempt,
+    round: row.round,
+    cutoverAt: row.cutover_at?.getTime() ?? null,
+  };
+}
+
+export interface VersionRecord {
+  generation: number;
+  state: VersionState;
+  account: string;
+  key_id: string;
+  origin: VersionRow['origin'];
+  fingerprint: string | null;
+  secret_ref: string | null;
+}
+
+export function toVersion(row: VersionRecord): VersionRow {
+  return { generation: row.generation, state: row.state, account: row.account, keyId: row.key_id, origin: row.origin, fingerprint: row.fingerprint, secretRef: row.secret_ref };
+}
+
+export interface StepRecord {
+  attempt: string;
+  outcome: JsonObject | null;
+}
