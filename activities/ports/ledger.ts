@@ -33,6 +33,8 @@ export interface VersionRow {
   readonly origin: 'minted' | 'adopted' | 'regenerated';
   readonly fingerprint: string | null;
   readonly secretRef: string | null;
+  /** Milliseconds since it was made, by the database's clock. */
+  readonly ageMs: number;
 }
 
 export interface RotationRow {
@@ -85,8 +87,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Call right before sending: throws KR_TOO_LATE when the deadline is so near that the request would be cut short. */
   beforeSending(): void;
-  /** Says that nothing was sent after all: the intent is closed so when the body throws. */
-  notSent(): void;
+  /** Says that nothing was sent after all: the intent is closed so when the body throws. `andBefore`: the settled earlier attempts had no effect either. */
+  notSent(andBefore?: 'and-before'): void;
   stage(change: Change): void;
 }
 
@@ -150,6 +152,7 @@ export interface Ledger {
   /** Takes the consumer's lease for the rotation, raising its fence; KR_LEASE_HELD while another open rotation holds it. */
   lease(step: StepRef, program: string): Promise<HandOutFence>;
   raiseLease(program: string, above: number): Promise<void>;
+  releaseLease(program: string, rotation: string): Promise<void>;
   releaseLeases(rotation: string): Promise<void>;
 
   /** Commits a verb, a wait or a change of direction before it takes effect. */

@@ -1,5 +1,5 @@
 /** Owns the ledger in PostgreSQL: one method of the port, one transaction. */
-import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
@@ -78,6 +78,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
 
     lease: (step, program) => database.transaction((client) => lease(client, id, step, program)),
     raiseLease: async (program, above) => void (await database.query('update leases set fence = greatest(fence, $2) where program = $1', [program, above])),
+    releaseLease: async (program, rotation) => void (await database.query('update leases set rotation = null where program = $1 and rotation = $2', [program, rotation])),
     releaseLeases: async (rotation) => void (await database.query('update leases set rotation = null where rotation = $1', [rotation])),
 
     note: (step, note) => database.transaction((client) => recordNote(client, step, note)),
@@ -91,7 +92,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
 }
 
 async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {
-  const { rows } = await database.query<VersionRecord>('select * from versions where credential = $1 order by generation', [credential]);
+  const { rows } = await database.query<VersionRecord>('select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age from versions where credential = $1 order by generation', [credential]);
   return rows.map(toVersion);
 }
 

@@ -30,7 +30,7 @@ export async function once<Result extends JsonObject>(
   if ('done' in begun) return begun.done;
 
   const changes: Change[] = [];
-  let sent = true;
+  let unsent: 'this' | 'and-before' | null = null;
   try {
     const result = await body({
       ...attempt,
@@ -38,16 +38,17 @@ export async function once<Result extends JsonObject>(
       earlier: begun.earlier,
       signal,
       stage: (change) => void changes.push(change),
-      notSent: () => void (sent = false),
+      notSent: (andBefore) => void (unsent = andBefore ?? 'this'),
       beforeSending: () => {
         if (options.deadline - (performance.now() - started) >= shortestSend) return;
-        sent = false;
+        unsent = 'this';
         throw new RekeyError('KR_TOO_LATE', `${step.kind} came too late to be sent`);
       },
     });
     return await database.transaction((client) => commit(client, step, attempt.id, result, changes));
   } catch (error) {
-    if (!sent && begun.earlier.length === 0) await database.transaction((client) => closeNotSent(client, step, attempt.id));
+    const closing = unsent as 'this' | 'and-before' | null;
+    if (closing) await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
     throw error;
   }
 }
@@ -128,8 +129,12 @@ async function commit<Result extends JsonObject>(client: Queryable, step: StepRe
   return { result, head };
 }
 
-async function closeNotSent(client: Queryable, step: StepRef, attempt: string): Promise<void> {
-  await client.query(`update intents set closed = 'not-sent', closed_at = clock_timestamp() where attempt = $1 and closed is null`, [attempt]);
+/** `attempt` null closes every attempt of the step: they are settled, and the store shows that none of them had an effect. */
+async function closeNotSent(client: Queryable, step: StepRef, attempt: string | null): Promise<void> {
+  await client.query(
+    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and step = $2 and ($3::uuid is null or attempt = $3) and closed is distinct from 'applied'`,
+    [step.rotation, step.key, attempt],
+  );
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }
 

@@ -58,10 +58,11 @@ export interface VersionRecord {
   origin: VersionRow['origin'];
   fingerprint: string | null;
   secret_ref: string | null;
+  age: string;
 }
 
 export function toVersion(row: VersionRecord): VersionRow {
-  return { generation: row.generation, state: row.state, account: row.account, keyId: row.key_id, origin: row.origin, fingerprint: row.fingerprint, secretRef: row.secret_ref };
+  return { generation: row.generation, state: row.state, account: row.account, keyId: row.key_id, origin: row.origin, fingerprint: row.fingerprint, secretRef: row.secret_ref, ageMs: Number(row.age) };
 }
 
 export interface StepRecord {

@@ -51,6 +51,15 @@ export class PostgresVault implements Vault {
     return new Secret(openUnder(this.keys.get(row.master_key), ref, row).toString('utf8'));
   }
 
+  async roundTrip(): Promise<void> {
+    const value = new Secret(randomBytes(32).toString('hex'));
+    const sealed = await this.seal(value);
+    await this.database.transaction((client) => storeSealed(client, sealed));
+    const same = (await this.open(sealed.ref)).equals(value);
+    await this.database.query('delete from vault_secrets where ref = $1', [sealed.ref]);
+    if (!same) throw new RekeyError('KR_INTERNAL', 'the vault gave back another value than it was given');
+  }
+
   /** Rewraps every data key under `to` and makes it current; values themselves are not touched. Returns how many were rewrapped. */
   async rewrap(to: string): Promise<number> {
     const next = this.keys.get(to);

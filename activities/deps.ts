@@ -1,0 +1,58 @@
+/** Owns what activities are given, and the small things that many of them need. */
+import type { ConsumerSpec } from '../workflows/domain/credential.js';
+import { RekeyError } from '../workflows/domain/errors.js';
+import type { AppHost, KnownVersion } from './ports/app-host.js';
+import type { KeyStore } from './ports/key-store.js';
+import type { Ledger, RotationRow, StepRef, VersionRow } from './ports/ledger.js';
+import type { Secret } from './ports/secret.js';
+import type { Vault } from './ports/vault.js';
+
+export interface Deps {
+  readonly ledger: Ledger;
+  readonly vault: Vault;
+  /** By their names in rekey.yaml, opened from the configuration that was applied last. */
+  readonly stores: { of(name: string): Promise<KeyStore> };
+  readonly hosts: { of(name: string): Promise<AppHost> };
+  readonly resolve: (reference: string) => Promise<Secret>;
+}
+
+/** What every activity of a rotation is told. */
+export interface StepInput {
+  readonly step: StepRef;
+}
+
+/** A deadline of its own for one call, within the attempt's. */
+export function within(signal: AbortSignal, milliseconds: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
+}
+
+export function versionOf(versions: readonly VersionRow[], generation: number | null): VersionRow {
+  const found = versions.find((v) => v.generation === generation);
+  if (!found) throw new RekeyError('KR_INTERNAL', `there is no generation ${generation}`);
+  return found;
+}
+
+export async function secretOf(deps: Deps, version: VersionRow): Promise<Secret> {
+  if (!version.secretRef) throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
+  return deps.vault.open(version.secretRef);
+}
+
+/** The versions that a consumer may be found on: all that are not revoked. */
+export async function knownVersions(deps: Deps, credential: string): Promise<readonly KnownVersion[]> {
+  const live = (await deps.ledger.versions(credential)).filter((v) => v.state !== 'revoked');
+  return Promise.all(live.map(async (v) => ({ generation: v.generation, keyId: v.keyId, secret: v.secretRef ? await deps.vault.open(v.secretRef) : null })));
+}
+
+export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
+  const found = rotation.targets?.find((t) => t.name === name);
+  if (!found) throw new RekeyError('KR_INTERNAL', `${name} is not a consumer of ${rotation.id}`);
+  return found;
+}
+
+/** The consumers that must be right, exempt ones left out. */
+export function requiredOf(rotation: RotationRow): readonly ConsumerSpec[] {
+  const exempt = new Set(rotation.exempt.map((e) => e.consumer));
+  return (rotation.targets ?? []).filter((t) => !exempt.has(t.name));
+}
+
+export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
