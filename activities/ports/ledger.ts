@@ -87,8 +87,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Call right before sending: throws KR_TOO_LATE when the deadline is so near that the request would be cut short. */
   beforeSending(): void;
-  /** Says that nothing was sent after all: the intent is closed so when the body throws. `andBefore`: the settled earlier attempts had no effect either. */
-  notSent(andBefore?: 'and-before'): void;
+  /** Says whether nothing was sent: then the intent is closed so when the body throws. `and-before`: the settled earlier attempts had no effect either. */
+  notSent(which: 'no' | 'this' | 'and-before'): void;
   stage(change: Change): void;
 }
 

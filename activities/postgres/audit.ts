@@ -1,7 +1,8 @@
 /** Owns the audit chain: every event carries the hash of the one before it, per credential, under that credential's row lock. */
 import { createHash } from 'node:crypto';
-import type { Json, JsonObject } from '../../workflows/domain/credential.js';
+import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead } from '../ports/ledger.js';
 import type { Queryable } from './pool.js';
 
@@ -78,16 +79,6 @@ function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHe
 }
 
 function hashOf(event: AuditEvent & { credential: string; position: number; at: Date; previous: string }): string {
-  const text = canonical([event.credential, event.position, event.at.toISOString(), event.kind, event.actor, event.body, event.previous]);
+  const text = canonicalJson([event.credential, event.position, event.at.toISOString(), event.kind, event.actor, event.body, event.previous]);
   return createHash('sha256').update(`rekey:audit:v1:${text}`).digest('hex');
-}
-
-/** JSON with sorted keys: PostgreSQL does not keep the order in which a document was written. */
-export function canonical(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value as JsonObject).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
 }

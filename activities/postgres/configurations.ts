@@ -1,9 +1,10 @@
 /** Owns the applied configurations and the keys that were adopted through them. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { canonicalJson } from '../../workflows/domain/json.js';
 import type { SealedSecret } from '../ports/vault.js';
 import { storeSealed } from '../vault/vault.js';
-import { appendAudit, canonical } from './audit.js';
+import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
 
 /** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
@@ -16,7 +17,7 @@ export async function saveConfiguration(client: Queryable, configuration: Config
   const open = (await client.query('select credential, spec from rotations where outcome is null')).rows as { credential: string; spec: CredentialDeclaration }[];
   for (const rotation of open) {
     const next = configuration.credentials[rotation.credential];
-    if (!next || canonical(frozenPart(next)) !== canonical(frozenPart(rotation.spec))) {
+    if (!next || canonicalJson(frozenPart(next)) !== canonicalJson(frozenPart(rotation.spec))) {
       throw new RekeyError('KR_SPEC_FROZEN', `${rotation.credential} has an open rotation and would be changed`);
     }
   }
@@ -30,7 +31,7 @@ export async function saveConfiguration(client: Queryable, configuration: Config
        on conflict (name) do update set store = excluded.store, strategy = excluded.strategy, spec = excluded.spec, declared = true`,
       [spec.name, spec.store, spec.strategy, spec],
     );
-    if (!before || canonical(before.spec as never) !== canonical(spec as never)) {
+    if (!before || canonicalJson(before.spec as never) !== canonicalJson(spec as never)) {
       await appendAudit(client, spec.name, { kind: 'declare', actor: by, body: { configuration: hash } });
     }
   }

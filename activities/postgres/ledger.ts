@@ -1,11 +1,12 @@
 /** Owns the ledger in PostgreSQL: one method of the port, one transaction. */
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
 import type { ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
-import { appendAudit, canonical } from './audit.js';
+import { appendAudit } from './audit.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
@@ -104,7 +105,7 @@ async function open(client: Queryable, request: OpenRequest): Promise<{ rotation
   const existing = (await client.query('select * from rotations where credential = $1 and outcome is null', [request.credential])).rows[0] as RotationRecord | undefined;
 
   if (existing) {
-    if (canonical(existing.options as never) !== canonical(request.options as never)) throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
+    if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never)) throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
     // The same run asks again when its first answer was lost; another run takes over and makes the old one's writes void.
     const fence = existing.run_id === request.runId ? Number(existing.fence) : Number(credential.fence) + 1;
     await client.query('update rotations set fence = $2, run_id = $3 where id = $1', [existing.id, fence, request.runId]);

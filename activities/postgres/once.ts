@@ -30,7 +30,7 @@ export async function once<Result extends JsonObject>(
   if ('done' in begun) return begun.done;
 
   const changes: Change[] = [];
-  let unsent: 'this' | 'and-before' | null = null;
+  let unsent: 'no' | 'this' | 'and-before' = 'no';
   try {
     const result = await body({
       ...attempt,
@@ -38,17 +38,17 @@ export async function once<Result extends JsonObject>(
       earlier: begun.earlier,
       signal,
       stage: (change) => void changes.push(change),
-      notSent: (andBefore) => void (unsent = andBefore ?? 'this'),
+      notSent: (which) => void (unsent = which),
       beforeSending: () => {
         if (options.deadline - (performance.now() - started) >= shortestSend) return;
-        unsent = 'this';
+        if (unsent === 'no') unsent = 'this';
         throw new RekeyError('KR_TOO_LATE', `${step.kind} came too late to be sent`);
       },
     });
     return await database.transaction((client) => commit(client, step, attempt.id, result, changes));
   } catch (error) {
-    const closing = unsent as 'this' | 'and-before' | null;
-    if (closing) await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
+    const closing = unsent as 'no' | 'this' | 'and-before';
+    if (closing !== 'no') await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
     throw error;
   }
 }

@@ -1,0 +1,83 @@
+/** Owns the making of a new version: mint with a unique tag, find again what a lost reply left behind, prove that it is accepted everywhere. */
+import { RekeyError } from '../workflows/domain/errors.js';
+import { canonicalJson } from '../workflows/domain/json.js';
+import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
+import { acceptedEverywhere, type KeyStore, type MintedKey } from './ports/key-store.js';
+import type { Attempt, Recorded, RotationRow } from './ports/ledger.js';
+
+export interface VersionRef {
+  readonly [key: string]: string | number;
+  readonly generation: number;
+  readonly keyId: string;
+  readonly fingerprint: string;
+}
+
+/**
+ * Mints the next version and puts its secret into the vault.
+ * Observes: the intents of earlier attempts, the store's list. Writes: intent, version, vault entry, audit.
+ */
+export async function mintVersion(deps: Deps, { step }: StepInput): Promise<Recorded<VersionRef>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const { request, settle } = store.capabilities.timing;
+  const versions = await deps.ledger.versions(step.credential);
+  const previous = versionOf(versions, rotation.previousGeneration);
+
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true }, async (attempt) => {
+    const key = (await findLostMint(store, attempt)) ?? (await mint(store, rotation, previous.keyId, attempt));
+    const secret = await deps.vault.seal(key.secret);
+    const { fingerprint } = key.secret;
+    attempt.stage({ kind: 'add-version', generation: rotation.generation, state: 'prepared', account: previous.account, keyId: key.id, keyName: key.name, origin: 'minted', fingerprint, secret });
+    return { generation: rotation.generation, keyId: key.id, fingerprint };
+  });
+}
+
+function mint(store: KeyStore, rotation: RotationRow, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
+  attempt.beforeSending();
+  return store.create({ tag: attempt.tag, attributes: rotation.spec.attributes, likeKeyId }, within(attempt.signal, store.capabilities.timing.request));
+}
+
+/**
+ * The key of an earlier attempt whose reply was lost. Where the store shows secrets again it is adopted; else it is removed, since nobody can
+ * ever use it: the intent is ours, and a version that was never recorded was never delivered.
+ */
+async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKey | null> {
+  for (const earlier of attempt.earlier) {
+    for (const found of await store.findByTag(earlier.tag, attempt.signal)) {
+      const secret = store.readSecret ? await store.readSecret(found.id, attempt.signal) : null;
+      if (secret) return { id: found.id, name: found.name, secret };
+      await store.revoke(found.id, attempt.signal);
+    }
+  }
+  return null;
+}
+
+/** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
+const proofs = { inARow: 10, apart: 100 } as const;
+
+/** Observes: every door of the store, again and again, and the rights of both keys. */
+export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+  await deps.ledger.enter(step, null);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const next = versionOf(versions, rotation.generation);
+  await requireSameRights(store, versionOf(versions, rotation.previousGeneration).keyId, next.keyId, signal);
+
+  const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
+  for (let accepted = 0; accepted < proofs.inARow; await sleep(proofs.apart)) {
+    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
+    accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
+    if (accepted > 0) continue;
+    const age = versionOf(await deps.ledger.versions(step.credential), rotation.generation).ageMs;
+    const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
+    if (age > store.capabilities.timing.propagation) throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(age / 1000)} s by ${refusing.join(', ')}`);
+  }
+}
+
+async function requireSameRights(store: KeyStore, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
+  const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
+  // A list that lags behind does not know the new key yet; that is no difference.
+  if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
+  if (before && canonicalJson(before.rights) !== canonicalJson(after.rights)) throw new RekeyError('KR_RIGHTS_DIFFER', `generation of key ${newId} has other rights than ${oldId}`);
+}
