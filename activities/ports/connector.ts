@@ -19,7 +19,7 @@ export interface ConnectorContext {
 /** What `configuration` and the command line need to know; it imports nothing that talks to the outside. */
 export interface StoreConfig<Settings = unknown> {
   readonly kind: string;
-  /** Parses one entry of `stores:`. */
+  /** Parses one entry of `stores:`, without `kind`. */
   readonly settings: z.ZodType<Settings>;
   /** Parses `attributes:` of a credential of this store. */
   readonly attributes: z.ZodType<unknown>;
@@ -30,6 +30,7 @@ export interface StoreConfig<Settings = unknown> {
 
 export interface HostConfig<Settings = unknown> {
   readonly kind: string;
+  /** Parses one entry of `hosts:`, without `kind`. */
   readonly settings: z.ZodType<Settings>;
   /** Parses one consumer on this host, without `name` and `host`. */
   readonly consumer: z.ZodType<unknown>;

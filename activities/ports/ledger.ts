@@ -146,6 +146,8 @@ export interface Ledger {
   tags(rotation: string, kind: string): Promise<readonly string[]>;
   /** Consumers that a deliver intent of this rotation names, whatever became of it. */
   deliveredTo(rotation: string): Promise<readonly string[]>;
+  /** Consumers that an undeploy intent of this rotation names. */
+  undeployed(rotation: string): Promise<readonly string[]>;
   /** Milliseconds until the last intent of the kinds on this subject can no longer land; 0 when none can. */
   unsettled(rotation: string, kinds: readonly string[], subject: string | null): Promise<number>;
 

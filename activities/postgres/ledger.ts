@@ -65,8 +65,8 @@ export async function openLedger(database: Database): Promise<Ledger> {
 
     tags: async (rotation, kind) => (await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])).rows.map((r) => r.tag),
 
-    deliveredTo: async (rotation) =>
-      (await database.query<{ subject: string }>(`select distinct subject from intents where rotation = $1 and kind = 'hand-out' and subject is not null and closed is distinct from 'not-sent'`, [rotation])).rows.map((r) => r.subject),
+    deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
+    undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
 
     unsettled: async (rotation, kinds, subject) => {
       const found = await database.query<{ left: string | null }>(
@@ -90,6 +90,15 @@ export async function openLedger(database: Database): Promise<Ledger> {
     credential: (name) => readCredential(database, name),
     adopt: (credential, version, by) => database.transaction((client) => adopt(client, credential, version, by)),
   };
+}
+
+/** The consumers that an intent names, whatever became of it; only one that was certainly not sent is left out. */
+async function subjects(database: Database, rotation: string, kind: string): Promise<readonly string[]> {
+  const { rows } = await database.query<{ subject: string }>(
+    `select distinct subject from intents where rotation = $1 and kind = $2 and subject is not null and closed is distinct from 'not-sent' order by subject`,
+    [rotation, kind],
+  );
+  return rows.map((row) => row.subject);
 }
 
 async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {

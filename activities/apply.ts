@@ -1,0 +1,54 @@
+/** Owns taking a configuration over and adopting the keys that it names; adopting a key never rotates it. */
+import type { Configuration } from '../workflows/domain/configuration.js';
+import { RekeyError } from '../workflows/domain/errors.js';
+import type { Deps } from './deps.js';
+import type { Secret } from './ports/secret.js';
+
+export interface ApplyInput {
+  readonly configuration: Configuration;
+  readonly hash: string;
+  readonly by: string;
+}
+
+export async function saveConfiguration(deps: Deps, { configuration, hash, by }: ApplyInput): Promise<{ changed: boolean }> {
+  return deps.ledger.saveConfiguration(configuration, hash, by);
+}
+
+export interface AdoptInput {
+  readonly credential: string;
+  readonly keyId: string;
+  /** `env:`, `file:`, `exec:`, or `vault:<ref>` for a value that a person handed in; null where none is needed. */
+  readonly secret: string | null;
+  readonly by: string;
+}
+
+export interface AdoptResult {
+  readonly credential: string;
+  readonly generation: number;
+  readonly adopted: boolean;
+}
+
+/** Looks the key up, proves the secret where it has one, and records it as the active version. The same key again changes nothing. */
+export async function adoptVersion(deps: Deps, { credential, keyId, secret: reference, by }: AdoptInput, signal: AbortSignal): Promise<AdoptResult> {
+  const active = (await deps.ledger.versions(credential)).find((v) => v.state === 'active');
+  if (active && (active.secretRef !== null || reference === null)) return { credential, generation: active.generation, adopted: false };
+
+  const spec = await deps.ledger.credential(credential);
+  const store = await deps.stores.of(spec.store);
+  const account = await store.check(signal);
+  const key = await store.describe(keyId, signal);
+  if (!key) throw new RekeyError('KR_NOT_FOUND', `key ${keyId} of ${credential} is not in ${spec.store}`);
+
+  let secret: Secret | null = null;
+  if (reference !== null) {
+    secret = reference.startsWith('vault:') ? await deps.vault.open(reference.slice('vault:'.length)) : await deps.resolve(reference);
+    // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
+    if (spec.strategy === 'overlap') {
+      const { doors } = await store.probe({ keyId, secret }, signal);
+      if (!doors.every((d) => d.accepted)) throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
+    }
+  }
+  const sealed = secret ? await deps.vault.seal(secret) : null;
+  const version = { account: account.identity, keyId, keyName: key.name, fingerprint: secret?.fingerprint ?? null, secret: sealed };
+  return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
+}

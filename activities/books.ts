@@ -1,0 +1,88 @@
+/** Owns the steps that touch our own books alone; they run as local activities, since repeating them is harmless and nothing outside is asked. */
+import { createHash } from 'node:crypto';
+import type { ConsumerSpec } from '../workflows/domain/credential.js';
+import { programOf } from '../workflows/domain/credential.js';
+import { canonicalJson } from '../workflows/domain/json.js';
+import type { Finding } from '../workflows/domain/preflight.js';
+import type { Outcome } from '../workflows/domain/states.js';
+import { type Deps, requiredOf, type StepInput } from './deps.js';
+import type { ChainHead, Note, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
+
+const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
+
+export function createBooks(deps: Deps) {
+  const { ledger } = deps;
+  return {
+    openRotation: (request: OpenRequest): Promise<{ rotation: RotationRow; head: ChainHead }> => ledger.open(request),
+
+    /** Freezes the consumers that preflight found, and the hash of the whole plan. */
+    freezePlan: async ({ step, targets }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const planHash = createHash('sha256').update(canonicalJson([rotation.spec, targets, rotation.options] as never)).digest('hex').slice(0, 16);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        attempt.stage({ kind: 'freeze-targets', targets, planHash });
+        return { planHash };
+      });
+    },
+
+    /** The last wave is confirmed: from now on the new version is the one to use, and the old one is watched. */
+    cutOver: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const versions = await ledger.versions(step.credential);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'active') {
+          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'supersede' });
+        }
+        if (versions.find((v) => v.generation === rotation.generation)?.state === 'prepared') {
+          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'activate' });
+        }
+        attempt.stage({ kind: 'cutover' });
+        return {};
+      });
+    },
+
+    /** Every consumer is back on the old version: it is the one to use again. */
+    reinstate: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const versions = await ledger.versions(step.credential);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        if (versions.find((v) => v.generation === rotation.generation)?.state === 'active') attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'supersede' });
+        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'retiring') {
+          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'reinstate' });
+        }
+        return {};
+      });
+    },
+
+    /** What has to be undone: who was ever told to take the new version or to stop, and whether a new version stands. */
+    readUndo: async ({ step }: StepInput): Promise<{ delivered: readonly string[]; minted: boolean; versionStands: boolean; undeployed: readonly string[]; rotation: RotationRow }> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const version = (await ledger.versions(step.credential)).find((v) => v.generation === rotation.generation);
+      return {
+        rotation,
+        delivered: await ledger.deliveredTo(step.rotation),
+        undeployed: await ledger.undeployed(step.rotation),
+        minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
+        versionStands: version !== undefined && version.state !== 'revoked',
+      };
+    },
+
+    releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
+    note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
+    close: ({ step, outcome, reason, downtimeMs }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>
+      ledger.close(step, outcome, reason, downtimeMs),
+    refuse: ({ step, findings }: StepInput & { findings: readonly Finding[] }): Promise<ChainHead> => ledger.close(step, 'refused', findings.map((f) => f.message).join('; '), null),
+  };
+}
+
+/** Takes the leases of all consumers in the order of their names, so that two rotations never wait for each other in a ring. Waits by retry. */
+export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  await deps.ledger.enter(step, null);
+  for (const program of requiredOf(rotation).map(programOf).sort()) await deps.ledger.lease(step, program);
+}
+
+/** Milliseconds until nothing that was sent to the consumers can land any more. */
+export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
+  return deps.ledger.unsettled(step.rotation, kinds, null);
+}

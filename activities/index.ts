@@ -1,0 +1,65 @@
+/** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
+import { adoptVersion, saveConfiguration } from './apply.js';
+import { awaitSettled, createBooks, takeLeases } from './books.js';
+import { effect, observation, toFailure } from './boundary.js';
+import { awaitStopped, confirmConsumer, confirmDeployed, deployConsumer, handOut, inspectConsumers, undeployConsumer, updateSecret } from './consumers.js';
+import type { Deps } from './deps.js';
+import { mintVersion, proveVersion } from './mint.js';
+import { preflightHost, preflightStore } from './preflight.js';
+import { proveSecret, regenerateSecret } from './regenerate.js';
+import { drain, proveDead, removeStrays, revokeVersion } from './retire.js';
+
+const given = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
+  observation((input: Input, signal) => run(deps, input, signal));
+const sent = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) => effect((input: Input) => run(deps, input));
+
+/** Local activities: our own books alone, on the workflows' queue. */
+export function createLedgerActivities(deps: Deps) {
+  const books = createBooks(deps);
+  type Books = typeof books;
+  // A local activity has no heartbeat; only its errors need the border.
+  return Object.fromEntries(
+    Object.entries(books).map(([name, run]) => [name, (input: never) => (run as (input: never) => Promise<unknown>)(input).catch((error: unknown) => Promise.reject(toFailure(error, false)))]),
+  ) as unknown as Books;
+}
+
+/** On the workflows' queue, but no local ones, since they may wait. */
+export function createBookkeepingActivities(deps: Deps) {
+  return { saveConfiguration: given(deps, saveConfiguration), takeLeases: given(deps, takeLeases), awaitSettled: given(deps, awaitSettled) };
+}
+
+/** On the queue of a key store. */
+export function createStoreActivities(deps: Deps) {
+  return {
+    adoptVersion: given(deps, adoptVersion),
+    preflightStore: given(deps, preflightStore),
+    mintVersion: sent(deps, mintVersion),
+    proveVersion: given(deps, proveVersion),
+    drain: given(deps, drain),
+    revokeVersion: sent(deps, revokeVersion),
+    proveDead: given(deps, proveDead),
+    removeStrays: given(deps, removeStrays),
+    regenerateSecret: sent(deps, regenerateSecret),
+    proveSecret: sent(deps, proveSecret),
+  };
+}
+
+/** On the queue of an app host. */
+export function createHostActivities(deps: Deps) {
+  return {
+    preflightHost: given(deps, preflightHost),
+    inspectConsumers: given(deps, inspectConsumers),
+    handOut: sent(deps, handOut),
+    confirmConsumer: given(deps, confirmConsumer),
+    undeployConsumer: sent(deps, undeployConsumer),
+    awaitStopped: given(deps, awaitStopped),
+    updateSecret: sent(deps, updateSecret),
+    deployConsumer: sent(deps, deployConsumer),
+    confirmDeployed: given(deps, confirmDeployed),
+  };
+}
+
+export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
+export type BookkeepingActivities = ReturnType<typeof createBookkeepingActivities>;
+export type StoreActivities = ReturnType<typeof createStoreActivities>;
+export type HostActivities = ReturnType<typeof createHostActivities>;

@@ -1,0 +1,30 @@
+/** Owns how activities are called: queue, time-outs, retries. Every number here decides how long a dead worker or a vendor that is away is felt. */
+import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { BookkeepingActivities, HostActivities, LedgerActivities, StoreActivities } from '../activities/index.js';
+import { hostQueue, mainQueue, storeQueue } from './contract.js';
+
+/** A heartbeat that stays out shows a dead worker within seconds; retries go on without end, since the world comes back. */
+const patient = {
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '2 seconds',
+  retry: { initialInterval: '100 ms', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+} as const satisfies ActivityOptions;
+
+/** An abort waits for an effect in flight, and only for that; an observation is dropped at once. */
+const effects = { ...patient, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
+
+/** Our own books: short, repeatable, and out of the history but for a marker. */
+export const books = proxyLocalActivities<LedgerActivities>({ startToCloseTimeout: '10 seconds', retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' } });
+
+export const bookkeeping = proxyActivities<BookkeepingActivities>({ ...patient, taskQueue: mainQueue });
+
+export const atStore = (store: string) => proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store) });
+export const effectsAtStore = (store: string) => proxyActivities<StoreActivities>({ ...effects, taskQueue: storeQueue(store) });
+export const atHost = (host: string) => proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host) });
+export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host) });
+
+/** A consumer has this long to prove what it uses; then its wave is bad. */
+export const confirmingAtHost = (host: string, confirm: number) => proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
+
+/** Adopting is asked for by a person who waits: a queue that nobody serves must not hang. */
+export const adoptingAtStore = (store: string) => proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });

@@ -1,0 +1,52 @@
+/** Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes that go through them. */
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { RotationOptions } from './domain/credential.js';
+import type { Outcome, Phase, Strategy } from './domain/states.js';
+import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
+
+/** The queue of workflows and of everything that touches only the ledger. */
+export const mainQueue = 'rekey';
+export const storeQueue = (store: string): string => `store.${store}`;
+export const hostQueue = (host: string): string => `host.${host}`;
+
+/** One id per credential: Temporal runs one workflow under it, so that it is the mutex. */
+export const rotationWorkflowId = (credential: string): string => `rotation/${credential}`;
+export const applyWorkflowId = 'apply';
+export const adoptWorkflowId = (credential: string): string => `adopt/${credential}`;
+
+export const workflowOf: Readonly<Record<Strategy, string>> = { overlap: 'rotateOverlap', 'in-place': 'rotateInPlace' };
+
+export interface RotationOrder {
+  readonly credential: string;
+  readonly options: RotationOptions;
+  /** Who asks, for the audit. */
+  readonly by: string;
+}
+
+export interface RotationReport {
+  readonly rotation: string;
+  readonly credential: string;
+  readonly strategy: Strategy;
+  readonly generation: number;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly downtimeMs: number | null;
+}
+
+export interface VerbReceipt {
+  readonly rotation: string;
+  readonly phase: Phase;
+}
+
+type VerbUpdate = ReturnType<typeof defineUpdate<VerbReceipt, [VerbRequest]>>;
+
+/** One update per verb, so that the history reads as a story. */
+export const verbUpdates = Object.fromEntries(verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)])) as Readonly<Record<Verb, VerbUpdate>>;
+
+/** What may be said to the rotation now. */
+export const legalVerbsQuery = defineQuery<readonly Verb[]>('legalVerbs');
+
+export interface ApplyReport {
+  readonly changed: boolean;
+  readonly adoptions: readonly { readonly credential: string; readonly generation: number | null; readonly adopted: boolean; readonly error: { readonly code: string; readonly message: string } | null }[];
+}
