@@ -1,0 +1,167 @@
+/** Owns the planted faults: which requests of rekey they hit, and what happens to those. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Durable } from './durable.js';
+
+const expression = z.string().refine(isExpression, 'not a regular expression');
+
+/** What `POST /faults` takes. */
+export const FaultSpec = z.strictObject({
+  vendor: z.string().min(1),
+  method: z.string().optional(),
+  path: expression.default(''),
+  body: expression.optional(),
+  when: z.enum(['before', 'after']).default('before'),
+  action: z.enum(['drop', 'hang', 'status', 'delay', 'hold', 'kill-worker']),
+  status: z.int().min(200).max(599).default(503),
+  headers: z.record(z.string(), z.string()).default({}),
+  bodyText: z.string().default(''),
+  delayMs: z.int().min(1).default(1000),
+  times: z.int().min(1).default(1),
+});
+
+export type Fault = z.infer<typeof FaultSpec> & { readonly id: string; left: number; hits: number };
+
+/** Who asks, as told by the User-Agent that rekey sends: `rekey/<version> (<host>; <pid>)`. */
+export interface Worker {
+  readonly host: string;
+  readonly pid: number;
+}
+
+const WORKER = /^rekey\/\S+ \(([^;]+); (\d+)\)/;
+
+/** Undefined for anything that is not rekey, and so is never hit by a fault. */
+export function workerOf(userAgent: string | undefined): Worker | undefined {
+  const match = WORKER.exec(userAgent ?? '');
+  return match ? { host: match[1]!, pid: Number(match[2]) } : undefined;
+}
+
+type Outcome = 'let through' | 'drop';
+interface Held {
+  readonly fault: string;
+  readonly end: (outcome: Outcome) => void;
+}
+
+export class Faults {
+  readonly #held = new Set<Held>();
+
+  constructor(private readonly store: Durable<Fault[]>) {}
+
+  plant(spec: z.infer<typeof FaultSpec>): Fault {
+    const fault = { ...spec, id: randomUUID(), left: spec.times, hits: 0 };
+    this.store.value.push(fault);
+    this.store.save();
+    return fault;
+  }
+
+  list(): Array<Fault & { held: number }> {
+    return this.store.value.map((fault) => ({
+      ...fault,
+      held: [...this.#held].filter((held) => held.fault === fault.id).length,
+    }));
+  }
+
+  /** Lets the requests through that this fault keeps; how many, or undefined if there is no such fault. */
+  release(id: string): number | undefined {
+    if (!this.store.value.some((fault) => fault.id === id)) return undefined;
+    return this.#end((held) => held.fault === id, 'let through');
+  }
+
+  /** Forgets all faults. What they hold is dropped, so that its effect cannot appear in whatever a test does next. */
+  clear(): void {
+    this.store.value = [];
+    this.store.save();
+    this.#end(() => true, 'drop');
+  }
+
+  /** The fault that this request meets now, already counted. */
+  strike(when: Fault['when'], vendor: string, request: FastifyRequest): Fault | undefined {
+    if (!workerOf(request.headers['user-agent'])) return undefined;
+    const fault = this.store.value.find(
+      (candidate) => candidate.when === when && candidate.left > 0 && hits(candidate, vendor, request),
+    );
+    if (!fault) return undefined;
+    fault.left -= 1;
+    fault.hits += 1;
+    this.store.save();
+    return fault;
+  }
+
+  /** Carries a fault out. True if the request, or its reply, goes on as if nothing had been. */
+  async carryOut(fault: Fault, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    switch (fault.action) {
+      case 'delay':
+        await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+        return true;
+      case 'hold':
+        if ((await this.#hold(fault)) === 'let through') return true;
+        break;
+      case 'status':
+        reply.hijack();
+        reply.raw.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(fault.bodyText);
+        return false;
+      case 'hang':
+        reply.hijack();
+        return false;
+      case 'kill-worker':
+        killWorker(workerOf(request.headers['user-agent'])!);
+        break;
+      case 'drop':
+        break;
+    }
+    reply.hijack();
+    request.raw.destroy();
+    return false;
+  }
+
+  #hold(fault: Fault): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const held = {
+        fault: fault.id,
+        end: (outcome: Outcome) => {
+          this.#held.delete(held);
+          resolve(outcome);
+        },
+      };
+      this.#held.add(held);
+    });
+  }
+
+  #end(which: (held: Held) => boolean, outcome: Outcome): number {
+    const ending = [...this.#held].filter(which);
+    for (const held of ending) held.end(outcome);
+    return ending.length;
+  }
+}
+
+function hits(fault: Fault, vendor: string, request: FastifyRequest): boolean {
+  return (
+    fault.vendor === vendor &&
+    (fault.method === undefined || fault.method.toUpperCase() === request.method) &&
+    new RegExp(fault.path).test(request.url) &&
+    (fault.body === undefined || new RegExp(fault.body).test(typeof request.body === 'string' ? request.body : ''))
+  );
+}
+
+/** Only a Node process of this machine: a pid in a header is a claim, and a wrong one must not hit a bystander. */
+function killWorker(worker: Worker): void {
+  if (worker.host !== hostname() || worker.pid <= 1 || worker.pid === process.pid) return;
+  try {
+    const command = readFileSync(`/proc/${worker.pid}/cmdline`, 'utf8').split('\0')[0] ?? '';
+    if (/(^|\/)node$/.test(command)) process.kill(worker.pid, 'SIGKILL');
+  } catch {
+    // The process is gone already, which is what was wanted.
+  }
+}
+
+function isExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Owns every delay of the sandbox, in milliseconds: fixed here so that a measurement can be printed together with what bounds it.
+ * None is zero, since a simulator that answers and spreads at once would hide the faults that rekey exists to survive.
+ * Each is a shortened stand-in for a vendor that needs seconds to minutes; the proportions are assumed, not measured.
+ */
+export const TIMING = {
+  /** Counters and queues reach the disk at least this often; keys and accounts are written before their answer goes out. */
+  flush: 200,
+
+  datadog: {
+    /** What the three front ends of an address wait before they know of a new or a revoked key. Which waits how long differs per key. */
+    propagation: [150, 400, 900],
+    /** The time of last use is published by a job that runs this often. */
+    lastUsedLag: 500,
+    rateLimitPeriod: 10_000,
+  },
+
+  soar: {
+    undeploy: 400,
+    deploy: 1200,
+    /** Kubernetes waits this long before it starts a failed container again. */
+    restartDelay: 300,
+    messageEvery: 50,
+    messageWork: 10,
+    /** IBM: 100 failed logins within an hour ban the address for an hour, longer each time. */
+    banWindow: 3_600_000,
+    ban: 3_600_000,
+  },
+
+  consumers: {
+    /** From the start of a process until it reads its configuration. */
+    agentStart: 200,
+    appStart: 300,
+    /** A process manager (systemd) waits this long before it starts a dead process again. */
+    restartDelay: 200,
+    /** A restart delay doubles with each failure in a row, up to this. */
+    restartDelayLimit: 2400,
+    sendEvery: 40,
+    /** How long a program may take to end on SIGTERM before it is killed. */
+    stopGrace: 5000,
+    /** How long a restart command waits for the new process. */
+    startDeadline: 10_000,
+  },
+} as const;

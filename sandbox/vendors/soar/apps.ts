@@ -1,0 +1,106 @@
+/**
+ * Owns the calls on apps. The object is that of IBM's exports (`current_installation.executables[]`, resilient-sdk); its status fields,
+ * and the calls to deploy, to undeploy and to set secrets are assumed, and stand in rekey's configuration under the names
+ * soar-deploy-call and soar-secrets-call.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Durable } from '../../durable.js';
+import type { AppHost } from './app-host.js';
+import { body, Refused, unableToFind } from './refused.js';
+import type { ApiKeyAccount, App, SoarState } from './state.js';
+
+const SecretValue = z.strictObject({ value: z.string().min(1) });
+
+interface OneApp {
+  Params: { id: string };
+}
+interface OneSecret {
+  Params: { id: string; name: string };
+}
+
+export function serveApps(
+  app: FastifyInstance,
+  store: Durable<SoarState>,
+  host: AppHost,
+  caller: (request: FastifyRequest) => ApiKeyAccount,
+): void {
+  app.addHook('preHandler', async (request) => {
+    if (!caller(request).permissions.includes('manage_apps')) throw new Refused(403);
+  });
+
+  app.get('/apps', async () => ({ entities: store.value.apps.map(show) }));
+
+  app.get<OneApp>('/apps/:id', async (request) => show(existing(request.params.id)));
+
+  app.post<OneApp>('/apps/:id/deploy', async (request, reply) => {
+    const found = existing(request.params.id);
+    host.deploy(found);
+    return reply.code(202).send(show(found));
+  });
+
+  app.post<OneApp>('/apps/:id/undeploy', async (request, reply) => {
+    const found = existing(request.params.id);
+    host.undeploy(found);
+    return reply.code(202).send(show(found));
+  });
+
+  app.get<OneApp>('/apps/:id/secrets', async (request) => {
+    return { entities: Object.keys(existing(request.params.id).secrets).map((name) => ({ name })) };
+  });
+
+  app.put<OneSecret>('/apps/:id/secrets/:name', async (request) => {
+    const found = existing(request.params.id);
+    const { name } = request.params;
+    if (!Object.hasOwn(found.secrets, name)) throw unableToFind('app secret', name);
+    found.secrets[name] = body(SecretValue, request).value;
+    store.save();
+    return { name };
+  });
+
+  function existing(id: string): App {
+    const found = store.value.apps.find((candidate) => String(candidate.id) === id);
+    if (!found) throw unableToFind('app', id);
+    return found;
+  }
+
+  function show(found: App) {
+    const consumer = host.consumer(found);
+    return {
+      id: found.id,
+      name: found.name,
+      display_name: found.displayName,
+      uuid: found.uuid,
+      version: found.version,
+      status: host.status(found),
+      instances: consumer.instances.map(({ pid, startedAt, up }) => ({
+        pod: `${found.name}-${pid}`,
+        state: up ? 'running' : 'starting',
+        started_time: startedAt.getTime(),
+      })),
+      restarts: consumer.restarts,
+      last_exit_code: consumer.lastExitCode,
+      current_installation: {
+        id: found.id + 1000,
+        name: found.name,
+        status: 'installed',
+        version: found.version,
+        install_date: found.installedAt,
+        install_principal: { id: 1, type: 'user', name: 'ada@example.com', display_name: 'Ada Example' },
+        items: [],
+        executables: [
+          {
+            id: found.id + 2000,
+            uuid: found.uuid,
+            name: found.name,
+            image: { path: `registry.example.com/soar/${found.name}:${found.version}` },
+            app_handle: found.name,
+            apikey_handle: found.keyHandle,
+            config_string: found.configString,
+            permission_handles: ['read_data', 'read_function', 'edit_data'],
+          },
+        ],
+      },
+    };
+  }
+}
