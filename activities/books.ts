@@ -67,6 +67,10 @@ export function createBooks(deps: Deps) {
       };
     },
 
+    /** Which programs ran when preflight looked; a run that takes over gets what the first one saw. */
+    rememberRunning: async ({ step, running }: StepInput & { running: readonly string[] }): Promise<readonly string[]> =>
+      (await ledger.once(step, ownDeadline, async () => ({ running: [...running] }))).result.running,
+
     releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
     note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
     close: ({ step, outcome, reason, downtimeMs }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>

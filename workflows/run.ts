@@ -1,5 +1,5 @@
 /** Owns one run of a rotation: its place in the ledger, the phase it is in, what operators say to it, and how a step that fails for good waits for a person. */
-import { ActivityFailure, ApplicationFailure, allHandlersFinished, CancellationScope, condition, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, allHandlersFinished, CancellationScope, condition, isCancellation, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type { ChainHead, Recorded, RotationRow, StepRef, Wait } from '../activities/ports/ledger.js';
 import { books } from './activity-options.js';
 import { legalVerbsQuery, type RotationOrder, type RotationReport, verbUpdates } from './contract.js';
@@ -48,9 +48,18 @@ export class Run {
     this.#listen();
   }
 
-  static async open(order: RotationOrder): Promise<Run> {
-    const { rotation, head } = await books.openRotation({ ...order, runId: workflowInfo().runId });
-    return new Run(rotation, head);
+  /**
+   * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's own tools means abort: it reaches only what
+   * may be aborted, and is without effect beyond the point of no return.
+   */
+  static async of(order: RotationOrder, way: (run: Run) => Promise<RotationReport>): Promise<RotationReport> {
+    const root = CancellationScope.current();
+    return CancellationScope.nonCancellable(async () => {
+      const { rotation, head } = await books.openRotation({ ...order, runId: workflowInfo().runId });
+      const run = new Run(rotation, head);
+      root.cancelRequested.catch(() => run.#turn('cancelled'));
+      return way(run);
+    });
   }
 
   get spec() {
@@ -99,8 +108,6 @@ export class Run {
   /** Runs the way forward. Throws `Turned` when an operator, a cancel or a failed step turns it back; a fenced run just ends. */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new Turned(this.#reason ?? 'it was going back');
-    // A cancel from Temporal's own tools means abort, and is as illegal as abort beyond the point of no return.
-    CancellationScope.current().cancelRequested.catch(() => this.#turn('cancelled'));
     try {
       return await this.#forward.run(way);
     } catch (error) {
@@ -191,13 +198,22 @@ export class Run {
       } catch (error) {
         const code = codeOf(error);
         if (code === 'KR_FENCED' || isCancellation(error)) throw error;
-        this.#stuck = true;
-        this.#retried = false;
-        await this.#tell({ text: `a person: ${messageOf(error)}`, person: true, deadline: new Date(Date.now()).toISOString(), exits: ['retry', 'exempt'] });
-        await condition(() => this.#retried);
-        this.#stuck = false;
+        await this.hold(messageOf(error));
       }
     }
+  }
+
+  /** Stands still until a person says `retry`, for a state that no machine may judge. */
+  async hold(why: string): Promise<void> {
+    this.#stuck = true;
+    this.#retried = false;
+    await this.#tell({ text: `a person: ${why}`, person: true, deadline: new Date(Date.now()).toISOString(), exits: ['retry'] });
+    await condition(() => this.#retried);
+    this.#stuck = false;
+  }
+
+  wait(milliseconds: number): Promise<void> {
+    return sleep(milliseconds);
   }
 
   async newRound(round: number, reason: string): Promise<void> {

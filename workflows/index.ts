@@ -1,0 +1,4 @@
+/** Owns the list of workflows that a worker serves. */
+export { adoptCredential, applyConfiguration } from './apply.js';
+export { rotateInPlace } from './rotate-in-place.js';
+export { rotateOverlap } from './rotate-overlap.js';

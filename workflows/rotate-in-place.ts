@@ -1,0 +1,133 @@
+/** Owns the order of an in-place rotation: stop every program, change the secret, hand it over, start them again, with nothing in the window that could be done outside it. */
+import { CancellationScope } from '@temporalio/workflow';
+import { atHost, atStore, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import type { RotationOrder, RotationReport } from './contract.js';
+import type { ConsumerSpec } from './domain/credential.js';
+import { codeOf, Run, Turned } from './run.js';
+import { byHost, preflightHosts } from './steps.js';
+
+export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
+  return Run.of(order, async (run) => {
+    let down: Downtime;
+    try {
+      const begun = await run.forward(() => regenerateStopped(run));
+      if ('outcome' in begun) return begun;
+      down = begun;
+    } catch (reason) {
+      if (!(reason instanceof Turned)) throw reason;
+      await run.turnBack(reason.message);
+      return compensateInPlace(run);
+    }
+    return bringBack(run, down);
+  });
+}
+
+/** When programs stopped, which ran before, and the store's mark of our change. */
+interface Downtime {
+  readonly since: number;
+  readonly running: readonly ConsumerSpec[];
+  readonly secretChanged: string | null;
+}
+
+/** Up to and with the regenerate; beyond it there is only the way forward. */
+async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
+  run.enter('preparing');
+  const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
+  const atTheHosts = await preflightHosts(run, atTheStore.usedBy);
+  const findings = [...atTheStore.findings, ...atTheHosts.findings];
+  if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
+  if (run.row.targets === null) run.targets = atTheHosts.consumers;
+  await run.recorded(books.freezePlan({ step: run.step('plan'), targets: run.targets }));
+  const before = await books.rememberRunning({ step: run.step('remember-running'), running: atTheHosts.running });
+  await run.pass('start');
+  await bookkeeping.takeLeases({ step: run.step('take-leases') });
+  await run.pausePoint();
+
+  const running = run.required.filter((c) => before.includes(c.name));
+  const since = Date.now();
+  for (let round = 1; ; round++) {
+    run.enter('undeploying');
+    await Promise.all(
+      running.map(({ host, name }) => run.recorded(effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${round}/${name}`, name), consumer: name }))),
+    );
+    await Promise.all(byHost(run.required).map(({ host, names }) => atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names })));
+    run.enter('regenerating');
+    const secretChanged = await regenerated(run, `regenerate/${round}`);
+    if (secretChanged !== undefined) return { since, running, secretChanged };
+  }
+}
+
+/** The store's mark of the change; undefined when the guard refused and nothing was sent. */
+async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
+  run.passReturn();
+  try {
+    const result = await CancellationScope.nonCancellable(() => run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) })));
+    return result.secretChanged;
+  } catch (error) {
+    run.returned();
+    if (codeOf(error) === 'KR_GUARD_STALE' || codeOf(error) === 'KR_GUARD_REFUSED') return undefined;
+    throw error;
+  }
+}
+
+/** How often a secret that somebody else changed after us is regenerated again. */
+const mostOvertaken = 2;
+
+/** The way forward: every path of it ends with the programs deployed, or with a person told why they are not. */
+async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
+  let { secretChanged } = down;
+  for (let overtaken = 0, trial = 1; ; trial++) {
+    run.enter('updating');
+    const mark = secretChanged;
+    await Promise.all(
+      run.required.map(({ host, name }) =>
+        run.insist(() => run.recorded(effectsAtHost(host).updateSecret({ step: run.step('hand-out', `update/${trial}/${name}`, name), consumer: name, generation: run.row.generation }))),
+      ),
+    );
+    const { proof } = await run.insist(() => run.recorded(effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark })));
+    if (proof === 'accepted') break;
+    if (proof === 'refused' || overtaken++ >= mostOvertaken) await run.hold(`the store refuses the new secret (${proof}); the programs stay down`);
+    run.enter('regenerating');
+    secretChanged = await run.insist(async () => {
+      await Promise.all(byHost(run.required).map(({ host, names }) => atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names })));
+      return (await run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }))).secretChanged;
+    });
+  }
+  run.enter('deploying');
+  await deployAll(run, down.running, 'forward');
+  const downtimeMs = Date.now() - down.since;
+  run.enter('closing');
+  return run.close('completed', downtimeMs);
+}
+
+/** Starts programs side by side; one that does not come back never holds up the others. */
+async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction: string): Promise<void> {
+  await Promise.all(
+    consumers.map(({ host, name }) => {
+      let round = 0;
+      return run.insist(async () => {
+        if (run.isExempt(name)) return;
+        round++;
+        await run.recorded(effectsAtHost(host).deployConsumer({ step: run.step('deploy', `deploy/${direction}-${round}/${name}`, name), consumer: name }));
+        await atHost(host).confirmDeployed({ step: run.step('confirm', `confirm/${direction}/${name}`, name), consumer: name });
+      });
+    }),
+  );
+}
+
+/** Before the regenerate: every program that was told to stop goes back to the state that preflight recorded. */
+async function compensateInPlace(run: Run): Promise<RotationReport> {
+  const undo = await books.readUndo({ step: run.step('read-undo') });
+  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name));
+  if (stopped.length > 0) {
+    await deployAll(run, stopped, 'back');
+    const left = await bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] });
+    if (left > 0) {
+      // A late undeploy may land after our deploy: only the look after that counts.
+      await run.wait(left);
+      await deployAll(run, stopped, 'settled');
+    }
+  }
+  run.enter('closing');
+  return run.close(stopped.length > 0 ? 'compensated' : 'refused');
+}
