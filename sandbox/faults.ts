@@ -113,7 +113,8 @@ export class Faults {
         break;
     }
     reply.hijack();
-    request.raw.destroy();
+    // The socket: a request whose body is read survives being destroyed itself.
+    request.raw.socket.destroy();
     return false;
   }
 
