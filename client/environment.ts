@@ -1,0 +1,47 @@
+/** Owns where PostgreSQL, Temporal and the keys are: from the environment, else from the embedded installation under REKEY_HOME. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { RekeyError } from '../workflows/domain/errors.js';
+
+export interface Installation {
+  /** Without a password. */
+  readonly databaseUrl: string;
+  readonly passwordFile: string | null;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly keysFolder: string;
+}
+
+/** What `rekey up` leaves in state.json for everyone who comes after it. */
+interface EmbeddedState {
+  readonly temporal?: string;
+  readonly database?: string;
+  readonly passwordFile?: string;
+  readonly keys?: string;
+}
+
+export const homeFolder = (env = process.env): string => path.resolve(env.REKEY_HOME ?? '.rekey');
+
+export function findInstallation(env = process.env): Installation {
+  const state = readState(homeFolder(env));
+  const databaseUrl = env.DATABASE_URL ?? state.database;
+  const temporalAddress = env.TEMPORAL_ADDRESS ?? state.temporal;
+  const keysFolder = env.REKEY_KEYS ?? state.keys;
+  if (!databaseUrl || !temporalAddress || !keysFolder) {
+    const missing = [!databaseUrl && 'DATABASE_URL', !temporalAddress && 'TEMPORAL_ADDRESS', !keysFolder && 'REKEY_KEYS'].filter(Boolean).join(', ');
+    throw new RekeyError('KR_SERVICE_AWAY', `there is no installation in ${homeFolder(env)}, and ${missing} is not set`);
+  }
+  // A password file that was set for another database must not be sent to this one.
+  const passwordFile = env.REKEY_DATABASE_PASSWORD_FILE ?? (env.DATABASE_URL ? null : (state.passwordFile ?? null));
+  return { databaseUrl, passwordFile, temporalAddress, temporalNamespace: env.TEMPORAL_NAMESPACE ?? 'default', keysFolder };
+}
+
+export function readState(home: string): EmbeddedState {
+  const file = path.join(home, 'state.json');
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as EmbeddedState;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,25 @@
+/** Owns how a command's process ends: an error with a code goes to standard error, or as JSON to standard output, with the exit code of its kind. */
+import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+
+export async function main(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+    process.exit(0);
+  } catch (error) {
+    const fault = error instanceof RekeyError ? error : new RekeyError('KR_INTERNAL', error instanceof Error ? error.name : 'unknown');
+    const { cure } = errorCodes[fault.code];
+    if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
+    else process.stderr.write(`${fault.code}: ${fault.detail}\n${cure}\n`);
+    process.exit(fault.code === 'KR_USAGE' || fault.code === 'KR_CONFIG_INVALID' ? 2 : 1);
+  }
+}
+
+/** One JSON line, or the text for people. */
+export function answer(json: object, text: string): void {
+  process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(json)}\n` : `${text}\n`);
+}
+
+export function option(name: string): string | null {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? null : (process.argv[at + 1] ?? null);
+}

@@ -1,0 +1,28 @@
+/** Owns the putting together: the one place where ports meet their classes. */
+import type { Deps } from '../activities/deps.js';
+import { openLedger } from '../activities/postgres/ledger.js';
+import { checkSchema } from '../activities/postgres/migrate.js';
+import { type Database, openDatabase } from '../activities/postgres/pool.js';
+import { KeyFolder, PostgresVault } from '../activities/vault/vault.js';
+import type { Installation } from '../client/environment.js';
+import { Connectors } from './connectors.js';
+import { resolveReference } from './references.js';
+
+export interface Composition {
+  readonly deps: Deps;
+  readonly database: Database;
+  readonly vault: PostgresVault;
+  readonly vaultKeys: KeyFolder;
+  readonly connectors: Connectors;
+}
+
+/** Throws KR_SCHEMA_OLDER or KR_SCHEMA_NEWER when this release does not fit the database. */
+export async function compose(installation: Installation): Promise<Composition> {
+  const database = openDatabase(installation.databaseUrl, installation.passwordFile);
+  await checkSchema(database);
+  const ledger = await openLedger(database);
+  const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
+  const vault = new PostgresVault(database, vaultKeys);
+  const connectors = new Connectors(ledger);
+  return { deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference }, database, vault, vaultKeys, connectors };
+}
