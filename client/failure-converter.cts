@@ -1,4 +1,4 @@
 /** Owns that messages and stacks of failures go through the codec like everything else. CommonJS, since the SDK loads it by `require`. */
-import { DefaultFailureConverter } from '@temporalio/common';
+import common = require('@temporalio/common');
 
-export const failureConverter = new DefaultFailureConverter({ encodeCommonAttributes: true });
+export = { failureConverter: new common.DefaultFailureConverter({ encodeCommonAttributes: true }) };
