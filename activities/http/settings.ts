@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { duration } from '../configuration/duration.js';
 
+export { duration };
+
 /** An address to which management credentials are sent: no credentials in it, no query, nothing that a proxy would log. */
 export const baseUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
