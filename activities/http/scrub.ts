@@ -44,7 +44,7 @@ function withoutFragments(text: string, secret: string): string {
   return clean;
 }
 
-/** Words are long too; keys mix digits in, or go on for ever. */
+/** Words are long too; keys mix digits in, are hexadecimal, or go on for ever. */
 function looksLikeKey(run: string): boolean {
-  return /\d/.test(run) || run.length >= 32;
+  return /\d|^[a-f]+$/i.test(run) || run.length >= 32;
 }
