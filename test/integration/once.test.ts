@@ -1,0 +1,193 @@
+/** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { openLedger } from '../../activities/postgres/ledger.js';
+import { verifyAudit } from '../../activities/postgres/audit.js';
+import type { Database } from '../../activities/postgres/pool.js';
+import type { Ledger, StepRef } from '../../activities/ports/ledger.js';
+import { KeyFolder, PostgresVault } from '../../activities/vault/vault.js';
+import { Secret } from '../../activities/ports/secret.js';
+import type { Configuration } from '../../workflows/domain/configuration.js';
+import { cloneDatabase } from '../support/database.js';
+
+let database: Database;
+let ledger: Ledger;
+let vault: PostgresVault;
+
+const credential = (name: string): Configuration['credentials'][string] => ({
+  name,
+  store: 'dd',
+  strategy: 'overlap',
+  attributes: {},
+  consumers: { kind: 'none' },
+  rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
+  policy: { every: 1_000_000, window: null, grace: 0, soak: 0, evidence: 'uses', confirm: 1_000, downtime: null, approve: [], approveWithin: 1_000 },
+  accept: [],
+  current: null,
+});
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+const configuration: Configuration = { stores: { dd: { kind: 'datadog', settings: {} } }, hosts: {}, credentials: Object.fromEntries(names.map((n) => [n, credential(n)])) };
+const quick = { deadline: 400, settle: 100, waitsOut: false } as const;
+
+beforeAll(async () => {
+  database = (await cloneDatabase()).database;
+  ledger = await openLedger(database);
+  vault = new PostgresVault(database, new KeyFolder(inject('servers').keys, 'vault'));
+  await ledger.saveConfiguration(configuration, 'h1', 'test');
+});
+
+async function openStep(name: string, runId = 'run-1'): Promise<StepRef> {
+  const { rotation, head } = await ledger.open({ credential: name, options: { without: [] }, by: 'test', runId });
+  return { rotation: rotation.id, credential: name, fence: rotation.fence, head, key: 'mint', kind: 'mint', phase: 'preparing', subject: null };
+}
+
+describe('an effect', () => {
+  it('runs once, however often its step is asked for', async () => {
+    const step = await openStep('a');
+    let sent = 0;
+    const run = () => ledger.once(step, quick, async () => ({ sent: ++sent }));
+    const first = await run();
+    const second = await run();
+    expect([first.result, second.result, sent]).toEqual([{ sent: 1 }, { sent: 1 }, 1]);
+  });
+
+  it('is found again by the tag of the attempt whose reply was lost', async () => {
+    const step = await openStep('b');
+    let lost = '';
+    await expect(
+      ledger.once(step, quick, async (attempt) => {
+        lost = attempt.tag;
+        throw new Error('the reply was lost');
+      }),
+    ).rejects.toThrow('the reply was lost');
+    const { result } = await ledger.once(step, quick, async (attempt) => ({ found: attempt.earlier.map((e) => e.tag), own: attempt.tag }));
+    expect(result.found).toEqual([lost]);
+    expect(result.own).not.toBe(lost);
+    expect(lost.length).toBeLessThanOrEqual(30);
+  });
+
+  it('waits out an earlier attempt that can still land, where repeating is not harmless', async () => {
+    const step = await openStep('c');
+    await expect(ledger.once(step, { ...quick, deadline: 300 }, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
+    await expect(ledger.once(step, { ...quick, waitsOut: true }, async () => ({}))).rejects.toMatchObject({ code: 'KR_SETTLING' });
+    await new Promise((resolve) => setTimeout(resolve, 450));
+    await expect(ledger.once(step, { ...quick, waitsOut: true }, async (a) => ({ settled: a.earlier[0]!.settled }))).resolves.toMatchObject({ result: { settled: true } });
+  });
+
+  it('records nothing of an attempt that was overtaken', async () => {
+    const step = await openStep('d');
+    let second: Promise<unknown> = Promise.resolve();
+    const late = ledger.once(step, quick, async () => {
+      second = ledger.once(step, quick, async () => ({ by: 'second' }));
+      await second;
+      return { by: 'late' };
+    });
+    await expect(late).rejects.toMatchObject({ code: 'KR_ATTEMPT_LOST' });
+    expect((await ledger.once(step, quick, async () => ({ by: 'third' }))).result).toEqual({ by: 'second' });
+  });
+
+  it('is refused to a run that was fenced out, and the newer run goes on', async () => {
+    const old = await openStep('e', 'run-1');
+    const fresh = await openStep('e', 'run-2');
+    await expect(ledger.once(old, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_FENCED' });
+    await expect(ledger.once(fresh, quick, async () => ({ ok: true }))).resolves.toMatchObject({ result: { ok: true } });
+  });
+
+  it('is not begun on a ledger that has lost what the rotation has seen', async () => {
+    const step = await openStep('f');
+    await expect(ledger.once({ ...step, head: { position: step.head!.position, hash: 'x'.repeat(64) } }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_LEDGER_BEHIND' });
+    await expect(ledger.once({ ...step, fence: step.fence + 1 }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_LEDGER_BEHIND' });
+  });
+
+  it('closes its intent as not sent when its guard refuses', async () => {
+    const step = await openStep('g');
+    await expect(
+      ledger.once(step, quick, async (attempt) => {
+        attempt.notSent('this');
+        throw new Error('refused');
+      }),
+    ).rejects.toThrow('refused');
+    const { rows } = await database.query('select closed from intents where rotation = $1', [step.rotation]);
+    expect(rows).toEqual([{ closed: 'not-sent' }]);
+    expect(await ledger.unsettled(step.rotation, ['mint'], null)).toBe(0);
+  });
+
+  it('keeps secret and version in the transaction of its outcome', async () => {
+    const step = await openStep('h');
+    const secret = new Secret('0123456789abcdef0123456789abcdef');
+    await ledger.once(step, quick, async (attempt) => {
+      attempt.stage({ kind: 'add-version', generation: 1, state: 'prepared', account: 'org', keyId: 'k1', keyName: 'n', origin: 'minted', fingerprint: secret.fingerprint, secret: await vault.seal(secret) });
+      return {};
+    });
+    const [version] = await ledger.versions('h');
+    expect((await vault.open(version!.secretRef!)).equals(secret)).toBe(true);
+    const dump = JSON.stringify((await database.query('select * from vault_secrets')).rows);
+    expect(dump).not.toContain(secret.reveal());
+  });
+});
+
+describe('a rotation', () => {
+  it('is opened once: the same run gets the same row, another options are refused', async () => {
+    const first = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
+    const again = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
+    expect(again.rotation.fence).toBe(first.rotation.fence);
+    await expect(ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' })).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
+  });
+
+  it('holds a consumer alone until it lets go of it, and each taking has a higher number', async () => {
+    const [one, two] = [await openStep('a'), await openStep('b')];
+    const first = await ledger.lease(one, 'host/web-1');
+    const again = await ledger.lease(one, 'host/web-1');
+    expect(again.number).toBe(first.number + 1);
+    await expect(ledger.lease(two, 'host/web-1')).rejects.toMatchObject({ code: 'KR_LEASE_HELD' });
+    await ledger.releaseLease('host/web-1', one.rotation);
+    expect((await ledger.lease(two, 'host/web-1')).number).toBe(again.number + 1);
+  });
+
+  it('keeps its spec: a configuration that changes it is refused whole', async () => {
+    await openStep('a');
+    const changed = { ...configuration, credentials: { ...configuration.credentials, a: { ...configuration.credentials.a!, accept: ['no-last-used' as const] } } };
+    await expect(ledger.saveConfiguration(changed, 'h2', 'test')).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
+    expect((await ledger.configuration())?.hash).toBe('h1');
+  });
+});
+
+describe('the audit chain', () => {
+  it('holds, and shows a changed event, a removed one and a cut tail', async () => {
+    expect((await verifyAudit(database)).filter((c) => c.broken)).toEqual([]);
+    const breaks = async (sql: string) => {
+      let found: string | null | undefined;
+      await database
+        .transaction(async (client) => {
+          await client.query(sql);
+          found = (await verifyAudit(client)).find((c) => c.credential === 'h')?.broken;
+          throw new Error('undo');
+        })
+        .catch(() => undefined);
+      return found;
+    };
+    expect(await breaks(`update audit_events set actor = 'mallory' where credential = 'h' and position = 2`)).toBe('event 2 was changed');
+    expect(await breaks(`delete from audit_events where credential = 'h' and position = 2`)).toBe('event 2 is missing');
+    expect(await breaks(`delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`)).toMatch(/tail/);
+  });
+});
+
+describe('the vault', () => {
+  it('rewraps every value under a new key and opens them all', async () => {
+    const { keys } = inject('servers');
+    const { randomBytes } = await import('node:crypto');
+    const { writeFileSync } = await import('node:fs');
+    const secret = new Secret(randomBytes(16).toString('hex'));
+    const sealed = await vault.seal(secret);
+    const { storeSealed } = await import('../../activities/vault/vault.js');
+    await database.transaction((client) => storeSealed(client, sealed));
+    const stale = await vault.seal(secret);
+    writeFileSync(`${keys}/vault-zz99.key`, randomBytes(32).toString('base64'), { mode: 0o600 });
+    expect(await vault.rewrap('zz99')).toBeGreaterThan(0);
+    expect((await vault.open(sealed.ref)).equals(secret)).toBe(true);
+    await expect(database.transaction((client) => storeSealed(client, stale))).rejects.toMatchObject({ code: 'KR_VAULT_KEY_RETIRED' });
+  });
+
+  it('refuses a secret that could be guessed', async () => {
+    await expect(vault.seal(new Secret('0123456789abcdef'))).rejects.toMatchObject({ code: 'KR_WEAK_SECRET' });
+  });
+});
