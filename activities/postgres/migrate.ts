@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { withPassword } from './pool.js';
 
 const folder = fileURLToPath(new URL('./migrations', import.meta.url));
 const table = 'schema_migrations';
@@ -13,8 +14,8 @@ const lockKey = 7_302_601;
 const ours = (): readonly string[] => readdirSync(folder).filter((f) => f.endsWith('.sql')).map((f) => f.slice(0, -4)).sort();
 
 /** Applies what is missing and returns its names. A second migrator waits for the first, then finds nothing to do. */
-export async function migrate(url: string, password: string | undefined): Promise<readonly string[]> {
-  const client = new pg.Client({ connectionString: url, ...(password ? { password } : {}), connectionTimeoutMillis: 5_000 });
+export async function migrate(url: string, passwordFile: string | null): Promise<readonly string[]> {
+  const client = new pg.Client({ connectionString: withPassword(url, passwordFile), connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey]);

@@ -11,11 +11,17 @@ export interface Database {
   end(): Promise<void>;
 }
 
-/** `url` needs no password: it is read from `passwordFile` at each new connection, so that a changed one is taken over. */
+/** The address with the password of the file in it: `pg` would let an address without one override a password that is given beside it. Never shown. */
+export function withPassword(url: string, passwordFile: string | null): string {
+  if (!passwordFile) return url;
+  const address = new URL(url);
+  address.password = encodeURIComponent(readFileSync(passwordFile, 'utf8').trim());
+  return address.href;
+}
+
 export function openDatabase(url: string, passwordFile: string | null, maxConnections = 10): Database {
   const pool = new pg.Pool({
-    connectionString: url,
-    ...(passwordFile ? { password: () => readFileSync(passwordFile, 'utf8').trim() } : {}),
+    connectionString: withPassword(url, passwordFile),
     max: maxConnections,
     connectionTimeoutMillis: 3_000,
     // A server that hangs must not hold a step for ever: the attempt is repeated, and finds its own intent.

@@ -13,13 +13,15 @@ export interface TemporalPorts {
   readonly temporalMetrics: number;
 }
 
-export function temporalServer(home: Home, binary: string, ports: TemporalPorts): ChildSpec {
+/** `namespaces` are made at start beside `default`. */
+export function temporalServer(home: Home, binary: string, ports: TemporalPorts, namespaces: readonly string[] = []): ChildSpec {
   return {
     name: 'temporal',
     command: binary,
     args: [
       'server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(ports.temporal), '--http-port', String(ports.temporalHttp), '--metrics-port', String(ports.temporalMetrics),
       '--db-filename', path.join(home.temporal, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL', '--log-level', 'warn',
+      ...namespaces.flatMap((name) => ['--namespace', name]),
       ...dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
     ],
     ready: async () => {

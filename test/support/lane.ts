@@ -1,0 +1,199 @@
+/** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import os from 'node:os';
+import path from 'node:path';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { inject } from 'vitest';
+import { connectors } from '../../activities/configuration/connectors.js';
+import { parseConfiguration } from '../../activities/configuration/parse.js';
+import type { Database } from '../../activities/postgres/pool.js';
+import { dataConverter } from '../../client/codec.js';
+import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
+import type { RotationOptions } from '../../workflows/domain/credential.js';
+import { cloneDatabase } from './database.js';
+
+const dist = path.resolve(import.meta.dirname, '../../dist');
+
+export interface KeyShown {
+  readonly vendor: string;
+  readonly id: string;
+  readonly name: string;
+  readonly value: string;
+  readonly state: 'live' | 'disabled' | 'deleted';
+}
+
+export interface TrafficShown {
+  readonly app: string;
+  readonly vendor: string;
+  readonly sent: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly failedLogins: number;
+  readonly lost: number;
+  readonly fingerprint: string;
+  readonly downMs: number;
+}
+
+export interface RotationShown {
+  readonly id: string;
+  readonly phase: string;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly waits_for: { readonly text: string; readonly person: boolean } | null;
+  readonly direction: string;
+  readonly downtime_ms: number | null;
+  readonly fence: string;
+}
+
+export class Lane {
+  readonly workers: ChildProcess[] = [];
+  readonly logs: string[] = [];
+  control = '';
+  config = '';
+  #sandbox: ChildProcess | null = null;
+
+  private constructor(
+    readonly folder: string,
+    readonly namespace: string,
+    readonly databaseUrl: string,
+    readonly database: Database,
+    readonly client: Client,
+    private readonly closeConnection: () => Promise<void>,
+  ) {}
+
+  /** `number` chooses the namespace; two files that run at once must not choose the same. */
+  static async start(number: number): Promise<Lane> {
+    const { temporal, keys } = inject('servers');
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-lane-'));
+    chmodSync(folder, 0o755);
+    const { url, database } = await cloneDatabase();
+    const connection = await Connection.connect({ address: temporal });
+    const namespace = `lane-${number}`;
+    const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
+    const lane = new Lane(folder, namespace, url, database, client, () => connection.close());
+    await Promise.all([lane.#startSandbox(), lane.startWorker()]);
+    await lane.apply();
+    return lane;
+  }
+
+  async stop(): Promise<void> {
+    for (const child of [...this.workers, this.#sandbox]) {
+      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await Promise.race([ended, sleep(5_000).then(() => child.kill('SIGKILL'))]);
+    }
+    await this.database.end();
+    await this.closeConnection();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
+  async fresh(body: object = {}): Promise<void> {
+    await this.ask('POST', '/reset', body);
+    await this.database.query('truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade');
+    await this.apply();
+  }
+
+  async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {
+    const parsed = parseConfiguration(edit(readFileSync(this.config, 'utf8')), this.config, connectors);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    const report = (await this.client.workflow.execute('applyConfiguration', {
+      workflowId: 'apply',
+      taskQueue: mainQueue,
+      args: [{ configuration: parsed.configuration, hash: parsed.hash, by: 'test' }],
+    })) as ApplyReport;
+    const failed = report.adoptions.filter((a) => a.error);
+    if (failed.length > 0) throw new Error(JSON.stringify(failed));
+    return report;
+  }
+
+  async rotate(credential: string, options: RotationOptions = { without: [] }): Promise<WorkflowHandle> {
+    const { rows } = await this.database.query<{ strategy: 'overlap' | 'in-place' }>('select strategy from credentials where name = $1', [credential]);
+    const order: RotationOrder = { credential, options, by: 'test' };
+    return this.client.workflow.start(workflowOf[rows[0]!.strategy], {
+      workflowId: rotationWorkflowId(credential),
+      taskQueue: mainQueue,
+      workflowTaskTimeout: '2s',
+      args: [order],
+    });
+  }
+
+  async rotation(credential: string): Promise<RotationShown | undefined> {
+    return (await this.database.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [credential])).rows[0];
+  }
+
+  /** Waits until the newest rotation of the credential has an outcome, or needs a person. */
+  async settled(credential: string, withinMs = 60_000): Promise<RotationShown> {
+    return this.until(`${credential} to end`, withinMs, async () => {
+      const rotation = await this.rotation(credential);
+      return rotation?.outcome || rotation?.waits_for?.person ? rotation : undefined;
+    });
+  }
+
+  async until<Found>(what: string, withinMs: number, look: () => Promise<Found | undefined | false>): Promise<Found> {
+    for (const until = performance.now() + withinMs; performance.now() < until; await sleep(50)) {
+      const found = await look();
+      if (found) return found;
+    }
+    const rotations = await this.database.query('select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null');
+    throw new Error(`waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; worker: ${this.logs.slice(-5).join(' ')}`);
+  }
+
+  async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {
+    const response = await fetch(`${this.control}${route}`, { method, ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${text}`);
+    return (text ? JSON.parse(text) : null) as Answer;
+  }
+
+  keys(vendor: string): Promise<readonly KeyShown[]> {
+    return this.ask('GET', `/keys?vendor=${vendor}`);
+  }
+
+  traffic(): Promise<readonly TrafficShown[]> {
+    return this.ask('GET', '/traffic');
+  }
+
+  async startWorker(): Promise<ChildProcess> {
+    const { temporal, keys } = inject('servers');
+    const worker = spawn(process.execPath, [path.join(dist, 'worker/commands/worker.js')], {
+      env: { ...process.env, DATABASE_URL: this.databaseUrl, TEMPORAL_ADDRESS: temporal, TEMPORAL_NAMESPACE: this.namespace, REKEY_KEYS: keys, REKEY_HOME: this.folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.workers.push(worker);
+    worker.stderr.setEncoding('utf8').on('data', (text: string) => this.logs.push(text));
+    await firstLine(worker);
+    return worker;
+  }
+
+  /** A supervisor in small: a worker that was killed is replaced at once, until told to stop. */
+  keepWorkerAlive(): () => void {
+    let on = true;
+    const watch = (worker: ChildProcess): void => void worker.once('exit', () => on && void this.startWorker().then(watch, () => undefined));
+    watch(this.workers.at(-1)!);
+    return () => void (on = false);
+  }
+
+  async #startSandbox(): Promise<void> {
+    this.#sandbox = spawn(process.execPath, [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
+    this.control = ready.control;
+    this.config = ready.config;
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+    });
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+  });
+}
