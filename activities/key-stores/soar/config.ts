@@ -1,0 +1,130 @@
+/** Owns what rekey.yaml may say about an IBM QRadar SOAR organisation, its API keys, and the calls of it that IBM does not publish. */
+import { z } from 'zod';
+import {
+  baseUrl,
+  commonAssumptions,
+  isOpenToReaders,
+  shortened,
+  type Timing,
+  timing,
+  withDefaults,
+} from '../../http/settings.js';
+import type { StoreConfig } from '../../ports/connector.js';
+
+/**
+ * None of these is published: they are assumed, by analogy with the calls that are, and each part of them can be corrected under `calls:`. A call
+ * is made only if its name stands under `accept:`. Whoever has an appliance can read its `/docs/rest-api/`, or record what the browser does.
+ */
+export const unpublishedCalls = {
+  'soar-create-call': 'That POST …/apikeys takes a name and permissions, and answers with the secret.',
+  'soar-regenerate-call': 'That PUT …/apikeys/{id} with the whole object and a flag makes a new secret and answers with it.',
+  'soar-deploy-call': 'That apps are listed, read, deployed and undeployed under …/apps, and what their states are called.',
+  'soar-secrets-call': 'That PUT …/apps/{id}/secrets/{name} writes the secret of an app.',
+} as const;
+
+export const assumptions = { ...unpublishedCalls, ...commonAssumptions } as const;
+export type Assumption = keyof typeof assumptions;
+
+/** New logins see a change at once (one database); there is no last use. Request and settle are ours, on the long side. */
+export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 0 };
+
+const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+/** Below `/rest/orgs/<organisation>`; `{id}` and `{name}` are filled in. */
+const below = z.string().regex(/^\/[\w/{}.-]*$/, 'expected a path such as /apikeys/{id}');
+
+const call = (verb: z.infer<typeof method>, at: string) => ({ method: method.default(verb), path: below.default(at) });
+
+/** All assumed, [A]: see the README. */
+const calls = z
+  .strictObject({
+    create: z
+      .strictObject({ ...call('POST', '/apikeys'), permissionsAs: z.enum(['list', 'handles']).default('list') })
+      .prefault({}),
+    regenerate: z
+      .strictObject({
+        ...call('PUT', '/apikeys/{id}'),
+        flag: z.string().nullable().default('regenerate_secret'),
+        sends: z.enum(['object', 'flag']).default('object'),
+      })
+      .prefault({}),
+    apps: z.strictObject({ path: below.default('/apps') }).prefault({}),
+    deploy: z.strictObject(call('POST', '/apps/{id}/deploy')).prefault({}),
+    undeploy: z.strictObject(call('POST', '/apps/{id}/undeploy')).prefault({}),
+    secret: z
+      .strictObject({ ...call('PUT', '/apps/{id}/secrets/{name}'), field: z.string().min(1).default('value') })
+      .prefault({}),
+    fields: z
+      .strictObject({
+        /** What a program logs in with, and what apps call the key's handle. */
+        clientId: z.string().min(1).default('client_id'),
+        clientSecret: z.string().min(1).default('client_secret'),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+export type SoarCalls = z.infer<typeof calls>;
+
+export interface SoarSettings {
+  readonly url: string;
+  /** Name, UUID or cloud account, as IBM's own client matches it (resilient-python-api, co3base.py); never the numeric id. */
+  readonly organisation: string;
+  readonly management: { readonly keyId: string; readonly keySecret: string };
+  readonly calls: SoarCalls;
+  readonly timing: Timing;
+  readonly accept: readonly string[];
+}
+
+const reference = z.string().min(1);
+
+const settings: z.ZodType<SoarSettings> = z
+  .strictObject({
+    url: baseUrl,
+    organisation: z
+      .string()
+      .min(1)
+      .refine((text) => !/^\d+$/.test(text), 'expected the name, UUID or cloud account of the organisation, not its number'),
+    management: z.strictObject({ keyId: reference, keySecret: reference }),
+    calls,
+    timing,
+    accept: z.array(z.enum(Object.keys(assumptions) as Assumption[])).default([]),
+  })
+  .transform((given, context): SoarSettings => {
+    const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
+
+    if (isOpenToReaders(given.url) && !given.accept.includes('plain-http')) {
+      complain('url', 'keys would travel in clear text; use https, or list plain-http under `accept:`');
+    }
+    for (const name of shortened(given.timing, ownTiming)) {
+      if (!given.accept.includes('short-timing'))
+        complain('timing', `${name} is lower than SOAR may need; list short-timing under \`accept:\` to say so`);
+    }
+    return { ...given, timing: withDefaults(given.timing, ownTiming) };
+  });
+
+/** Only a key that rekey makes needs them; in place, the key stays what it is. */
+export interface SoarAttributes {
+  readonly name: string;
+  readonly permissions?: readonly string[] | undefined;
+}
+
+/** IBM documents no longest display name; a tag and a space come behind ours. */
+export const longestName = 128;
+
+export const attributes: z.ZodType<SoarAttributes> = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(longestName - 31)
+    .default('rekey'),
+  permissions: z.array(z.string().min(1)).optional(),
+});
+
+export const config: StoreConfig<SoarSettings> = {
+  kind: 'soar',
+  settings,
+  attributes,
+  strategies: ['in-place', 'overlap'],
+  assumptions,
+};
