@@ -20,6 +20,9 @@ if (existsSync(path.join(root, migrations))) {
   cpSync(path.join(root, migrations), path.join(root, 'dist', migrations), { recursive: true });
 }
 
+// The SDK loads it by `require`, from the sources as well as from here, so it is no TypeScript.
+cpSync(path.join(root, 'client', 'failure-converter.cjs'), path.join(root, 'dist', 'client', 'failure-converter.cjs'));
+
 const main = path.join(root, 'dist', 'client', 'main.js');
 if (existsSync(main)) chmodSync(main, 0o755);
 

@@ -30,7 +30,7 @@ ${parts.map((part) => part.hosts).join('')}
 # Seconds here, hours and days in earnest.
 defaults:
   rollout: { canary: 1, wave: 50%, bake: 500ms }
-  policy: { every: 90d, grace: 2s }
+  policy: { every: 90d, grace: 2s, soak: 0s }
 
 credentials:
 ${parts.map((part) => part.credentials).join('\n')}`,

@@ -103,8 +103,8 @@ describe('a refusal of the vendor', () => {
 });
 
 describe('an answer that cannot be believed is a lost one', () => {
-  const html = (status: number) => ['a web page', status, 'text/html', '<html>blocked</html>'] as const;
-  it.each([
+  const html = (status: number): [string, number, string, string] => ['a web page', status, 'text/html', '<html>blocked</html>'];
+  it.each<[string, number, string, string]>([
     html(200),
     html(201),
     html(403),
