@@ -22,9 +22,7 @@ export interface StepInput {
 }
 
 /** A deadline of its own for one call, within the attempt's. */
-export function within(signal: AbortSignal, milliseconds: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
-}
+export { within } from './http/deadline.js';
 
 export function versionOf(versions: readonly VersionRow[], generation: number | null): VersionRow {
   const found = versions.find((v) => v.generation === generation);

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { Secret } from '../ports/secret.js';
+import { within } from './deadline.js';
 import { ExchangeFailed, exchange, type Incoming } from './exchange.js';
 import { type CallKind, type FaultCodes, lost, refused } from './faults.js';
 import { type Headers, retryAfter, single } from './retry-after.js';
@@ -92,7 +93,7 @@ export class HttpClient {
           ownConnection: kind === 'effect',
           maxBytes,
         },
-        AbortSignal.any([signal, AbortSignal.timeout(this.options.deadline)]),
+        within(signal, this.options.deadline),
       );
     } catch (error) {
       if (error instanceof ExchangeFailed) throw fault(error.message, error.sent);

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
+import { within } from '../../http/deadline.js';
 import { scrub } from '../../http/scrub.js';
 import type { AppHost, AppHostCapabilities, Delivery, KnownVersion } from '../../ports/app-host.js';
 import type { AppHostConnector, ConnectorContext } from '../../ports/connector.js';
@@ -49,8 +50,8 @@ class FileHost implements AppHost {
 
   async inspect(spec: ConsumerSpec, known: readonly KnownVersion[], signal: AbortSignal): Promise<Inspection> {
     const settings = consumer.parse(spec.settings);
-    const within = this.#deadline(signal);
-    const found = await look(settings, within);
+    const bounded = this.#deadline(signal);
+    const found = await look(settings, bounded);
     const held = found.secret;
     const seen = {
       consumer: spec.name,
@@ -69,7 +70,7 @@ class FileHost implements AppHost {
         detail: 'no confirm command is declared, so nothing shows what runs',
       };
 
-    const shown = await this.#run('last4' in confirm ? confirm.last4 : confirm.fingerprint, spec, within, 'KR_HOST_UNAVAILABLE');
+    const shown = await this.#run('last4' in confirm ? confirm.last4 : confirm.fingerprint, spec, bounded, 'KR_HOST_UNAVAILABLE');
     if (shown.exitCode !== 0) {
       const secrets = [...known.flatMap(({ secret }) => secret ?? []), ...(held ? [held] : [])];
       return {
@@ -121,7 +122,7 @@ class FileHost implements AppHost {
   }
 
   #deadline(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, AbortSignal.timeout(this.settings.timing.request)]);
+    return within(signal, this.settings.timing.request);
   }
 }
 

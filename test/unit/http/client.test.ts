@@ -29,7 +29,14 @@ function client(options: { url?: string; deadline?: number; bareStatuses?: numbe
 }
 
 const get: Call = { title: 'read a key', method: 'GET', path: '/keys/1', answers: [200, 404], headers: { 'x-key': key } };
-const post: Call = { title: 'create a key', method: 'POST', path: '/keys', answers: [201], headers: { 'x-key': key }, body: { name: 'a' } };
+const post: Call = {
+  title: 'create a key',
+  method: 'POST',
+  path: '/keys',
+  answers: [201],
+  headers: { 'x-key': key },
+  body: { name: 'a' },
+};
 const forever = () => new AbortController().signal;
 
 async function failure(promise: Promise<unknown>): Promise<RekeyError> {
@@ -44,10 +51,17 @@ async function failure(promise: Promise<unknown>): Promise<RekeyError> {
 describe('a call', () => {
   it('names rekey honestly, speaks JSON, and reveals secrets on the wire only', async () => {
     server.answer((_, response) => json(response, 201, { id: 1 }));
-    await client({ url: `${server.url}/prefix/` }).effect({ ...post, query: { a: 'b c' }, body: { secret: key, list: [key] } }, forever());
+    await client({ url: `${server.url}/prefix/` }).effect(
+      { ...post, query: { a: 'b c' }, body: { secret: key, list: [key] } },
+      forever(),
+    );
     const [request] = server.seen;
     expect(request).toMatchObject({ method: 'POST', url: '/prefix/keys?a=b+c' });
-    expect(request!.headers).toMatchObject({ 'user-agent': 'rekey/0.1.0 (here; 7)', 'content-type': 'application/json', 'x-key': key.reveal() });
+    expect(request!.headers).toMatchObject({
+      'user-agent': 'rekey/0.1.0 (here; 7)',
+      'content-type': 'application/json',
+      'x-key': key.reveal(),
+    });
     expect(JSON.parse(request!.body)).toEqual({ secret: key.reveal(), list: [key.reveal()] });
   });
 
@@ -75,7 +89,11 @@ describe('a refusal of the vendor', () => {
     [429, 'KR_STORE_RATE_LIMITED'],
   ])('%i means that nothing happened: %s', async (status, code) => {
     server.answer((_, response) => json(response, status, { errors: ['no'] }));
-    expect(await failure(client().effect(post, forever()))).toMatchObject({ code, effect: 'none', detail: expect.stringContaining('no') });
+    expect(await failure(client().effect(post, forever()))).toMatchObject({
+      code,
+      effect: 'none',
+      detail: expect.stringContaining('no'),
+    });
   });
 
   it('is scrubbed and bounded before anybody sees it', async () => {
@@ -89,7 +107,11 @@ describe('a refusal of the vendor', () => {
 
   it.each([
     ['in seconds', { 'retry-after': '7' }, 7000],
-    ['as a date, by its own clock', { 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT', date: 'Thu, 01 Jan 2026 00:00:10 GMT' }, 20_000],
+    [
+      'as a date, by its own clock',
+      { 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT', date: 'Thu, 01 Jan 2026 00:00:10 GMT' },
+      20_000,
+    ],
     ['beyond all reason', { 'retry-after': '99999999' }, 86_400_000],
     ['in the past', { 'retry-after': 'Thu, 01 Jan 2026 00:00:00 GMT', date: 'Thu, 01 Jan 2026 00:00:10 GMT' }, 0],
     ['not at all', {}, undefined],
@@ -195,7 +217,9 @@ describe('a connection that fails', () => {
 
   it('in the middle of the answer: it may have happened', async () => {
     server.answer((_, response) => {
-      response.writeHead(201, { 'content-type': 'application/json', 'content-length': '100' }).write('{"id":1}', () => response.socket!.destroy());
+      response
+        .writeHead(201, { 'content-type': 'application/json', 'content-length': '100' })
+        .write('{"id":1}', () => response.socket!.destroy());
     });
     expect(await both(undefined)).toEqual(cut);
   });
@@ -212,7 +236,10 @@ describe('a connection that fails', () => {
   });
 
   it('is not even tried after the deadline', async () => {
-    expect(await failure(client().effect(post, AbortSignal.abort()))).toMatchObject({ code: 'KR_STORE_UNAVAILABLE', detail: expect.stringContaining('nothing was sent') });
+    expect(await failure(client().effect(post, AbortSignal.abort()))).toMatchObject({
+      code: 'KR_STORE_UNAVAILABLE',
+      detail: expect.stringContaining('nothing was sent'),
+    });
     expect(server.seen).toEqual([]);
   });
 

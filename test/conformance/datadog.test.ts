@@ -1,0 +1,12 @@
+import { connector } from '../../activities/key-stores/datadog/key-store.js';
+import { describeKeyStore } from './suites/key-store.js';
+
+describeKeyStore({
+  vendor: 'datadog',
+  connector,
+  attributes: { name: 'conformance' },
+  management: ['apiKey', 'applicationKey'],
+  faultBody: (text) => ({ errors: [text] }),
+  abilities: ['readSecret', 'lastUsed'],
+  prepare: (sandbox) => sandbox.tell('POST', '/vendors/datadog/limits', { maxKeys: 10_000, ratePerPeriod: 1_000_000 }),
+});

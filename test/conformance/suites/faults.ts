@@ -1,0 +1,64 @@
+/** Owns the faults that every connector over HTTP is held against, and what it must say of each. */
+import type { RunningSandbox } from '../../sandbox/support.js';
+import { type RequestRow, requestDeadline } from './sandbox.js';
+
+export interface Fault {
+  readonly name: string;
+  readonly plan: Readonly<Record<string, unknown>>;
+  /** Whether the vendor did what it was asked. */
+  readonly happens: boolean;
+  readonly means: 'lost' | 'limited';
+  readonly retryAfterMs?: number;
+}
+
+const page = { headers: { 'content-type': 'text/html' }, bodyText: '<html><h1>Blocked by your organisation</h1></html>' };
+const before = (status: number, more: object = {}) => ({ when: 'before', action: 'status', status, ...more });
+const after = (status: number, more: object = {}) => ({ when: 'after', action: 'status', status, ...more });
+
+export const faults: readonly Fault[] = [
+  { name: 'the request is lost', plan: { when: 'before', action: 'drop' }, happens: false, means: 'lost' },
+  { name: 'the reply is lost', plan: { when: 'after', action: 'drop' }, happens: true, means: 'lost' },
+  { name: 'nobody answers', plan: { when: 'before', action: 'hang' }, happens: false, means: 'lost' },
+  {
+    name: 'the answer comes too late',
+    plan: { when: 'after', action: 'delay', delayMs: 2 * requestDeadline },
+    happens: true,
+    means: 'lost',
+  },
+  { name: '500', plan: before(500, { bodyText: '{}' }), happens: false, means: 'lost' },
+  {
+    name: '503 with Retry-After',
+    plan: before(503, { headers: { 'retry-after': '7' } }),
+    happens: false,
+    means: 'lost',
+    retryAfterMs: 7000,
+  },
+  {
+    name: '429 with Retry-After',
+    plan: before(429, { headers: { 'retry-after': '7' } }),
+    happens: false,
+    means: 'limited',
+    retryAfterMs: 7000,
+  },
+  { name: '429 without Retry-After', plan: before(429), happens: false, means: 'limited' },
+  { name: 'a web page with 200', plan: after(200, page), happens: true, means: 'lost' },
+  { name: 'a web page with 403', plan: before(403, page), happens: false, means: 'lost' },
+  { name: 'a web page with 404', plan: before(404, page), happens: false, means: 'lost' },
+  { name: 'a web page with 502', plan: before(502, page), happens: false, means: 'lost' },
+  { name: 'a redirect', plan: before(302, { headers: { location: 'http://127.0.0.1:9/' } }), happens: false, means: 'lost' },
+  { name: '404 without a word', plan: before(404), happens: false, means: 'lost' },
+  {
+    name: 'another content type',
+    plan: after(200, { headers: { 'content-type': 'text/plain' }, bodyText: '{}' }),
+    happens: true,
+    means: 'lost',
+  },
+  { name: 'cut JSON', plan: after(200, { bodyText: '{"data":[{"id"' }), happens: true, means: 'lost' },
+  { name: 'cut JSON with 201', plan: after(201, { bodyText: '{"data":{"id"' }), happens: true, means: 'lost' },
+];
+
+/** Plants the fault for this very request, once. */
+export async function plant(sandbox: RunningSandbox, vendor: string, fault: Fault, request: RequestRow): Promise<void> {
+  const at = request.path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  await sandbox.tell('POST', '/faults', { vendor, method: request.method, path: `^${at}$`, ...fault.plan });
+}

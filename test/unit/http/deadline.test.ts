@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { within } from '../../../activities/http/deadline.js';
+
+const ended = (signal: AbortSignal) =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }));
+
+describe('a deadline', () => {
+  it('ends the signal in time, as a timeout', async () => {
+    expect(await ended(within(new AbortController().signal, 20))).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('ends with the signal that it bounds, for the same reason', async () => {
+    const outer = new AbortController();
+    const reason = new Error('cancelled');
+    const seen = ended(within(outer.signal, 60_000));
+    outer.abort(reason);
+    expect(await seen).toBe(reason);
+    expect(within(outer.signal, 60_000).reason).toBe(reason);
+  });
+
+  it('comes although memory is cleaned up meanwhile', () => {
+    const module = path.resolve(import.meta.dirname, '../../../dist/activities/http/deadline.js');
+    const script = `
+      import { within } from ${JSON.stringify(module)};
+      let ended = 0;
+      for (let i = 0; i < 50; i++) within(within(new AbortController().signal, 100), 5000).addEventListener('abort', () => ended++, { once: true });
+      const collecting = setInterval(gc, 5);
+      setTimeout(() => { clearInterval(collecting); console.log(ended); }, 400);`;
+    const flags = [
+      '--expose-gc',
+      '--input-type=module',
+      '--eval',
+      script.replace(/\.ts"/, '.js"').replace('/activities/', '/dist/activities/'),
+    ];
+    expect(execFileSync(process.execPath, flags, { encoding: 'utf8' }).trim()).toBe('50');
+  });
+});
