@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Makes what is missing under compose/secrets/, mode 0600, and writes nothing over. `make-secrets.sh vault ID` or `codec ID` adds one more key.
+set -euo pipefail
+umask 077
+root="$(cd "$(dirname "$0")" && pwd)/secrets"
+mkdir -p "$root/keys" "$root/management"
+
+keep() { # keep FILE COMMAND…: the command's output becomes the file, unless it is there
+  [ -e "$root/$1" ] && return
+  "${@:2}" > "$root/$1.new"
+  mv -n "$root/$1.new" "$root/$1"
+  echo "made $1"
+}
+password() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d " \n"; echo; }
+key() { head -c 32 /dev/urandom | base64; }
+
+case "${1:-all}" in
+  vault | codec)
+    [[ "${2:-}" =~ ^[0-9a-z]+$ ]] || { echo "usage: $0 [vault|codec ID], ID of lower-case letters and digits" >&2; exit 2; }
+    keep "keys/$1-$2.key" key
+    ;;
+  all)
+    for name in postgres-password temporal-database-password rekey-database-password; do keep "$name" password; done
+    for kind in vault codec; do compgen -G "$root/keys/$kind-*.key" > /dev/null || keep "keys/$kind-1.key" key; done
+    ;;
+  *) echo "usage: $0 [vault|codec ID]" >&2; exit 2 ;;
+esac
+
+# The containers that read them run as this user.
+if [ "$(id -u)" = 0 ]; then
+  chown -R "${REKEY_UID:-1000}:${REKEY_GID:-1000}" "$root"
+elif [ "$(id -u)" != "${REKEY_UID:-1000}" ]; then
+  echo "you are user $(id -u): start with REKEY_UID=$(id -u) REKEY_GID=$(id -g) docker compose up -d"
+fi
