@@ -62,3 +62,22 @@ export async function plant(sandbox: RunningSandbox, vendor: string, fault: Faul
   const at = request.path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   await sandbox.tell('POST', '/faults', { vendor, method: request.method, path: `^${at}$`, ...fault.plan });
 }
+
+/** A request that a call makes, and how often. */
+export interface Made extends RequestRow {
+  readonly times: number;
+}
+
+/** Each request once, with the number of times that it was made. */
+export function different(requests: readonly RequestRow[]): readonly Made[] {
+  const same = (a: RequestRow) => (b: RequestRow) => a.method === b.method && a.path === b.path;
+  return requests
+    .filter((r, at) => requests.findIndex(same(r)) === at)
+    .map((r) => ({ ...r, times: requests.filter(same(r)).length }));
+}
+
+/** The path of a request for another key. The last place is the key's: an organisation may have the same number. */
+export function sameFor(path: string, id: string, other: string): string {
+  const at = path.lastIndexOf(id);
+  return at < 0 ? path : `${path.slice(0, at)}${other}${path.slice(at + id.length)}`;
+}

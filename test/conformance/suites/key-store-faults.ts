@@ -1,0 +1,175 @@
+/** Owns the part of the key stores' suite in which things go wrong: every call, with every fault, at every request that it makes. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { KeyStore } from '../../../activities/ports/key-store.js';
+import type { RekeyError } from '../../../workflows/domain/errors.js';
+import { different, faults, type Made, plant, sameFor } from './faults.js';
+import { type KeyStoreBench, never, optional, type World } from './key-store-bench.js';
+import { changesNothing, expectNoSecret, failure, type KeyRow, requestsOf } from './sandbox.js';
+
+interface Deed {
+  readonly kind: 'observation' | 'effect';
+  readonly act: (world: World) => Promise<unknown>;
+  /** Whether it left its mark at the vendor. */
+  readonly happened?: (world: World, keys: readonly KeyRow[]) => boolean;
+}
+
+export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
+  const { vendor, faultBody } = bench.subject;
+
+  const of = (rows: readonly KeyRow[], id: string) => rows.filter((row) => row.id === id);
+  const deeds: Readonly<Record<string, Deed>> = {
+    check: { kind: 'observation', act: ({ store }) => store.check(never()) },
+    list: { kind: 'observation', act: ({ store }) => store.list(never()) },
+    findByTag: { kind: 'observation', act: ({ store, key }) => store.findByTag(key.name.split(' ').at(-1)!, never()) },
+    describe: { kind: 'observation', act: ({ store, key }) => store.describe(key.id, never()) },
+    probe: { kind: 'observation', act: ({ store, key }) => store.probe({ keyId: key.id, secret: key.secret }, never()) },
+    readSecret: { kind: 'observation', act: async ({ store, key }) => store.readSecret?.(key.id, never()) },
+    lastUsed: { kind: 'observation', act: async ({ store, key }) => store.lastUsed?.(key.id, never()) },
+    consumersOf: { kind: 'observation', act: async ({ store, key }) => store.consumersOf?.(key.id, never()) },
+    create: {
+      kind: 'effect',
+      act: ({ store, key }) => bench.mint(store, key.id),
+      happened: (_, rows) => rows.some(({ name }) => name.includes(bench.lastTag)),
+    },
+    revoke: {
+      kind: 'effect',
+      act: ({ store, key }) => store.revoke(key.id, never()),
+      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'deleted',
+    },
+    disable: {
+      kind: 'effect',
+      act: async ({ store, key }) => store.disable?.(key.id, never()),
+      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'disabled',
+    },
+    enable: {
+      kind: 'effect',
+      act: async ({ store, key }) => store.enable?.(key.id, never()),
+      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'live',
+    },
+    regenerate: {
+      kind: 'effect',
+      act: async ({ store, key }) => store.regenerate?.(key.id, never()),
+      happened: ({ key }, rows) => of(rows, key.id).length === 2,
+    },
+  };
+  const possible = Object.entries(deeds)
+    .filter(([name]) => !optional.some((ability) => ability === name) || bench.has(name))
+    .map(([name, deed]) => ({ name, deed }));
+
+  const prepared = async (name: string): Promise<World> => {
+    const world = await bench.impatient();
+    if (name === 'enable') await world.store.disable?.(world.key.id, never());
+    return world;
+  };
+
+  describe.each(possible)('$name, when', ({ name, deed }) => {
+    /** Every different request that it makes, found out once. */
+    let sample: World;
+    let requests: readonly Made[];
+    beforeAll(async () => {
+      sample = await prepared(name);
+      requests = different(await requestsOf(bench.sandbox, vendor, () => deed.act(sample)));
+      expect(requests).not.toEqual([]);
+    });
+
+    it.each(faults)('$name: says so, and nothing else', async (fault) => {
+      for (const one of requests) {
+        const world = await prepared(name);
+        const request = { ...one, path: sameFor(one.path, sample.key.id, world.key.id) };
+        const isEffect = deed.kind === 'effect' && request.method !== 'GET';
+        const before = await bench.states();
+        await plant(bench.sandbox, vendor, fault, request);
+
+        let error!: RekeyError;
+        const made = await requestsOf(bench.sandbox, vendor, async () => {
+          error = await failure(deed.act(world));
+        });
+        expect(error).toMatchObject({
+          code: fault.means === 'limited' ? 'KR_STORE_RATE_LIMITED' : isEffect ? 'KR_STORE_UNCLEAR' : 'KR_STORE_UNAVAILABLE',
+          retryAfterMs: fault.retryAfterMs,
+        });
+        expect(error.detail.startsWith(`${vendor}`)).toBe(true);
+        expectNoSecret(error.message, await bench.secrets());
+
+        // Sent once to each door: only the caller knows whether it may be repeated.
+        expect(made.filter((r) => r.method === request.method && r.path === request.path)).toHaveLength(one.times);
+        if (isEffect) expect(deed.happened!(world, await bench.truth())).toBe(fault.happens);
+        else expect(await bench.states()).toEqual(before);
+      }
+    });
+
+    it('the vendor refuses: nothing happened, and no secret is told', async () => {
+      for (const one of requests) {
+        const world = await prepared(name);
+        const secrets = await bench.secrets();
+        const request = { ...one, path: sameFor(one.path, sample.key.id, world.key.id) };
+        const bodyText = JSON.stringify(faultBody(`no: ${world.key.secret.reveal()} ${secrets.join(' ')}`));
+        const plan = { when: 'before', action: 'status', status: 422, bodyText };
+        await plant(bench.sandbox, vendor, { name: '', plan, happens: false, means: 'lost' }, request);
+        const error = await failure(deed.act(world));
+        expect(error.code).toBe('KR_STORE_REFUSED');
+        expect(error.detail).toContain('no:');
+        expectNoSecret(error.message, secrets);
+        expect(error.message.length).toBeLessThan(400);
+      }
+    });
+
+    it('it is cancelled before it began: nothing is sent', async () => {
+      const world = await prepared(name);
+      const cancelled = { ...world, store: withSignal(world.store, AbortSignal.abort()) };
+      const before = await bench.states();
+      const sent = await requestsOf(bench.sandbox, vendor, async () => {
+        const answer = await deed.act(cancelled).catch((error: unknown) => error);
+        if (answer !== undefined) expect(changesNothing(await failure(Promise.reject(answer)))).toBe(true);
+      });
+      expect(sent).toEqual([]);
+      expect(await bench.states()).toEqual(before);
+    });
+  });
+
+  describe('a lost reply', () => {
+    it('to create leaves a key that its tag finds', async () => {
+      const world = await bench.impatient();
+      await bench.sandbox.tell('POST', '/faults', { vendor, method: 'POST', when: 'after', action: 'drop' });
+      expect((await failure(bench.mint(world.store))).code).toBe('KR_STORE_UNCLEAR');
+      const found = await world.store.findByTag(bench.lastTag, never());
+      expect(found).toHaveLength(1);
+      const { value } = (await bench.truth()).find(({ id }) => id === found[0]!.id)!;
+      if (world.store.readSecret) expect((await world.store.readSecret(found[0]!.id, never()))?.reveal()).toBe(value);
+      await world.store.revoke(found[0]!.id, never());
+      expect(await world.store.findByTag(bench.lastTag, never())).toEqual([]);
+    });
+
+    it('to revoke is mended by revoking again', async () => {
+      const world = await bench.impatient();
+      await bench.sandbox.tell('POST', '/faults', { vendor, method: 'DELETE', when: 'after', action: 'drop' });
+      expect((await failure(world.store.revoke(world.key.id, never()))).code).toBe('KR_STORE_UNCLEAR');
+      await world.store.revoke(world.key.id, never());
+      expect((await bench.truth()).find(({ id }) => id === world.key.id)?.state).toBe('deleted');
+    });
+
+    if (bench.has('regenerate'))
+      it('to regenerate shows in the mark of the last change', async () => {
+        const world = await bench.impatient();
+        const mark = async () => (await world.store.describe(world.key.id, never()))?.secretChanged;
+        const before = await mark();
+        await bench.sandbox.tell('POST', '/faults', { vendor, method: 'PUT', when: 'before', action: 'drop' });
+        await failure(world.store.regenerate!(world.key.id, never()));
+        expect(await mark()).toBe(before);
+        await bench.sandbox.tell('POST', '/faults', { vendor, method: 'PUT', when: 'after', action: 'drop' });
+        await failure(world.store.regenerate!(world.key.id, never()));
+        expect(await mark()).not.toBe(before);
+      });
+  });
+}
+
+/** The same store, all of whose calls get this signal. */
+function withSignal(store: KeyStore, signal: AbortSignal): KeyStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => Reflect.apply(member, target, [...args.slice(0, -1), signal]);
+    },
+  });
+}
