@@ -5,7 +5,7 @@ import type { Inspection } from '../workflows/domain/observations.js';
 import { isStopped } from '../workflows/domain/regenerate.js';
 import { isConverged } from '../workflows/domain/revoke.js';
 import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from './deps.js';
-import type { AppHost } from './ports/app-host.js';
+import type { AppHost, Delivery } from './ports/app-host.js';
 import type { Recorded } from './ports/ledger.js';
 
 export interface ConsumerInput extends StepInput {
@@ -49,10 +49,23 @@ export async function handOut(deps: Deps, { step, consumer: name, generation }: 
 
   return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence }, async (attempt) => {
     attempt.beforeSending();
-    await host.deliver({ consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
+    await deliver(deps, host, { consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
     await host.apply(consumer, attempt.signal);
     return {};
   });
+}
+
+/** A host that holds a higher fence than the newest one of ours shows that the ledger was set back: it is raised above, and the step repeated. */
+async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  try {
+    await host.deliver(delivery, signal);
+  } catch (error) {
+    const held = error instanceof RekeyError && error.code === 'KR_HOST_FENCED' ? error.heldFence : undefined;
+    if (held !== undefined && (await deps.ledger.raiseLease(programOf(delivery.consumer), delivery.fence.number, held))) {
+      throw new RekeyError('KR_ATTEMPT_LOST', `${delivery.consumer.name} holds fence ${held}; ours was set back and is raised`);
+    }
+    throw error;
+  }
 }
 
 /** Observes: one consumer, until each instance proves the version. Releases the lease. */
@@ -121,7 +134,7 @@ export async function updateSecret(deps: Deps, { step, consumer: name, generatio
   const fence = await deps.ledger.lease(step, programOf(consumer));
   return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence }, async (attempt) => {
     attempt.beforeSending();
-    await host.deliver({ consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
+    await deliver(deps, host, { consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
     return {};
   });
 }

@@ -14,23 +14,17 @@ import { appHostConnectors, keyStoreConnectors } from './registry.js';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 export const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
 
-/** How long a configuration that was read is good for, in milliseconds: every step asks, few configurations change. */
-const freshFor = 500;
-
 export class Connectors {
-  #read: { at: number; configuration: Promise<Configuration | null> } | null = null;
+  #read: { readonly hash: string; readonly configuration: Configuration } | null = null;
   readonly #open = new Map<string, { readonly declared: string; readonly connector: KeyStore | AppHost }>();
 
   constructor(private readonly ledger: Ledger) {}
 
-  configuration(): Promise<Configuration | null> {
-    if (!this.#read || performance.now() - this.#read.at > freshFor) {
-      const configuration = this.ledger.configuration().then((found) => found?.configuration ?? null);
-      // A failed read is not kept: the next step asks again.
-      configuration.catch(() => (this.#read = null));
-      this.#read = { at: performance.now(), configuration };
-    }
-    return this.#read.configuration;
+  /** The configuration that was applied last; read again only when its hash is another. */
+  async configuration(): Promise<Configuration | null> {
+    const hash = await this.ledger.configurationHash();
+    if (hash !== this.#read?.hash) this.#read = hash === null ? null : await this.ledger.configuration();
+    return this.#read?.configuration ?? null;
   }
 
   readonly stores = {

@@ -153,7 +153,8 @@ export interface Ledger {
 
   /** Takes the consumer's lease for the rotation, raising its fence; KR_LEASE_HELD while another open rotation holds it. */
   lease(step: StepRef, program: string): Promise<HandOutFence>;
-  raiseLease(program: string, above: number): Promise<void>;
+  /** A host has seen a higher fence than the one that this ledger gave out, which was set back: raises it, unless a newer taking is on record already. */
+  raiseLease(program: string, given: number, held: number): Promise<boolean>;
   releaseLease(program: string, rotation: string): Promise<void>;
   releaseLeases(rotation: string): Promise<void>;
 
@@ -162,6 +163,7 @@ export interface Ledger {
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
 
   saveConfiguration(configuration: Configuration, hash: string, by: string): Promise<{ readonly changed: boolean }>;
+  configurationHash(): Promise<string | null>;
   configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
   credential(name: string): Promise<CredentialDeclaration>;
   /** Records a key that exists already as the active version; the same key again changes nothing. */

@@ -78,7 +78,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     },
 
     lease: (step, program) => database.transaction((client) => lease(client, id, step, program)),
-    raiseLease: async (program, above) => void (await database.query('update leases set fence = greatest(fence, $2) where program = $1', [program, above])),
+    raiseLease: async (program, given, held) => (await database.query('update leases set fence = $3 where program = $1 and fence = $2', [program, given, held])).rowCount === 1,
     releaseLease: async (program, rotation) => void (await database.query('update leases set rotation = null where program = $1 and rotation = $2', [program, rotation])),
     releaseLeases: async (rotation) => void (await database.query('update leases set rotation = null where rotation = $1', [rotation])),
 
@@ -86,6 +86,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     close: (step, outcome, reason, downtimeMs) => database.transaction((client) => close(client, step, outcome, reason, downtimeMs)),
 
     saveConfiguration: (configuration, hash, by) => database.transaction((client) => saveConfiguration(client, configuration, hash, by)),
+    configurationHash: async () => (await database.query<{ hash: string }>('select hash from configurations order by position desc limit 1')).rows[0]?.hash ?? null,
     configuration: () => readConfiguration(database),
     credential: (name) => readCredential(database, name),
     adopt: (credential, version, by) => database.transaction((client) => adopt(client, credential, version, by)),

@@ -139,7 +139,13 @@ export class Lane {
       if (found) return found;
     }
     const rotations = await this.database.query('select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null');
-    throw new Error(`waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; worker: ${this.logs.slice(-5).join(' ')}`);
+    const pending = await Promise.all(
+      rotations.rows.map(async (row: { id: string }) => {
+        const { raw } = await this.client.workflow.getHandle(rotationWorkflowId(row.id.split('#')[0]!)).describe();
+        return raw.pendingActivities?.map((a) => `${a.activityType?.name} attempt ${a.attempt}: ${a.lastFailure?.applicationFailureInfo?.type ?? ''}`);
+      }),
+    );
+    throw new Error(`waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`);
   }
 
   async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {

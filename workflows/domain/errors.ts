@@ -79,6 +79,8 @@ export class RekeyError extends Error {
     readonly detail: string,
     /** Milliseconds to wait before the next try, where somebody said so. */
     readonly retryAfterMs?: number,
+    /** With KR_HOST_FENCED: the fence that the host holds. */
+    readonly heldFence?: number,
   ) {
     super(`${code}: ${detail}`);
   }

@@ -1,0 +1,61 @@
+/** PostgreSQL, Temporal, the worker, the sandbox or all of them are killed with -9 in the middle of a rotation that `rekey up` runs. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Up } from '../support/up.js';
+
+let up: Up;
+beforeAll(async () => {
+  up = await Up.start();
+});
+afterAll(() => up?.stop());
+
+async function expectHealthy(credential: string, apps: readonly string[]): Promise<void> {
+  const rotation = await up.ended(credential, 120_000);
+  expect(rotation.outcome).toBe('completed');
+  const [version] = await up.query<{ fingerprint: string; key_id: string }>(`select fingerprint, key_id from versions where credential = $1 and state = 'active'`, [credential]);
+  for (const until = performance.now() + 15_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    const traffic = (await up.traffic()).filter((t) => apps.includes(t.app));
+    if (traffic.length === apps.length && traffic.every((t) => t.fingerprint === version!.fingerprint)) break;
+    if (performance.now() > until) throw new Error(`not on ${version!.fingerprint}: ${JSON.stringify(traffic)}`);
+  }
+  const traffic = (await up.traffic()).filter((t) => apps.includes(t.app));
+  expect(traffic.map((t) => [t.app, t.refused, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
+}
+
+const agents = ['web-1', 'web-2', 'legacy', 'reporter'];
+const apps = ['enrichment', 'phishing'];
+
+describe('an overlap rotation', () => {
+  it.each(['postgres', 'temporal', 'worker', 'sandbox'] as const)('goes on after %s was killed', async (victim) => {
+    await up.rotate('datadog/agents', 'overlap');
+    await up.reached('datadog/agents', ['distributing']);
+    process.kill(up.pids[victim]!, 'SIGKILL');
+    await expectHealthy('datadog/agents', agents);
+  });
+
+  it('goes on after everything was killed at once, and `up` was started again', async () => {
+    await up.rotate('datadog/agents', 'overlap');
+    await up.reached('datadog/agents', ['distributing', 'draining']);
+    for (const pid of Object.values(up.pids)) process.kill(pid, 'SIGKILL');
+    await up.again();
+    await expectHealthy('datadog/agents', agents);
+  });
+});
+
+describe('an in-place rotation', () => {
+  it.each(['postgres', 'temporal', 'worker'] as const)('goes on after %s was killed in its window', async (victim) => {
+    await up.rotate('soar/enrichment', 'in-place');
+    await up.reached('soar/enrichment', ['undeploying', 'regenerating', 'updating', 'deploying']);
+    process.kill(up.pids[victim]!, 'SIGKILL');
+    await expectHealthy('soar/enrichment', apps);
+  });
+});
+
+describe('a second `up` on the same home', () => {
+  it('is refused, and names the first', async () => {
+    const { spawnSync } = await import('node:child_process');
+    const { default: path } = await import('node:path');
+    const second = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/worker/commands/up.js'), '--json'], { env: { ...process.env, REKEY_HOME: up.home }, encoding: 'utf8' });
+    expect(second.status).toBe(2);
+    expect(second.stdout).toContain(String(up.pids.up));
+  });
+});

@@ -1,0 +1,135 @@
+/** Owns a whole `rekey up --sandbox` in a home of its own, for tests that kill its parts. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import { Client, Connection } from '@temporalio/client';
+import { dataConverter } from '../../client/codec.js';
+import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
+import type { Strategy } from '../../workflows/domain/states.js';
+import type { RotationShown, TrafficShown, KeyShown } from './lane.js';
+
+const dist = path.resolve(import.meta.dirname, '../../dist');
+
+export interface Ready {
+  readonly temporal: string;
+  readonly database: string;
+  readonly sandbox: { readonly control: string };
+  readonly pids: Readonly<Record<'up' | 'temporal' | 'postgres' | 'worker' | 'sandbox', number>>;
+}
+
+export class Up {
+  #process: ChildProcess | null = null;
+  ready!: Ready;
+
+  private constructor(readonly home: string) {}
+
+  static async start(): Promise<Up> {
+    const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-up-'));
+    chmodSync(root, 0o755);
+    const up = new Up(path.join(root, 'home'));
+    await up.again();
+    return up;
+  }
+
+  /** Starts it on the same home, as after a kill of everything. */
+  async again(): Promise<void> {
+    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', '--json'], { env: { ...process.env, REKEY_HOME: this.home }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    let said = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
+    this.ready = JSON.parse(
+      await new Promise<string>((resolve, reject) => {
+        let text = '';
+        child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+          if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+        });
+        child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text} ${said}`)));
+      }),
+    ) as Ready;
+  }
+
+  /** The pids as they are now: children are started again under new ones. */
+  get pids(): Readonly<Record<string, number>> {
+    const state = JSON.parse(readFileSync(path.join(this.home, 'state.json'), 'utf8')) as { up: { pid: number }; services: Record<string, { pid: number }> };
+    return { up: state.up.pid, ...Object.fromEntries(Object.entries(state.services).map(([name, { pid }]) => [name, pid])) };
+  }
+
+  /** The database and Temporal may be away at this very moment: asks until they answer. */
+  async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const url = new URL(this.ready.database);
+    url.password = readFileSync(path.join(this.home, 'keys', 'postgres-password'), 'utf8').trim();
+    for (let tries = 0; ; tries++) {
+      const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 1_000 });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        return (await client.query<Row>(sql, [...values])).rows;
+      } catch (error) {
+        if (tries > 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+    }
+  }
+
+  async rotate(credential: string, strategy: Strategy): Promise<void> {
+    const connection = await Connection.connect({ address: this.ready.temporal });
+    const client = new Client({ connection, dataConverter: dataConverter(path.join(this.home, 'keys')) });
+    await client.workflow.start(workflowOf[strategy], { workflowId: rotationWorkflowId(credential), taskQueue: mainQueue, workflowTaskTimeout: '2s', args: [{ credential, options: { without: [] }, by: 'test' }] });
+    await connection.close();
+  }
+
+  async rotation(credential: string): Promise<RotationShown | undefined> {
+    return (await this.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [credential]))[0];
+  }
+
+  async ended(credential: string, withinMs: number): Promise<RotationShown> {
+    for (const until = performance.now() + withinMs; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      const rotation = await this.rotation(credential);
+      if (rotation?.outcome) return rotation;
+    }
+    throw new Error(`${credential} did not end in ${withinMs} ms: ${JSON.stringify(await this.rotation(credential))}`);
+  }
+
+  async reached(credential: string, phases: readonly string[], withinMs = 30_000): Promise<void> {
+    for (const until = performance.now() + withinMs; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 20))) {
+      const rotation = await this.rotation(credential);
+      if (rotation && phases.includes(rotation.phase)) return;
+    }
+    throw new Error(`${credential} did not reach ${phases.join(' or ')}`);
+  }
+
+  async ask<Answer>(route: string): Promise<Answer> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return (await (await fetch(`${this.ready.sandbox.control}${route}`)).json()) as Answer;
+      } catch (error) {
+        if (tries > 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  traffic(): Promise<readonly TrafficShown[]> {
+    return this.ask('/traffic');
+  }
+
+  keys(vendor: string): Promise<readonly KeyShown[]> {
+    return this.ask(`/keys?vendor=${vendor}`);
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    }
+    rmSync(path.dirname(this.home), { recursive: true, force: true });
+  }
+}
