@@ -8,14 +8,37 @@ const root = path.resolve(import.meta.dirname, '../..');
 const longest = 350;
 
 // Files that are new and not yet committed count, too; ignored ones do not.
-const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', '*.ts', '*.cjs', '*.mjs', '*.md', '*.yml', '*.yaml', '*.sh', '*.sql', 'Dockerfile'], { cwd: root, encoding: 'utf8' });
-const files = listed.split('\0').filter((name) => name !== '' && !name.startsWith('test/meta/')).flatMap((name) => {
-  try {
-    return [{ name, text: readFileSync(path.join(root, name), 'utf8') }];
-  } catch {
-    return []; // Removed, and the removal is not committed yet.
-  }
-});
+const listed = execFileSync(
+  'git',
+  [
+    'ls-files',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '-z',
+    '--',
+    '*.ts',
+    '*.cjs',
+    '*.mjs',
+    '*.md',
+    '*.yml',
+    '*.yaml',
+    '*.sh',
+    '*.sql',
+    'Dockerfile',
+  ],
+  { cwd: root, encoding: 'utf8' },
+);
+const files = listed
+  .split('\0')
+  .filter((name) => name !== '' && !name.startsWith('test/meta/'))
+  .flatMap((name) => {
+    try {
+      return [{ name, text: readFileSync(path.join(root, name), 'utf8') }];
+    } catch {
+      return []; // Removed, and the removal is not committed yet.
+    }
+  });
 const sources = files.filter(({ name }) => name.endsWith('.ts'));
 // In a test the titles of `describe` say it, where no sentence does.
 const opened = sources.filter(({ name }) => !name.endsWith('.test.ts'));

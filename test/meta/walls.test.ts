@@ -6,7 +6,19 @@ import { describe, expect, it } from 'vitest';
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** Folders by their narrowest name: `activities/key-stores/datadog/client.ts` is of `activities/key-stores/datadog`. */
-const places = ['workflows/domain', 'workflows', 'activities/ports', 'activities/http', 'activities/configuration', 'activities/postgres', 'activities/vault', 'activities', 'worker', 'client', 'sandbox'];
+const places = [
+  'workflows/domain',
+  'workflows',
+  'activities/ports',
+  'activities/http',
+  'activities/configuration',
+  'activities/postgres',
+  'activities/vault',
+  'activities',
+  'worker',
+  'client',
+  'sandbox',
+];
 
 const domain = 'workflows/domain';
 const ports = 'activities/ports';
@@ -30,12 +42,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Where the code leaves the table on purpose. One that is no longer needed fails, too. */
 const exceptions: Readonly<Record<string, string>> = {
-  'activities/postgres -> activities/vault': "A secret is written in the transaction of the step that made it: `storeSealed` is the vault's one statement in the ledger's unit of work.",
+  'activities/postgres -> activities/vault':
+    "A secret is written in the transaction of the step that made it: `storeSealed` is the vault's one statement in the ledger's unit of work.",
   'activities/vault -> activities/postgres': 'The vault is a table of the same database, and its classes take the same pool.',
 };
 
 /** Workflow code runs where there is no outside; the domain also where there is no Temporal. */
-const packagesOf: Readonly<Record<string, readonly string[]>> = { [domain]: ['croner'], workflows: ['@temporalio/workflow', '@temporalio/common'] };
+const packagesOf: Readonly<Record<string, readonly string[]>> = {
+  [domain]: ['croner'],
+  workflows: ['@temporalio/workflow', '@temporalio/common'],
+};
 
 interface Import {
   readonly from: string;
@@ -44,17 +60,30 @@ interface Import {
 }
 
 const files = ['workflows', 'activities', 'worker', 'client', 'sandbox'].flatMap((folder) =>
-  readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => path.posix.join(folder, name)),
+  readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => path.posix.join(folder, name)),
 );
 const imports = files.flatMap(importsOf);
 
 function importsOf(from: string): readonly Import[] {
   const text = readFileSync(path.join(root, from), 'utf8');
-  const found = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)';?$|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gms);
+  const found = text.matchAll(
+    /^(?:import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)';?$|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gms,
+  );
   return [...found].map(([, type, names, specifier, dynamic]) => {
     const to = (specifier ?? dynamic)!;
-    const members = /^\{(.*)\}$/s.exec(names?.trim() ?? '')?.[1]?.split(',').map((m) => m.trim()).filter(Boolean) ?? [];
-    return { from, to: to.startsWith('.') ? path.posix.join(path.posix.dirname(from), to).replace(/\.js$/, '.ts') : to, typeOnly: type !== undefined || (members.length > 0 && members.every((m) => m.startsWith('type '))) };
+    const members =
+      /^\{(.*)\}$/s
+        .exec(names?.trim() ?? '')?.[1]
+        ?.split(',')
+        .map((m) => m.trim())
+        .filter(Boolean) ?? [];
+    return {
+      from,
+      to: to.startsWith('.') ? path.posix.join(path.posix.dirname(from), to).replace(/\.js$/, '.ts') : to,
+      typeOnly: type !== undefined || (members.length > 0 && members.every((m) => m.startsWith('type '))),
+    };
   });
 }
 
@@ -75,7 +104,10 @@ function breach({ from, to, typeOnly }: Import): string | null {
   const [source, target] = [placeOf(from), placeOf(to)];
   const of = source === 'connector-config' ? 'connector' : source;
   const allowed = mayImport[of]!;
-  if (connectorOf(from) && connectorOf(to)) return connectorOf(from) === connectorOf(to) || isClientOfSameVendor(from, to) ? null : `${connectorOf(from)} -> ${connectorOf(to)}`;
+  if (connectorOf(from) && connectorOf(to))
+    return connectorOf(from) === connectorOf(to) || isClientOfSameVendor(from, to)
+      ? null
+      : `${connectorOf(from)} -> ${connectorOf(to)}`;
   if (of === target && !connectorOf(from)) return null;
   if (allowed.includes(target) || allowed.includes(`file:${to}`) || (typeOnly && allowed.includes(`type:${target}`))) return null;
   return `${of} -> ${target}`;
@@ -84,7 +116,11 @@ function breach({ from, to, typeOnly }: Import): string | null {
 /** An app host may use what its vendor's key store knows of the vendor: `soar-app-host` that of `soar`. */
 function isClientOfSameVendor(from: string, to: string): boolean {
   const [host, store] = [path.posix.basename(connectorOf(from)!), path.posix.basename(connectorOf(to)!)];
-  return from.startsWith('activities/app-hosts/') && to.startsWith('activities/key-stores/') && (host === store || host.startsWith(`${store}-`));
+  return (
+    from.startsWith('activities/app-hosts/') &&
+    to.startsWith('activities/key-stores/') &&
+    (host === store || host.startsWith(`${store}-`))
+  );
 }
 
 describe('the walls of the house', () => {
@@ -94,13 +130,17 @@ describe('the walls of the house', () => {
   });
 
   it('are passed only where the table has a door, or an exception gives its reason', () => {
-    const found = imports.filter((i) => inside(i.to)).flatMap((i) => (breach(i) ? [{ edge: breach(i)!, file: `${i.from} imports ${i.to}` }] : []));
+    const found = imports
+      .filter((i) => inside(i.to))
+      .flatMap((i) => (breach(i) ? [{ edge: breach(i)!, file: `${i.from} imports ${i.to}` }] : []));
     expect(found.filter(({ edge }) => !(edge in exceptions)).map(({ edge, file }) => `${edge}: ${file}`)).toEqual([]);
     expect(Object.keys(exceptions).filter((edge) => !found.some((f) => f.edge === edge))).toEqual([]);
   });
 
   it('lead nowhere out of the house', () => {
-    expect(imports.filter((i) => i.to.startsWith('.') || (i.to.includes('/') && i.to.endsWith('.ts') && !inside(i.to)))).toEqual([]);
+    expect(imports.filter((i) => i.to.startsWith('.') || (i.to.includes('/') && i.to.endsWith('.ts') && !inside(i.to)))).toEqual(
+      [],
+    );
   });
 
   it.each(Object.entries(packagesOf))('let only harmless packages into %s', (place, packages) => {
