@@ -15,9 +15,10 @@ import { secretNames } from './secrets.js';
 export const connector: AppHostConnector = {
   config,
   open(_settings, context, store) {
-    if (!store)
-      throw new RekeyError('KR_CONFIG_INVALID', `${context.name}: an App Host needs the \`store\` that its organisation is`);
-    return new SoarAppHost(store.settings as SoarSettings, context, store.context);
+    const settings = store?.settings as Partial<SoarSettings> | undefined;
+    if (!store || !settings?.organisation)
+      throw new RekeyError('KR_CONFIG_INVALID', `${context.name}: \`store\` must name a key store of kind soar`);
+    return new SoarAppHost(settings as SoarSettings, context, store.context);
   },
 };
 

@@ -235,6 +235,16 @@ describe('a connection that fails', () => {
     expect(server.seen.at(-1)!.headers.connection).toBe('close');
   });
 
+  it('ends at once when the caller gives up', async () => {
+    server.answer(() => undefined);
+    const caller = new AbortController();
+    const started = performance.now();
+    const both = [failure(client().observe(get, caller.signal)), failure(client().effect(post, caller.signal))];
+    setTimeout(() => caller.abort(), 50);
+    expect((await Promise.all(both)).map(({ code }) => code)).toEqual(cut);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
   it('is not even tried after the deadline', async () => {
     expect(await failure(client().effect(post, AbortSignal.abort()))).toMatchObject({
       code: 'KR_STORE_UNAVAILABLE',

@@ -1,0 +1,234 @@
+/** Owns the conformance suite of the port `AppHost`: what every implementation is held to. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AppHost, KnownVersion } from '../../../activities/ports/app-host.js';
+import type { AppHostConnector } from '../../../activities/ports/connector.js';
+import { Secret } from '../../../activities/ports/secret.js';
+import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
+import type { RekeyError } from '../../../workflows/domain/errors.js';
+import type { Inspection } from '../../../workflows/domain/observations.js';
+import { isStopped } from '../../../workflows/domain/regenerate.js';
+import { isConverged } from '../../../workflows/domain/revoke.js';
+import { type RunningSandbox, startSandbox, until } from '../../sandbox/support.js';
+import { different, faults, plant } from './faults.js';
+import { changesNothing, expectNoSecret, failure, keysOf, requestsOf } from './sandbox.js';
+
+export type DeliverableVersion = KnownVersion & { readonly secret: Secret };
+
+/** A program of the sandbox, as it is before each test: running, on `current`. */
+export interface AppHostWorld {
+  readonly host: AppHost;
+  readonly consumer: ConsumerSpec;
+  /** Declared like the other, but there is no such program. */
+  readonly missing: ConsumerSpec;
+  readonly current: DeliverableVersion;
+  /** A version that the vendor accepts once it is made. In place, making it ends the current one. */
+  readonly next: () => Promise<DeliverableVersion>;
+  /** What the source holds, as the file or the vendor itself knows it; null where nobody can look. */
+  readonly held: (() => Promise<string>) | null;
+}
+
+export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed';
+const optional = ['undeploy', 'deploy', 'readSecret', 'consumersNamed'] as const satisfies readonly HostAbility[];
+
+export interface AppHostSubject {
+  readonly connector: AppHostConnector;
+  /** Whose keys the program uses, by the vendor's name in the sandbox. */
+  readonly vendor: string;
+  readonly abilities: readonly HostAbility[];
+  /** For a host that is reached over HTTP: every fault is planted at every request. */
+  readonly overHttp: boolean;
+  /** Opened with the shorter deadline of the suites if `impatient`. */
+  readonly world: (sandbox: RunningSandbox, impatient: boolean) => Promise<AppHostWorld>;
+}
+
+const ledger = 'ledger-a';
+const never = () => new AbortController().signal;
+
+export function describeAppHost(subject: AppHostSubject): void {
+  const { kind } = subject.connector.config;
+  const has = (ability: HostAbility) => subject.abilities.includes(ability);
+
+  describe(`${kind} as an app host`, () => {
+    let sandbox: RunningSandbox;
+    let world: AppHostWorld;
+    beforeAll(async () => {
+      sandbox = await startSandbox();
+    });
+    afterEach(() => sandbox.tell('DELETE', '/faults'));
+    afterAll(() => sandbox.remove());
+
+    const inspect = (known: readonly KnownVersion[], consumer = world.consumer) => world.host.inspect(consumer, known, never());
+    const deliver = (version: DeliverableVersion, number = 1, ledgerId = ledger) =>
+      world.host.deliver({ consumer: world.consumer, version, fence: { ledgerId, number } }, never());
+    const secrets = async () => (await keysOf(sandbox, subject.vendor)).map(({ value }) => value);
+
+    describe('keeps its promises:', () => {
+      beforeEach(async () => {
+        await sandbox.reset();
+        world = await subject.world(sandbox, false);
+      });
+
+      it('declares the abilities that it has, and has those that it declares', () => {
+        const { host } = world;
+        expect(host.kind).toBe(kind);
+        expect(optional.filter((name) => host[name] !== undefined).sort()).toEqual([...subject.abilities].sort());
+        expect(host.capabilities).toMatchObject({ deploys: has('undeploy') && has('deploy'), readsSecret: has('readSecret') });
+        expect(subject.connector.config.findsConsumers).toBe(has('consumersNamed'));
+      });
+
+      it('has an identity that stays and is no secret', async () => {
+        const identity = await world.host.identity(never());
+        expect(identity).not.toBe('');
+        expect(await (await subject.world(sandbox, false)).host.identity(never())).toBe(identity);
+        expectNoSecret(identity, await secrets());
+      });
+
+      it('sees a running program, the version that each instance is on, and its source as far as it shows it', async () => {
+        const seen = await inspect([world.current]);
+        expect(seen).toMatchObject({
+          consumer: world.consumer.name,
+          state: 'running',
+          healthy: true,
+          authenticationFailed: false,
+        });
+        expect(isConverged(seen, world.current.generation, 'rolled-out')).toBe(true);
+        expect(seen.showsSource).toBe(world.host.capabilities.showsSource);
+        expect(seen.source).toBe(seen.showsSource ? world.current.generation : null);
+        expectNoSecret(JSON.stringify(seen), await secrets());
+      });
+
+      it('claims no version that it was not told of', async () => {
+        const stranger = { generation: 9, keyId: '99999', secret: new Secret('0123456789abcdef0123456789abcdef') };
+        for (const known of [[], [stranger]]) {
+          const seen = await inspect(known);
+          expect(seen.instances).not.toEqual([]);
+          expect(seen.instances.every((i) => i.generation === null && i.evidence === 'none')).toBe(true);
+          expect(seen.source).toBeNull();
+        }
+      });
+
+      it('answers that a program is not there, which is neither well nor stopped', async () => {
+        const seen = await inspect([world.current], world.missing);
+        expect(seen).toMatchObject({ consumer: world.missing.name, healthy: false, source: null });
+        expect(isStopped(seen)).toBe(false);
+        expect(isConverged(seen, world.current.generation, 'none')).toBe(false);
+        expect(seen.detail).not.toBe('');
+      });
+
+      it('hands nothing to a program that is not there', async () => {
+        const delivery = { consumer: world.missing, version: world.current, fence: { ledgerId: ledger, number: 1 } };
+        expect((await failure(world.host.deliver(delivery, never()))).code).toBe('KR_HOST_REFUSED');
+      });
+
+      it('brings a program to the next version, every step repeated', async () => {
+        const { host, consumer } = world;
+        if (has('undeploy')) {
+          await host.undeploy!(consumer, never());
+          await host.undeploy!(consumer, never());
+          await until('it is stopped', async () => isStopped(await inspect([])));
+        }
+        const version = await world.next();
+        await deliver(version);
+        await deliver(version);
+        if (world.held) expect(await world.held()).toBe(version.secret.reveal());
+        if (has('readSecret')) expect((await host.readSecret!(consumer, never()))?.equals(version.secret)).toBe(true);
+        if (has('deploy')) {
+          await host.deploy!(consumer, never());
+          await host.deploy!(consumer, never());
+        } else {
+          await host.apply(consumer, never());
+          await host.apply(consumer, never());
+        }
+        const known = has('deploy') ? [version] : [world.current, version];
+        await until('it proves the next version', async () =>
+          isConverged(await inspect(known), version.generation, 'rolled-out'),
+        );
+        const traffic = () => sandbox.traffic(consumer.name);
+        await until('it uses it', async () => (await traffic()).fingerprint === version.secret.fingerprint);
+        expectNoSecret(JSON.stringify(await inspect(known)), await secrets());
+      });
+
+      it('refuses an older hand-out of the same ledger, if it remembers', async () => {
+        if (!world.host.capabilities.remembersFence) return expect(world.held).toBeNull();
+        const version = await world.next();
+        await deliver(version, 7);
+        await deliver(version, 7);
+        const error = await failure(deliver(world.current, 6));
+        expect(error).toMatchObject({ code: 'KR_HOST_FENCED', detail: expect.stringMatching(/\b7\b/) });
+        expect(await world.held!()).toBe(version.secret.reveal());
+        await deliver(world.current, 8);
+        await deliver(version, 1, 'ledger-b');
+        expect(await world.held!()).toBe(version.secret.reveal());
+      });
+
+      it('does nothing for a caller that has given up', async () => {
+        const before = await world.held?.();
+        const version = await world.next();
+        const gone = AbortSignal.abort();
+        const fence = { ledgerId: ledger, number: 1 };
+        const sent = await requestsOf(sandbox, subject.vendor, async () => {
+          for (const act of [
+            () => world.host.deliver({ consumer: world.consumer, version, fence }, gone),
+            () => world.host.apply(world.consumer, gone),
+            ...(has('undeploy') ? [() => world.host.undeploy!(world.consumer, gone)] : []),
+            ...(has('deploy') ? [() => world.host.deploy!(world.consumer, gone)] : []),
+          ]) {
+            const error = await failure(act());
+            if (error.code !== 'KR_HOST_UNCLEAR') expect(changesNothing(error)).toBe(true);
+          }
+        });
+        expect(sent).toEqual([]);
+        expect(await world.held?.()).toBe(before);
+      });
+
+      if (has('consumersNamed'))
+        it('finds the programs that a store names, and misses none in silence', async () => {
+          const { host, consumer, current } = world;
+          const [found] = await host.consumersNamed!([consumer.name], current.keyId, never());
+          expect(found).toMatchObject({ name: consumer.name });
+          const schema = subject.connector.config.consumer;
+          expect(schema.safeParse(found!.settings).success).toBe(true);
+          expect((await failure(host.consumersNamed!([consumer.name, 'nobody'], current.keyId, never()))).code).toBe(
+            'KR_HOST_REFUSED',
+          );
+        });
+    });
+
+    if (subject.overHttp) describeFaults();
+
+    function describeFaults(): void {
+      const deeds: Readonly<Record<string, (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>>> = {
+        identity: ({ host }) => host.identity(never()),
+        inspect: ({ host, consumer, current }): Promise<Inspection> => host.inspect(consumer, [current], never()),
+        deliver: ({ host, consumer }, version) =>
+          host.deliver({ consumer, version, fence: { ledgerId: ledger, number: 1 } }, never()),
+        undeploy: ({ host, consumer }) => host.undeploy!(consumer, never()),
+        deploy: ({ host, consumer }) => host.deploy!(consumer, never()),
+        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
+      };
+
+      describe.each(Object.entries(deeds).map(([name, act]) => ({ name, act })))('$name, when', ({ act }) => {
+        it.each(faults)('$name: says so, and nothing else', async (fault) => {
+          // The first round finds out which requests it makes; each of the others loses one of them.
+          const impatient = await subject.world(sandbox, true);
+          await impatient.host.inspect(impatient.consumer, [], never());
+          const requests = different(await requestsOf(sandbox, subject.vendor, () => act(impatient, impatient.current)));
+          expect(requests).not.toEqual([]);
+          for (const request of requests) {
+            await plant(sandbox, subject.vendor, fault, request);
+            let error!: RekeyError;
+            const made = await requestsOf(sandbox, subject.vendor, async () => {
+              error = await failure(act(impatient, impatient.current));
+            });
+            const isEffect = request.method !== 'GET';
+            const lost = isEffect && fault.means === 'lost';
+            expect(error.code).toBe(lost ? 'KR_HOST_UNCLEAR' : 'KR_HOST_UNAVAILABLE');
+            expect(error.retryAfterMs).toBe(fault.retryAfterMs);
+            expectNoSecret(error.message, await secrets());
+            expect(made.filter((r) => r.method === request.method && r.path === request.path)).toHaveLength(request.times);
+          }
+        });
+      });
+    }
+  });
+}
