@@ -16,6 +16,7 @@ export class Turned extends Error {
 
 export class Run {
   #head: ChainHead;
+  #fence: number;
   #phase: Phase;
   #gate: Gate | null = null;
   #approved = false;
@@ -38,6 +39,7 @@ export class Run {
     head: ChainHead,
   ) {
     this.#head = head;
+    this.#fence = row.fence;
     this.#phase = row.phase;
     this.#paused = row.paused;
     this.#expedited = row.expedited;
@@ -89,7 +91,7 @@ export class Run {
 
   /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
   step(kind: string, key: string = kind, subject: string | null = null): StepRef {
-    return { rotation: this.row.id, credential: this.row.credential, fence: this.row.fence, head: this.#head, key, kind, phase: this.#phase, subject };
+    return { rotation: this.row.id, credential: this.row.credential, fence: this.#fence, head: this.#head, key, kind, phase: this.#phase, subject };
   }
 
   /** Takes over the head that an outcome carries. */
@@ -117,13 +119,14 @@ export class Run {
     }
   }
 
-  /** Records that the rotation goes back, before anything is undone. */
+  /** Records that the rotation goes back, before anything is undone. It raises the fence: a late attempt on the way forward is void from then on. */
   async turnBack(why: string): Promise<void> {
     this.#back = true;
     this.#reason ??= why;
     this.#paused = false;
     this.#phase = 'compensating';
     this.#sawHead(await books.note({ step: this.step('turn-back'), note: { kind: 'turn-back', reason: this.#reason } }));
+    this.#fence++;
   }
 
   /** From here on abort is illegal; `returned` says that nothing was sent after all. */

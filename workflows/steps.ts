@@ -43,7 +43,11 @@ async function handOutTo(run: Run, { host, name }: ConsumerSpec, generation: num
   if (run.isExempt(name)) return;
   await CancellationScope.cancellable(async () => {
     const branch = CancellationScope.current();
-    const gone = run.whenExempted(name).then(() => 'exempt' as const);
+    // A cancel must not end the race: what is in flight has to end before the way back begins.
+    const gone = run.whenExempted(name).then(
+      () => 'exempt' as const,
+      () => new Promise<never>(() => undefined),
+    );
     const done = (async () => {
       await run.recorded(effectsAtHost(host).handOut({ step: run.step('hand-out', `hand-out/${round}/${name}`, name), consumer: name, generation }));
       await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({ step: run.step('confirm', `confirm/${round}/${name}`, name), consumer: name, generation });
@@ -51,7 +55,6 @@ async function handOutTo(run: Run, { host, name }: ConsumerSpec, generation: num
     })();
     // A consumer that is gone for good is let go of at once; what was sent to it is on record.
     done.catch(() => undefined);
-    gone.catch(() => undefined);
     const how = await Promise.race([done, gone]);
     if (how === 'exempt') branch.cancel();
   });

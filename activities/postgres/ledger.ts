@@ -163,13 +163,23 @@ async function showWait(client: Queryable, step: StepRef, wait: Wait): Promise<v
 }
 
 async function recordNote(client: Queryable, step: StepRef, note: Note): Promise<ChainHead> {
+  if (note.kind === 'turn-back') {
+    // Asked again because the first answer was lost: the turn is on record, one fence above the step that asks.
+    const { rows } = await client.query(
+      `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
+      [step.rotation, step.fence + 1],
+    );
+    const turned = rows[0] as { audit_position: string; audit_hash: string } | undefined;
+    if (turned) return { position: Number(turned.audit_position), hash: turned.audit_hash };
+  }
   await requireFence(client, step);
   switch (note.kind) {
     case 'wait':
       await showWait(client, step, note.wait);
       break;
     case 'turn-back':
-      await client.query(`update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3 where id = $1`, [step.rotation, note.reason, step.phase]);
+      await client.query(`update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`, [step.rotation, note.reason, step.phase]);
+      await client.query('update credentials set fence = fence + 1 where name = $1', [step.credential]);
       break;
     case 'round':
       await client.query('update rotations set round = $2, cutover_at = null where id = $1', [step.rotation, note.round]);

@@ -18,7 +18,12 @@ export async function raiseFence(file: string, consumer: string, fence: HandOutF
   const ours = remembered.ledgers[fence.ledgerId] ?? {};
   const held = ours[consumer];
   if (held && held.fence > fence.number) {
-    throw new RekeyError('KR_HOST_FENCED', `${file} has seen hand-out ${held.fence} for ${consumer}, this is ${fence.number}`, undefined, held.fence);
+    throw new RekeyError(
+      'KR_HOST_FENCED',
+      `${file} has seen hand-out ${held.fence} for ${consumer}, this is ${fence.number}`,
+      undefined,
+      held.fence,
+    );
   }
   if (held?.fence === fence.number && held.generation === generation) return;
   const next: Sidecar = {

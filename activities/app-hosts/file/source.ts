@@ -1,6 +1,8 @@
 /** Owns the file from which a consumer takes its key: read, and changed in one place as a compare-and-swap, under lock and fence. */
+import type { Stats } from 'node:fs';
 import { open, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Delivery } from '../../ports/app-host.js';
 import { Secret } from '../../ports/secret.js';
@@ -15,6 +17,7 @@ import { removeLeftovers, replaceFile } from './replace.js';
 const longest = 4 * 1024 * 1024;
 /** Whoever changes the file between our reading and our writing wins so often; after that it is a finding, not a race. */
 const swapTries = 4;
+const settling = 50;
 
 /** The secret that the source holds; null where its place is empty. Throws KR_HOST_REFUSED where there is no such file or place. */
 export async function readSource(consumer: FileConsumer, signal: AbortSignal): Promise<Secret | null> {
@@ -35,6 +38,7 @@ export async function writeSource(consumer: FileConsumer, delivery: Delivery, si
   try {
     // A link stays a link: what it leads to is replaced.
     const file = await realpath(consumer.file);
+    mustBeFile(file, await stat(file));
     await withLock(beside(file, '.rekey.lock'), signal, async () => {
       await removeLeftovers(file);
       await raiseFence(beside(file, '.rekey'), delivery.consumer.name, delivery.fence, generation);
@@ -50,30 +54,33 @@ async function swap(file: string, consumer: FileConsumer, secret: Secret, signal
     const { mode, uid, gid, nlink } = await stat(file);
     if (nlink > 1) throw refusedFile(file, 'it has a second name (a hard link), which would keep the old key');
     const before = await readText(file, signal);
-    const place = placeIn(file, before.toString('latin1'), consumer);
-    if (secret.equals(new Secret(place.value))) return;
-
-    const text = rewrite(file, place, secret, consumer);
     const unchanged = async () => {
       if (signal.aborted)
         throw new RekeyError('KR_HOST_UNAVAILABLE', `${file}: no time was left to change it; nothing was changed`);
       return (await readText(file, signal)).equals(before);
     };
-    if (await replaceFile(file, Buffer.from(text, 'latin1'), { mode: mode & 0o7777, uid, gid }, unchanged)) return;
+    try {
+      const text = rewrite(before.toString('latin1'), secret, consumer);
+      if (text === null) return;
+      if (await replaceFile(file, Buffer.from(text, 'latin1'), { mode: mode & 0o7777, uid, gid }, unchanged)) return;
+    } catch (error) {
+      if (!(error instanceof NoPlace)) throw error;
+      // Whoever writes a file in place empties it first: only one that stays as it is has no place.
+      await sleep(settling);
+      if (await unchanged()) throw refusedFile(file, error.message);
+    }
   }
   throw new RekeyError('KR_SOURCE_CHANGING', `${file} changed ${swapTries} times while it was being written`);
 }
 
-function rewrite(file: string, place: Place, secret: Secret, consumer: FileConsumer): string {
-  try {
-    const text = place.replace(secret.reveal());
-    // Read back by the same rules: a value that the program would understand differently must not reach it.
-    if (findIn[consumer.format](text, consumer.at).value === secret.reveal()) return text;
-  } catch (error) {
-    if (!(error instanceof NoPlace)) throw error;
-    throw refusedFile(file, error.message);
-  }
-  throw refusedFile(file, `${consumer.at} cannot hold the new key`);
+/** The text with the secret in its place; null if it stands there already. */
+function rewrite(text: string, secret: Secret, { format, at }: FileConsumer): string | null {
+  const place = findIn[format](text, at);
+  if (secret.equals(new Secret(place.value))) return null;
+  const next = place.replace(secret.reveal());
+  // Read back by the same rules: a value that the program would understand differently must not reach it.
+  if (findIn[format](next, at).value !== secret.reveal()) throw new NoPlace(`${at} cannot hold the new key`);
+  return next;
 }
 
 function placeIn(file: string, text: string, consumer: FileConsumer): Place {
@@ -89,12 +96,16 @@ async function readText(file: string, signal: AbortSignal): Promise<Buffer> {
   const handle = await open(file, 'r');
   try {
     const info = await handle.stat();
-    if (!info.isFile()) throw refusedFile(file, 'it is not a regular file');
+    mustBeFile(file, info);
     if (info.size > longest) throw refusedFile(file, `it is longer than ${longest} bytes`);
     return await readFile(handle, { signal });
   } finally {
     await handle.close();
   }
+}
+
+function mustBeFile(file: string, info: Stats): void {
+  if (!info.isFile()) throw refusedFile(file, 'it is not a regular file');
 }
 
 function beside(file: string, ending: string): string {

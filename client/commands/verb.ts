@@ -1,0 +1,31 @@
+/** Owns what an operator says to an open rotation: each verb is an update of its workflow, with the phase that the operator saw. */
+import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Verb } from '../../workflows/domain/verbs.js';
+import { connect } from '../connection.js';
+import { findInstallation } from '../environment.js';
+import { LedgerView } from '../ledger/views.js';
+import type { Answer } from '../output.js';
+import { whoAsks } from './apply.js';
+
+export interface VerbOptions {
+  readonly reason: string | null;
+  readonly consumer: string | null;
+}
+
+export async function say(verb: Verb, id: string, { reason, consumer }: VerbOptions): Promise<Answer> {
+  const installation = findInstallation();
+  const view = await LedgerView.open(installation);
+  const rotation = await view.rotation(id).finally(() => view.close());
+  if (rotation.outcome) throw new RekeyError('KR_VERB_ILLEGAL', `${rotation.id} has ended: ${rotation.outcome}`);
+  if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
+  const { client, close } = await connect(installation);
+  try {
+    const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential));
+    const request = { by: whoAsks(), expectedPhase: rotation.phase, reason, consumer };
+    const receipt: VerbReceipt = await handle.executeUpdate(verbUpdates[verb], { args: [request] });
+    return { json: { ok: true, verb, ...receipt }, text: `${verb} was taken by ${receipt.rotation}, which is ${receipt.phase}`, next: `show '${receipt.rotation}'` };
+  } finally {
+    await close();
+  }
+}

@@ -1,0 +1,155 @@
+/** Owns how the command line looks into the ledger: read-only, through its views, with an answer within a second when nobody is there. */
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import type { Configuration } from '../../workflows/domain/configuration.js';
+import type { CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
+import type { Inspection } from '../../workflows/domain/observations.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Direction, Outcome, Phase, Strategy } from '../../workflows/domain/states.js';
+import type { Installation } from '../environment.js';
+
+export interface WaitShown {
+  readonly text: string;
+  readonly person: boolean;
+  readonly since?: string;
+  readonly deadline: string | null;
+  readonly exits: readonly string[];
+}
+
+export interface CredentialShown {
+  readonly name: string;
+  readonly store: string;
+  readonly strategy: Strategy;
+  readonly spec: CredentialSpec;
+  readonly next_due: Date | null;
+  readonly declared: boolean;
+  readonly generation: number | null;
+  readonly rotation: string | null;
+  readonly phase: Phase | null;
+  readonly outcome: Outcome | null;
+  readonly waits_for: WaitShown | null;
+}
+
+export interface RotationShown {
+  readonly id: string;
+  readonly credential: string;
+  readonly generation: number;
+  readonly strategy: Strategy;
+  readonly phase: Phase;
+  readonly direction: Direction;
+  readonly outcome: Outcome | null;
+  readonly reason: string | null;
+  readonly options: RotationOptions;
+  readonly exempt: readonly Exemption[];
+  readonly waits_for: WaitShown | null;
+  readonly paused: boolean;
+  readonly downtime_ms: number | null;
+  readonly seconds: string;
+  readonly run_id: string;
+}
+
+export interface StepShown {
+  readonly key: string;
+  readonly kind: string;
+  readonly phase: Phase;
+  readonly subject: string | null;
+  readonly done: boolean;
+  readonly attempts: string;
+  readonly began_at: Date;
+  readonly ended_at: Date | null;
+}
+
+export interface KeyShown {
+  readonly credential: string;
+  readonly generation: number;
+  readonly state: string;
+  readonly key_id: string;
+  readonly origin: string;
+  readonly fingerprint: string | null;
+  readonly in_vault: boolean;
+  readonly made_at: Date;
+}
+
+export class LedgerView {
+  private constructor(private readonly client: pg.Client) {}
+
+  /** Throws KR_SERVICE_AWAY within a second when PostgreSQL does not answer. */
+  static async open(installation: Installation): Promise<LedgerView> {
+    const url = new URL(installation.databaseUrl);
+    const shown = `${url.hostname}:${url.port || 5432}`;
+    if (installation.passwordFile) url.password = encodeURIComponent(readFileSync(installation.passwordFile, 'utf8').trim());
+    const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 900, query_timeout: 5_000, application_name: 'rekey-cli', options: '-c default_transaction_read_only=on' });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+    } catch (error) {
+      const { code } = error as { code?: string };
+      throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL at ${shown} ${code?.startsWith('28') ? 'refuses the password' : 'is away'}`);
+    }
+    return new LedgerView(client);
+  }
+
+  close(): Promise<void> {
+    return this.client.end();
+  }
+
+  async credentials(name?: string): Promise<readonly CredentialShown[]> {
+    return this.#rows<CredentialShown>('select * from credential_status where declared and ($1::text is null or name = $1) order by name', [name ?? null]);
+  }
+
+  /** Throws KR_NOT_FOUND, naming what there is. */
+  async credential(name: string): Promise<CredentialShown> {
+    const all = await this.credentials();
+    const found = all.find((c) => c.name === name);
+    if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no credential ${name}; there is ${all.map((c) => c.name).join(', ') || 'none, apply a configuration first'}`);
+    return found;
+  }
+
+  /** By its id, or the newest one of a credential. */
+  async rotation(idOrName: string): Promise<RotationShown> {
+    const found = await this.findRotation(idOrName);
+    if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no rotation ${idOrName}`);
+    return found;
+  }
+
+  async findRotation(idOrName: string): Promise<RotationShown | null> {
+    const column = idOrName.includes('#') ? 'id' : 'credential';
+    return (await this.#rows<RotationShown>(`select * from rotation_status where ${column} = $1 order by generation desc limit 1`, [idOrName]))[0] ?? null;
+  }
+
+  steps(rotation: string): Promise<readonly StepShown[]> {
+    return this.#rows('select * from step_status where rotation = $1 order by began_at', [rotation]);
+  }
+
+  async evidence(rotation: string): Promise<readonly { readonly seen: Inspection; readonly at: Date }[]> {
+    return this.#rows(`select distinct on (subject) seen, seen_at as at from observations where rotation = $1 and kind = 'inspection' order by subject, id desc`, [rotation]);
+  }
+
+  keys(credential?: string): Promise<readonly KeyShown[]> {
+    return this.#rows('select * from key_status where ($1::text is null or credential = $1) order by credential, generation', [credential ?? null]);
+  }
+
+  auditTail(credential: string, count: number): Promise<readonly { readonly at: Date; readonly kind: string; readonly actor: string; readonly body: JsonObject }[]> {
+    return this.#rows('select * from (select * from audit_events where credential = $1 order by position desc limit $2) tail order by position', [credential, count]);
+  }
+
+  async configuration(): Promise<{ readonly document: Configuration; readonly hash: string; readonly applied_at: Date } | null> {
+    return (await this.#rows<{ document: Configuration; hash: string; applied_at: Date }>('select * from configurations order by position desc limit 1'))[0] ?? null;
+  }
+
+  async facts(): Promise<{ readonly now: Date; readonly synchronous: string; readonly migrations: readonly string[] }> {
+    const [row] = await this.#rows<{ now: Date; synchronous: string }>(`select clock_timestamp() as now, current_setting('synchronous_commit') as synchronous`);
+    const migrations = await this.#rows<{ name: string }>('select name from schema_migrations order by name').catch(() => []);
+    return { ...row!, migrations: migrations.map((m) => m.name) };
+  }
+
+  async #rows<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    try {
+      return (await this.client.query<Row>(sql, values)).rows;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === '42P01') throw new RekeyError('KR_SCHEMA_OLDER', 'the database has no ledger yet');
+      throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL stopped answering${code ? ` (${code})` : ''}`);
+    }
+  }
+}
