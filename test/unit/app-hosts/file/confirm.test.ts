@@ -16,7 +16,9 @@ describe('what an agent shows of its key', () => {
     ['fewer than four characters, which prove nothing', 'API key ending with: 111', '#1', null],
     ['a key that is none of ours', 'API key ending with: 2222', '#1', null],
   ])('%s', (_, output, id, generation) => {
-    expect(instancesByEnding(output, [one, two, gone])).toEqual([{ id, generation, evidence: generation === null ? 'none' : 'uses' }]);
+    expect(instancesByEnding(output, [one, two, gone])).toEqual([
+      { id, generation, evidence: generation === null ? 'none' : 'uses' },
+    ]);
   });
 
   it('counts each time that a key is shown, under names of their own', () => {

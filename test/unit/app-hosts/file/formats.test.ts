@@ -9,7 +9,12 @@ const next = 'f1e2d3c4b5a6978877665544332211ff';
 type Case = readonly [title: string, at: string, before: string, after: string];
 
 const yaml: Case[] = [
-  ['plain, with a comment', 'api_key', `# top\r\napi_key: ${old} # ours\r\nsite: x\r\n`, `# top\r\napi_key: ${next} # ours\r\nsite: x\r\n`],
+  [
+    'plain, with a comment',
+    'api_key',
+    `# top\r\napi_key: ${old} # ours\r\nsite: x\r\n`,
+    `# top\r\napi_key: ${next} # ours\r\nsite: x\r\n`,
+  ],
   ['double quotes', 'api_key', `api_key:   "${old}"`, `api_key:   "${next}"`],
   ['single quotes', 'api_key', `api_key: '${old}'\n`, `api_key: '${next}'\n`],
   ['nested', 'a.api_key', `api_key: other\na:\n    api_key: ${old}\n`, `api_key: other\na:\n    api_key: ${next}\n`],
@@ -19,24 +24,44 @@ const yaml: Case[] = [
   ['empty, with a comment', 'api_key', 'api_key: # none\n', `api_key: ${next} # none\n`],
   ['tagged', 'api_key', `api_key: !!str ${old}\n`, `api_key: !!str ${next}\n`],
   ['behind a byte order mark', 'api_key', `\u00ef\u00bb\u00bfapi_key: ${old}\n`, `\u00ef\u00bb\u00bfapi_key: ${next}\n`],
-  ['beside bytes of any encoding', 'api_key', `# caf\u00e9 \u00c3\u00a9\napi_key: ${old}\n`, `# caf\u00e9 \u00c3\u00a9\napi_key: ${next}\n`],
+  [
+    'beside bytes of any encoding',
+    'api_key',
+    `# caf\u00e9 \u00c3\u00a9\napi_key: ${old}\n`,
+    `# caf\u00e9 \u00c3\u00a9\napi_key: ${next}\n`,
+  ],
   ['under a name that is not ASCII', 'schlüssel', `schl\u00c3\u00bcssel: ${old}\n`, `schl\u00c3\u00bcssel: ${next}\n`],
 ];
 
 const datadogConf: Case[] = [
-  ['as documented', 'api_key', `[Main]\n# api_key: no\napi_key: ${old}\nx: y\n`, `[Main]\n# api_key: no\napi_key: ${next}\nx: y\n`],
+  [
+    'as documented',
+    'api_key',
+    `[Main]\n# api_key: no\napi_key: ${old}\nx: y\n`,
+    `[Main]\n# api_key: no\napi_key: ${next}\nx: y\n`,
+  ],
   ['no space', 'api_key', `[Main]\napi_key:${old}\n`, `[Main]\napi_key: ${next}\n`],
   ['too many spaces and quotes', 'api_key', `api_key:    "${old}"\n`, `api_key: ${next}\n`],
   ['equals sign', 'api_key', `api_key = ${old}\r\nb = 1\r\n`, `api_key = ${next}\r\nb = 1\r\n`],
   ['comment behind it', 'api_key', `api_key: ${old} ; ours\n`, `api_key: ${next} ; ours\n`],
   ['empty', 'api_key', 'api_key:\nb: 1\n', `api_key: ${next}\nb: 1\n`],
   ['in a section', 'b.api_key', `[a]\napi_key: x\n[b]\nAPI_KEY: ${old}\n`, `[a]\napi_key: x\n[b]\nAPI_KEY: ${next}\n`],
-  ['not a continued line', 'api_key', `note: see\n  api_key: below\napi_key: ${old}`, `note: see\n  api_key: below\napi_key: ${next}`],
+  [
+    'not a continued line',
+    'api_key',
+    `note: see\n  api_key: below\napi_key: ${old}`,
+    `note: see\n  api_key: below\napi_key: ${next}`,
+  ],
 ];
 
 const dotenv: Case[] = [
   ['plain', 'DD_API_KEY', `A=1\nDD_API_KEY=${old}\nB=2`, `A=1\nDD_API_KEY=${next}\nB=2`],
-  ['exported, quoted, with a comment', 'DD_API_KEY', `export DD_API_KEY="${old}" # ours\r\n`, `export DD_API_KEY="${next}" # ours\r\n`],
+  [
+    'exported, quoted, with a comment',
+    'DD_API_KEY',
+    `export DD_API_KEY="${old}" # ours\r\n`,
+    `export DD_API_KEY="${next}" # ours\r\n`,
+  ],
   ['single quotes', 'K', `K='${old}'\n`, `K='${next}'\n`],
   ['plain, with a comment', 'K', `K=${old} # ours\n`, `K=${next} # ours\n`],
   ['spaces around', 'K', `K = ${old}  \n`, `K = ${next}  \n`],
