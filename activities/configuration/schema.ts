@@ -1,89 +1,144 @@
-/** Owns the schema of rekey.yaml: what stands in it, its defaults, and what must agree. Each connector brings the schema of its own part. */
+/** Owns what rekey.yaml may say outside the parts of the connectors, and what holds where it says nothing. */
 import { z } from 'zod';
-import { evidenceRanks, type JsonObject } from '../../workflows/domain/credential.js';
+import type { AcceptedRisk, Evidence, Gate, Policy, Rollout } from '../../workflows/domain/credential.js';
+import { parseDuration } from '../../workflows/domain/duration.js';
+import { parseWindow } from '../../workflows/domain/window.js';
 import type { HostConfig, StoreConfig } from '../ports/connector.js';
 import { duration } from './duration.js';
 
+/** The connectors that a file may name. */
 export interface ConnectorConfigs {
   readonly stores: readonly StoreConfig[];
   readonly hosts: readonly HostConfig[];
 }
 
-export const name = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes');
-const credentialName = z.string().regex(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/, 'expected a lower-case name such as datadog/agents');
+const longestName = 100;
+const nameOf = (pattern: RegExp, example: string) =>
+  z.string().max(longestName).regex(pattern, `expected lower-case letters, digits and dashes, such as "${example}"`);
 
-/** A value that is no reference could be a secret, so the message never repeats it. */
-const reference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+|exec:.+)$/s, 'expected a reference: "env:NAME", "file:/absolute/path" or "exec:command"; secrets do not stand in this file');
+/** Stores and hosts give their names to queues. */
+export const connectorName = nameOf(/^[a-z0-9][a-z0-9-]*$/, 'datadog-eu');
+export const credentialName = nameOf(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/, 'datadog/agents');
+/** Often the name of a machine or an app, so it may look like one. */
+export const consumerName = z
+  .string()
+  .max(longestName)
+  .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, dashes, dots and underscores, such as "web-1"');
 
-const wave = z.union([z.int().min(1), z.string().regex(/^(100|[1-9]?\d)%$/)], { error: 'expected a count such as 5, or a share such as "25%"' }).transform((value) =>
-  typeof value === 'number' ? { count: value } : { share: Number.parseInt(value, 10) / 100 },
-);
+const forms = '"env:NAME", "file:/absolute/path" or "exec:command"';
 
-const rollout = z.strictObject({ canary: z.int().min(0).optional(), wave: wave.optional(), bake: duration.optional() });
+/** Where a secret is found; the text is refused without being repeated, since it may be the secret. */
+export const reference = z
+  .string({ error: `expected ${forms}` })
+  .regex(
+    /^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/[^\r\n]+|exec:[^\r\n]*\S[^\r\n]*)$/,
+    `is not a reference to a secret, and secrets never stand in this file; expected ${forms}`,
+  );
 
 const window = z
-  .string()
-  .regex(/^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)([-,](Mon|Tue|Wed|Thu|Fri|Sat|Sun))* )?([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(\/[A-Za-z_+\-0-9]+)*$/, 'expected a window such as "Sun 02:00-06:00 Europe/Berlin"')
-  .refine((text) => isTimeZone(text.split(' ').at(-1)!), 'the time zone is unknown');
+  .string({ error: 'expected a window such as "Sun 02:00-06:00 Europe/Berlin", or "always"' })
+  .transform((text, context) => {
+    try {
+      parseWindow(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof RangeError ? error.message : String(error) });
+    }
+    return text;
+  });
 
-const policy = z.strictObject({
-  every: duration.optional(),
-  window: window.optional(),
+const wave = z
+  .union([z.string(), z.number()], { error: 'expected a share such as "25%", or a count' })
+  .transform((size, context) => {
+    const percent = /^(\d{1,3})%$/.exec(String(size))?.[1];
+    if (percent !== undefined && Number(percent) >= 1 && Number(percent) <= 100) return { share: Number(percent) / 100 };
+    if (typeof size === 'number' && Number.isSafeInteger(size) && size >= 1) return { count: size };
+    context.addIssue({ code: 'custom', message: 'expected a share from "1%" to "100%", or a count of at least 1' });
+    return z.NEVER;
+  });
+
+/** A word that takes back what `defaults` say. */
+const orNull = <Output>(word: string, type: z.ZodType<Output>) =>
+  z.unknown().transform((given, context): Output | null => {
+    if (given === word) return null;
+    const checked = type.safeParse(given);
+    if (checked.success) return checked.data;
+    const said = checked.error.issues[0]!.message;
+    context.addIssue({ code: 'custom', message: said.startsWith('expected ') ? `${said}, or "${word}"` : said });
+    return z.NEVER;
+  });
+
+export const rolloutFields = {
+  canary: z.int().min(0).optional(),
+  wave: wave.optional(),
+  bake: duration.optional(),
+};
+
+const gates = ['start', 'take-away'] as const satisfies readonly Gate[];
+/** Evidence `none` is not on offer: a key would be ended under programs that nobody has looked at. */
+const evidences = ['uses', 'loaded', 'rolled-out'] as const satisfies readonly Evidence[];
+
+export const policyFields = {
+  every: orNull('never', duration).optional(),
+  window: orNull('always', window).optional(),
+  jitter: duration.optional(),
   grace: duration.optional(),
   soak: duration.optional(),
-  evidence: z.enum(evidenceRanks).optional(),
+  evidence: z.enum(evidences).optional(),
   confirm: duration.optional(),
-  downtime: duration.optional(),
-  approve: z.array(z.enum(['start', 'take-away'])).optional(),
+  downtime: orNull('any', duration).optional(),
+  approve: z.array(z.enum(gates)).optional(),
   approveWithin: duration.optional(),
-});
+};
 
-const hour = 3_600_000;
-export const defaultRollout = { canary: 1, wave: { share: 0.25 }, bake: 5 * 60_000 } as const;
-export const defaultPolicy = { every: null, window: null, grace: 24 * hour, soak: 7 * 24 * hour, evidence: 'uses', confirm: 5 * 60_000, downtime: null, approve: [], approveWithin: 72 * hour } as const;
+export const defaultsFields = { rollout: z.unknown(), policy: z.unknown() };
 
-const consumers = z.union([z.literal('none'), z.strictObject({ host: name, all: z.literal(true) }), z.array(z.looseObject({ name, host: name })).min(1)], {
-  error: 'expected a list of consumers, { host: NAME, all: true }, or none',
-});
+const risks = ['no-way-back', 'source-not-shown', 'no-last-used'] as const satisfies readonly AcceptedRisk[];
 
-export const credential = z.strictObject({
-  store: name,
+/** `attributes` and `consumers` are looked at by the connectors of the store and of each host. */
+export const credentialFields = {
+  store: z.string(),
   strategy: z.enum(['overlap', 'in-place']),
-  current: z.strictObject({ id: z.string({ error: 'expected a text; put a number in quotes' }).min(1), secret: reference.optional() }).optional(),
-  attributes: z.record(z.string(), z.json()).default({}),
-  consumers: consumers.optional(),
-  rollout: rollout.default({}),
-  policy: policy.default({}),
-  accept: z.array(z.enum(['no-way-back', 'source-not-shown', 'no-last-used'])).default([]),
-});
+  current: z.unknown(),
+  attributes: z.unknown(),
+  consumers: z.unknown(),
+  rollout: z.unknown(),
+  policy: z.unknown(),
+  accept: z.array(z.enum(risks)).optional(),
+};
 
-/** The outer shape; the parts of the connectors are looked at one by one, each against its own schema. */
-export const file = z.strictObject({
-  version: z.literal(1, { error: 'expected 1' }),
-  stores: z.record(name, z.looseObject({ kind: z.string() })).default({}),
-  hosts: z.record(name, z.looseObject({ kind: z.string() })).default({}),
-  defaults: z.strictObject({ rollout: rollout.default({}), policy: policy.default({}) }).prefault({}),
-  credentials: z.record(credentialName, credential).default({}),
-});
+export const currentFields = { id: z.string().min(1).max(500), secret: reference.optional() };
 
-export type File = z.infer<typeof file>;
-export type CredentialEntry = z.infer<typeof credential>;
+export const consumerFields = { name: consumerName, host: z.string() };
+export const allConsumersFields = { host: z.string(), all: z.literal(true) };
 
-/** Looks into a connector's part for values that must be references: everything under `management`. */
-export function referenceProblems(settings: JsonObject): readonly { readonly path: readonly string[]; readonly message: string }[] {
-  const management = settings.management;
-  if (management === null || typeof management !== 'object' || Array.isArray(management)) return [];
-  return Object.entries(management).flatMap(([key, value]) => {
-    const checked = reference.safeParse(value);
-    return checked.success ? [] : [{ path: ['management', key], message: checked.error.issues[0]!.message }];
-  });
-}
+export const fileFields = {
+  version: z.literal(1),
+  stores: z.unknown(),
+  hosts: z.unknown(),
+  defaults: z.unknown(),
+  credentials: z.unknown(),
+};
 
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
+export const defaultRollout: Rollout = { canary: 1, wave: { share: 0.25 }, bake: parseDuration('5m') };
+
+export const defaultPolicy: Policy = {
+  every: null,
+  window: null,
+  jitter: 0,
+  grace: parseDuration('24h'),
+  soak: parseDuration('7d'),
+  evidence: 'uses',
+  confirm: parseDuration('5m'),
+  downtime: null,
+  approve: [],
+  approveWithin: parseDuration('3d'),
+};
+
+/** In place, every instance was stopped before the secret changed and was started with the new one: the word of its host is enough. */
+export const defaultInPlace: Partial<Policy> = { evidence: 'rolled-out' };
+
+/** What would be without effect under a strategy is a mistake where a credential says it itself; `defaults` speak to both kinds. */
+export const withoutEffect = {
+  overlap: { rollout: [], policy: ['downtime'], approve: [] },
+  'in-place': { rollout: Object.keys(rolloutFields), policy: ['grace', 'soak'], approve: ['take-away'] },
+} as const;

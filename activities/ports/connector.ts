@@ -36,6 +36,8 @@ export interface HostConfig<Settings = unknown> {
   readonly consumer: z.ZodType<unknown>;
   /** Whether `consumers: { host, all: true }` can be said. */
   readonly findsConsumers: boolean;
+  /** The kind of the store that `settings.store` must name, where the host is driven through a store. */
+  readonly storeKind?: string;
 }
 
 export interface KeyStoreConnector {

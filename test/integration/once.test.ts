@@ -20,7 +20,7 @@ const credential = (name: string): Configuration['credentials'][string] => ({
   attributes: {},
   consumers: { kind: 'none' },
   rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
-  policy: { every: 1_000_000, window: null, grace: 0, soak: 0, evidence: 'uses', confirm: 1_000, downtime: null, approve: [], approveWithin: 1_000 },
+  policy: { every: 1_000_000, window: null, jitter: 0, grace: 0, soak: 0, evidence: 'uses', confirm: 1_000, downtime: null, approve: [], approveWithin: 1_000 },
   accept: [],
   current: null,
 });

@@ -35,6 +35,8 @@ export interface Policy {
   readonly every: number | null;
   /** "Sun 02:00-06:00 Europe/Berlin", or null: at any time. */
   readonly window: string | null;
+  /** A due rotation starts up to this much later, by chance, so that many do not start at once. */
+  readonly jitter: number;
   /** Shortest time from the last confirmation to the end of the old version. */
   readonly grace: number;
   /** How long a disabled version is watched before it is revoked; where the store cannot disable, part of the drain. */

@@ -1,0 +1,85 @@
+/** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind names. */
+import { z } from 'zod';
+import type { ConnectorDeclaration } from '../../workflows/domain/configuration.js';
+import type { HostConfig, StoreConfig } from '../ports/connector.js';
+import type { Check } from './check.js';
+import type { Path } from './document.js';
+import { jsonOf } from './json.js';
+import { choice } from './nearest.js';
+import { connectorName, reference } from './schema.js';
+
+/** A name that is declared, with what could be read of it: others may refer to it even if something about it is wrong. */
+export interface Declared<Config> {
+  readonly config: Config | undefined;
+  readonly declaration: ConnectorDeclaration | undefined;
+}
+
+export type DeclaredStores = ReadonlyMap<string, Declared<StoreConfig>>;
+export type DeclaredHosts = ReadonlyMap<string, Declared<HostConfig>>;
+
+export function readStores(check: Check, value: unknown, configs: readonly StoreConfig[]): DeclaredStores {
+  return readEntries(check, value, ['stores'], configs);
+}
+
+export function readHosts(check: Check, value: unknown, configs: readonly HostConfig[], stores: DeclaredStores): DeclaredHosts {
+  const hosts = readEntries(check, value, ['hosts'], configs);
+  for (const [name, { config, declaration }] of hosts) {
+    const store = declaration?.settings.store;
+    if (typeof store !== 'string') continue;
+    const path = ['hosts', name, 'store'];
+    const found = declared(check, stores, store, path, 'store');
+    const kind = config?.storeKind;
+    if (kind !== undefined && found?.config && found.config.kind !== kind) {
+      const fitting = [...stores].filter(([, other]) => other.config?.kind === kind).map(([other]) => other);
+      check.report(
+        path,
+        `is not a store of kind ${kind}`,
+        fitting.length > 0 ? choice(store, fitting) : `a store of kind ${kind}`,
+      );
+    }
+  }
+  return hosts;
+}
+
+/** What a name refers to; an unknown one is reported with those that are known. */
+export function declared<Entry>(
+  check: Check,
+  all: ReadonlyMap<string, Entry>,
+  name: string,
+  path: Path,
+  what: 'store' | 'host',
+): Entry | undefined {
+  const found = all.get(name);
+  if (!found)
+    check.report(path, `there is no such ${what}`, all.size > 0 ? choice(name, [...all.keys()]) : `a name from \`${what}s:\``);
+  return found;
+}
+
+function readEntries<Config extends StoreConfig | HostConfig>(
+  check: Check,
+  value: unknown,
+  path: Path,
+  configs: readonly Config[],
+): ReadonlyMap<string, Declared<Config>> {
+  const kinds = z.enum(configs.map(({ kind }) => kind));
+  const readEntry = (entry: unknown, here: Path): Declared<Config> => {
+    const mapping = check.mapping(entry, here);
+    const kind = mapping && check.parse(kinds, mapping.kind, [...here, 'kind']);
+    const config = configs.find((known) => known.kind === kind);
+    if (!mapping || !config) return { config, declaration: undefined };
+    const { kind: _, ...rest } = mapping;
+    const settings = check.parse<unknown>(config.settings, rest, here);
+    refusePlainSecrets(check, rest.management, [...here, 'management']);
+    return { config, declaration: settings === undefined ? undefined : { kind: config.kind, settings: jsonOf(settings) } };
+  };
+  return new Map(check.named(value, path, connectorName).map(([name, entry]) => [name, readEntry(entry, [...path, name])]));
+}
+
+/** Whatever a connector's schema says: what stands under `management` is a secret, so only its reference may stand there. Keys were looked at before. */
+function refusePlainSecrets(check: Check, value: unknown, path: Path): void {
+  if (value === undefined || value === null) return;
+  if (typeof value !== 'object') check.parse(reference, value, path);
+  else
+    for (const [key, inner] of Object.entries(value))
+      refusePlainSecrets(check, inner, [...path, Array.isArray(value) ? Number(key) : key]);
+}

@@ -1,0 +1,199 @@
+/** Owns reading `credentials:`: each by itself, with the defaults filled in, and then what must agree between them. */
+import path from 'node:path';
+import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { ConsumerSpec, ConsumersSpec, Policy, Rollout } from '../../workflows/domain/credential.js';
+import { lifetimesHold } from '../../workflows/domain/lifetimes.js';
+import type { Check } from './check.js';
+import { type DeclaredHosts, type DeclaredStores, declared } from './connections.js';
+import type { Path } from './document.js';
+import { jsonOf } from './json.js';
+import {
+  allConsumersFields,
+  consumerFields,
+  credentialFields,
+  credentialName,
+  currentFields,
+  defaultInPlace,
+  defaultPolicy,
+  defaultRollout,
+  policyFields,
+  rolloutFields,
+  withoutEffect,
+} from './schema.js';
+
+export interface Surroundings {
+  readonly stores: DeclaredStores;
+  readonly hosts: DeclaredHosts;
+  readonly defaults: { readonly rollout: Partial<Rollout>; readonly policy: Partial<Policy> };
+}
+
+/** What could be read; it is whole only if the check has found nothing. */
+export function readCredentials(check: Check, value: unknown, around: Surroundings): readonly CredentialDeclaration[] {
+  const read = check.named(value, ['credentials'], credentialName).flatMap(([name, entry]) => {
+    const credential = readCredential(check, name, entry, around);
+    return credential ? [credential] : [];
+  });
+  refuseSharedKeys(check, read);
+  refuseSharedPlaces(check, read);
+  return read;
+}
+
+function readCredential(check: Check, name: string, value: unknown, around: Surroundings): CredentialDeclaration | undefined {
+  const here = ['credentials', name];
+  const entry = check.mapping(value, here);
+  if (!entry) return undefined;
+  const fields = check.fields(entry, here, credentialFields);
+
+  const store =
+    fields.store === undefined ? undefined : declared(check, around.stores, fields.store, [...here, 'store'], 'store');
+  if (store?.config && fields.strategy && !store.config.strategies.includes(fields.strategy)) {
+    check.report(
+      [...here, 'strategy'],
+      `the keys of ${store.config.kind} are not rotated so`,
+      store.config.strategies.join(' or '),
+    );
+  }
+  const attributes =
+    store?.config && check.parse<unknown>(store.config.attributes, entry.attributes ?? {}, [...here, 'attributes']);
+  const current = entry.current === undefined ? null : check.fields(entry.current, [...here, 'current'], currentFields);
+  const consumers = readConsumers(check, entry.consumers, [...here, 'consumers'], fields.store, around.hosts);
+  const rollout = check.fields(entry.rollout ?? {}, [...here, 'rollout'], rolloutFields);
+  const policy = check.fields(entry.policy ?? {}, [...here, 'policy'], policyFields);
+  // Whether it is complete is known only now; the check has told what is missing.
+  if (!fields.store || !fields.strategy || !consumers) return undefined;
+
+  refuseWithoutEffect(check, here, fields.strategy, rollout, policy);
+  const credential: CredentialDeclaration = {
+    name,
+    store: fields.store,
+    strategy: fields.strategy,
+    attributes: attributes === undefined ? {} : jsonOf(attributes),
+    consumers,
+    rollout: { ...defaultRollout, ...around.defaults.rollout, ...rollout },
+    policy: { ...defaultPolicy, ...(fields.strategy === 'in-place' ? defaultInPlace : {}), ...around.defaults.policy, ...policy },
+    accept: [...new Set(fields.accept)],
+    current: current?.id === undefined ? null : { id: current.id, secret: current.secret ?? null },
+  };
+  const lifetimes = lifetimesHold(credential);
+  if (!lifetimes.ok) check.report([...here, 'policy', lifetimes.reason], lifetimes.message, null);
+  return credential;
+}
+
+const nobody = '`none` if nobody uses the key';
+
+function readConsumers(
+  check: Check,
+  value: unknown,
+  here: Path,
+  store: string | undefined,
+  hosts: DeclaredHosts,
+): ConsumersSpec | undefined {
+  if (value === 'none') return { kind: 'none' };
+  if (Array.isArray(value) && value.length > 0) return readList(check, value, here, hosts);
+  if (Array.isArray(value)) check.report(here, 'the list is empty', `at least one consumer, or ${nobody}`);
+  else if (typeof value === 'object' && value !== null) return readAll(check, value, here, store, hosts);
+  else
+    check.report(
+      here,
+      value === undefined ? 'is missing' : 'is not right',
+      `a list of consumers, { host: NAME, all: true }, or ${nobody}`,
+    );
+  return undefined;
+}
+
+/** Every consumer that the store knows: the host must be able to find them, through that same store. */
+function readAll(
+  check: Check,
+  value: object,
+  here: Path,
+  store: string | undefined,
+  hosts: DeclaredHosts,
+): ConsumersSpec | undefined {
+  const { host: name } = check.fields(value, here, allConsumersFields);
+  if (name === undefined) return undefined;
+  const host = declared(check, hosts, name, [...here, 'host'], 'host');
+  if (host?.config && !host.config.findsConsumers) {
+    check.report([...here, 'all'], `a host of kind ${host.config.kind} cannot find who uses a key`, 'a list of consumers');
+  }
+  const through = host?.declaration?.settings.store;
+  if (typeof through === 'string' && store !== undefined && through !== store) {
+    check.report([...here, 'host'], 'the host belongs to another store than the key', 'a host with the same `store`');
+  }
+  return { kind: 'all', host: name };
+}
+
+function readList(check: Check, list: readonly unknown[], here: Path, hosts: DeclaredHosts): ConsumersSpec {
+  const seen = new Set<string>();
+  const consumers = list.flatMap((item, index): ConsumerSpec[] => {
+    const place = [...here, index];
+    const mapping = check.mapping(item, place);
+    if (!mapping) return [];
+    const { name: givenName, host: givenHost, ...rest } = mapping;
+    const { name, host: hostName } = check.fields({ name: givenName, host: givenHost }, place, consumerFields);
+    if (name !== undefined && seen.has(name))
+      check.report([...place, 'name'], 'another consumer of this credential has the same name', 'a name of its own');
+    if (name !== undefined) seen.add(name);
+    const config = hostName === undefined ? undefined : declared(check, hosts, hostName, [...place, 'host'], 'host')?.config;
+    const settings = config && check.parse<unknown>(config.consumer, rest, place);
+    return name === undefined || hostName === undefined || settings === undefined
+      ? []
+      : [{ name, host: hostName, settings: jsonOf(settings) }];
+  });
+  return { kind: 'list', list: consumers };
+}
+
+function refuseWithoutEffect(
+  check: Check,
+  here: Path,
+  strategy: CredentialDeclaration['strategy'],
+  rollout: Partial<Rollout>,
+  policy: Partial<Policy>,
+): void {
+  const { rollout: ofRollout, policy: ofPolicy, approve } = withoutEffect[strategy];
+  const report = (place: Path) =>
+    check.report(
+      place,
+      `has no effect when the key is rotated ${strategy === 'overlap' ? 'with an overlap' : 'in place'}`,
+      'it left out',
+    );
+  for (const key of ofRollout) if (Object.hasOwn(rollout, key)) report([...here, 'rollout', key]);
+  for (const key of ofPolicy) if (Object.hasOwn(policy, key)) report([...here, 'policy', key]);
+  for (const gate of approve) {
+    const index = policy.approve?.indexOf(gate) ?? -1;
+    if (index >= 0) report([...here, 'policy', 'approve', index]);
+  }
+}
+
+/** Two credentials with one key would rotate it behind each other's back. */
+function refuseSharedKeys(check: Check, credentials: readonly CredentialDeclaration[]): void {
+  const taken = new Map<string, string>();
+  for (const { name, store, current } of credentials) {
+    if (!current) continue;
+    const key = JSON.stringify([store, current.id]);
+    const other = taken.get(key);
+    if (other !== undefined)
+      check.report(['credentials', name, 'current', 'id'], `${other} has the same key`, 'one credential for each key');
+    taken.set(key, other ?? name);
+  }
+}
+
+/** Two credentials that write the same value would undo each other's work for ever. */
+function refuseSharedPlaces(check: Check, credentials: readonly CredentialDeclaration[]): void {
+  const taken = new Map<string, string>();
+  for (const { name, consumers } of credentials) {
+    if (consumers.kind !== 'list') continue;
+    for (const [index, { host, settings }] of consumers.list.entries()) {
+      if (typeof settings.file !== 'string') continue;
+      const key = JSON.stringify([host, settings.address ?? null, path.posix.normalize(settings.file), settings.at ?? null]);
+      const other = taken.get(key);
+      if (other !== undefined && other !== name) {
+        check.report(
+          ['credentials', name, 'consumers', index, 'file'],
+          `${other} writes the same value of the same file`,
+          'a place for each credential',
+        );
+      }
+      taken.set(key, other ?? name);
+    }
+  }
+}
