@@ -20,6 +20,7 @@ export default defineConfig({
           testTimeout: 180_000,
         },
       },
+      { test: { ...common, name: 'record', include: ['test/replay/record.ts'], globalSetup: ['test/support/servers.ts'] } },
     ],
   },
 });

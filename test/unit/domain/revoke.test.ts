@@ -44,12 +44,41 @@ describe('mayRevoke', () => {
     ['on an old look', { inspections: [well('web-1'), { ...well('web-2'), ageMs: freshMs + 1 }] }, 'stale'],
     ['without a look at everyone', { inspections: [well('web-1')] }, 'stale'],
     ['while a consumer is on the old version', { inspections: [well('web-1'), well('web-2', 1)] }, 'consumers-behind'],
-    ['while one of several instances is behind', { inspections: [well('web-1'), { ...well('web-2'), instances: [...well('web-2').instances, { id: '2', generation: 1, evidence: 'uses' }] }] }, 'consumers-behind'],
-    ['while an instance shows a key that nobody knows', { inspections: [well('web-1'), { ...well('web-2'), instances: [{ id: '1', generation: null, evidence: 'uses' }] }] }, 'consumers-behind'],
-    ['on weaker evidence than the policy asks for', { inspections: [well('web-1'), { ...well('web-2'), instances: [{ id: '1', generation: 2, evidence: 'loaded' }] }] }, 'consumers-behind'],
-    ['while a consumer shows no instance at all', { inspections: [well('web-1'), { ...well('web-2'), instances: [] }] }, 'consumers-behind'],
-    ['while new instances would start with the old version', { inspections: [well('web-1'), { ...well('web-2'), source: 1 }] }, 'source-behind'],
-    ['while what new instances start with cannot be seen', { inspections: [well('web-1'), { ...well('web-2'), showsSource: false }] }, 'source-not-shown'],
+    [
+      'while one of several instances is behind',
+      {
+        inspections: [
+          well('web-1'),
+          { ...well('web-2'), instances: [...well('web-2').instances, { id: '2', generation: 1, evidence: 'uses' }] },
+        ],
+      },
+      'consumers-behind',
+    ],
+    [
+      'while an instance shows a key that nobody knows',
+      { inspections: [well('web-1'), { ...well('web-2'), instances: [{ id: '1', generation: null, evidence: 'uses' }] }] },
+      'consumers-behind',
+    ],
+    [
+      'on weaker evidence than the policy asks for',
+      { inspections: [well('web-1'), { ...well('web-2'), instances: [{ id: '1', generation: 2, evidence: 'loaded' }] }] },
+      'consumers-behind',
+    ],
+    [
+      'while a consumer shows no instance at all',
+      { inspections: [well('web-1'), { ...well('web-2'), instances: [] }] },
+      'consumers-behind',
+    ],
+    [
+      'while new instances would start with the old version',
+      { inspections: [well('web-1'), { ...well('web-2'), source: 1 }] },
+      'source-behind',
+    ],
+    [
+      'while what new instances start with cannot be seen',
+      { inspections: [well('web-1'), { ...well('web-2'), showsSource: false }] },
+      'source-not-shown',
+    ],
   ];
   for (const [what, facts, expected] of refusals) it(`refuses ${what}`, () => expect(reason(facts)).toBe(expected));
 
@@ -59,10 +88,21 @@ describe('mayRevoke', () => {
   });
 
   it('never says yes while anyone required is not on the staying version', () => {
-    const instance = fc.record({ id: fc.string(), generation: fc.constantFrom(1, 2, null), evidence: fc.constantFrom('none', 'rolled-out', 'loaded', 'uses') });
+    const instance = fc.record({
+      id: fc.string(),
+      generation: fc.constantFrom(1, 2, null),
+      evidence: fc.constantFrom('none', 'rolled-out', 'loaded', 'uses'),
+    });
     const inspection = fc.record({
-      consumer: fc.constantFrom('a', 'b', 'c'), state: fc.constantFrom('running', 'stopped', 'failing'), instances: fc.array(instance, { maxLength: 3 }), source: fc.constantFrom(1, 2, null),
-      showsSource: fc.boolean(), healthy: fc.boolean(), authenticationFailed: fc.boolean(), detail: fc.constant(''), ageMs: fc.integer({ min: 0, max: freshMs * 2 }),
+      consumer: fc.constantFrom('a', 'b', 'c'),
+      state: fc.constantFrom('running', 'stopped', 'failing'),
+      instances: fc.array(instance, { maxLength: 3 }),
+      source: fc.constantFrom(1, 2, null),
+      showsSource: fc.boolean(),
+      healthy: fc.boolean(),
+      authenticationFailed: fc.boolean(),
+      detail: fc.constant(''),
+      ageMs: fc.integer({ min: 0, max: freshMs * 2 }),
     });
     fc.assert(
       fc.property(fc.array(inspection, { maxLength: 4 }), fc.subarray(['a', 'b', 'c']), (inspections, required) => {
@@ -89,9 +129,12 @@ describe('isQuiet', () => {
 
   it('is never satisfied by time alone', () => expect(verdict([], 10_000_000)).toBe('not-looked-twice'));
   it('is not satisfied within grace', () => expect(verdict(at([1_050, 'x'], [1_099, 'x']), 1_099)).toBe('in-grace'));
-  it('does not count a reading from before cutover and lag', () => expect(verdict(at([900, 'x'], [1_040, 'x']), 2_000)).toBe('not-looked-twice'));
-  it('needs the second reading to be far enough behind the first', () => expect(verdict(at([1_060, 'x'], [1_150, 'x']), 1_150)).toBe('not-looked-twice'));
-  it('says yes to two equal readings that are far enough apart', () => expect(verdict(at([1_060, 'x'], [1_160, 'x']), 1_160)).toBe('yes'));
+  it('does not count a reading from before cutover and lag', () =>
+    expect(verdict(at([900, 'x'], [1_040, 'x']), 2_000)).toBe('not-looked-twice'));
+  it('needs the second reading to be far enough behind the first', () =>
+    expect(verdict(at([1_060, 'x'], [1_150, 'x']), 1_150)).toBe('not-looked-twice'));
+  it('says yes to two equal readings that are far enough apart', () =>
+    expect(verdict(at([1_060, 'x'], [1_160, 'x']), 1_160)).toBe('yes'));
   it('begins anew when the value moved', () => {
     expect(verdict(at([1_060, 'x'], [1_160, 'y']), 1_160)).toBe('still-used');
     expect(verdict(at([1_060, 'x'], [1_160, 'y'], [1_260, 'y']), 1_260)).toBe('yes');
@@ -100,7 +143,8 @@ describe('isQuiet', () => {
     expect(verdict(at([1_060, null], [1_260, null]), 1_260)).toBe('no-last-used');
     expect(verdict(at([1_060, null], [1_260, null]), 1_260, ['no-last-used'])).toBe('yes');
   });
-  it('does not take a vendor that forgets for one that is quiet', () => expect(verdict(at([1_060, 'x'], [1_160, null]), 1_260)).toBe('no-last-used'));
+  it('does not take a vendor that forgets for one that is quiet', () =>
+    expect(verdict(at([1_060, 'x'], [1_160, null]), 1_260)).toBe('no-last-used'));
 
   it('comes to a yes when asked again at the times that it names, if the key is quiet', () => {
     fc.assert(

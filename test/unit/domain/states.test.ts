@@ -1,7 +1,16 @@
 /** The transition tables against a model that is written down another way. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isAlive, mayEnter, type Phase, phaseTransitions, transition, type VersionEvent, type VersionState, versionTransitions } from '../../../workflows/domain/states.js';
+import {
+  isAlive,
+  mayEnter,
+  type Phase,
+  phaseTransitions,
+  transition,
+  type VersionEvent,
+  type VersionState,
+  versionTransitions,
+} from '../../../workflows/domain/states.js';
 
 const states = Object.keys(versionTransitions) as VersionState[];
 const events: VersionEvent[] = ['activate', 'supersede', 'reinstate', 'disable', 'enable', 'revoke', 'regenerate'];

@@ -5,24 +5,61 @@ import type { Phase } from '../../../workflows/domain/states.js';
 import { legalVerbs, mayVerb, type VerbFacts, verbs } from '../../../workflows/domain/verbs.js';
 import { planWaves } from '../../../workflows/domain/waves.js';
 
-const facts: VerbFacts = { strategy: 'overlap', phase: 'distributing', direction: 'forward', gate: null, paused: false, stuck: false, beyondReturn: false, skippable: null, expedited: false, consumers: ['web-1'] };
+const facts: VerbFacts = {
+  strategy: 'overlap',
+  phase: 'distributing',
+  direction: 'forward',
+  gate: null,
+  paused: false,
+  stuck: false,
+  beyondReturn: false,
+  skippable: null,
+  expedited: false,
+  consumers: ['web-1'],
+};
 const ask = { by: 'x', expectedPhase: null, reason: null, consumer: 'web-1' };
-const phases: Phase[] = ['planned', 'preparing', 'distributing', 'draining', 'retiring', 'undeploying', 'regenerating', 'updating', 'deploying', 'compensating', 'closing'];
+const phases: Phase[] = [
+  'planned',
+  'preparing',
+  'distributing',
+  'draining',
+  'retiring',
+  'undeploying',
+  'regenerating',
+  'updating',
+  'deploying',
+  'compensating',
+  'closing',
+];
 
 const anyFacts = fc.record({
-  strategy: fc.constantFrom('overlap', 'in-place'), phase: fc.constantFrom(...phases), direction: fc.constantFrom('forward', 'back'), gate: fc.constantFrom(null, 'start', 'take-away'),
-  paused: fc.boolean(), stuck: fc.boolean(), beyondReturn: fc.boolean(), skippable: fc.constantFrom(null, 'bake', 'prove-dead'), expedited: fc.boolean(), consumers: fc.subarray(['web-1', 'web-2']),
+  strategy: fc.constantFrom('overlap', 'in-place'),
+  phase: fc.constantFrom(...phases),
+  direction: fc.constantFrom('forward', 'back'),
+  gate: fc.constantFrom(null, 'start', 'take-away'),
+  paused: fc.boolean(),
+  stuck: fc.boolean(),
+  beyondReturn: fc.boolean(),
+  skippable: fc.constantFrom(null, 'bake', 'prove-dead'),
+  expedited: fc.boolean(),
+  consumers: fc.subarray(['web-1', 'web-2']),
 }) as fc.Arbitrary<VerbFacts>;
 
 describe('operator verbs', () => {
-  it('are all illegal once the rotation is closing', () => expect(legalVerbs({ ...facts, phase: 'closing', gate: 'start', stuck: true, skippable: 'bake' })).toEqual([]));
+  it('are all illegal once the rotation is closing', () =>
+    expect(legalVerbs({ ...facts, phase: 'closing', gate: 'start', stuck: true, skippable: 'bake' })).toEqual([]));
   it('are refused when the operator saw another phase', () => {
     const decision = mayVerb('abort', facts, { ...ask, expectedPhase: 'draining' });
     expect(decision).toMatchObject({ ok: false, reason: 'moved-on' });
   });
 
   it('never pause the window in which programs are down', () => {
-    fc.assert(fc.property(anyFacts, (f) => !['undeploying', 'regenerating', 'updating', 'deploying'].includes(f.phase) || !mayVerb('pause', f, ask).ok));
+    fc.assert(
+      fc.property(
+        anyFacts,
+        (f) => !['undeploying', 'regenerating', 'updating', 'deploying'].includes(f.phase) || !mayVerb('pause', f, ask).ok,
+      ),
+    );
   });
   it('never abort beyond the point of no return', () => {
     fc.assert(fc.property(anyFacts, (f) => !(f.beyondReturn || f.direction === 'back') || !mayVerb('abort', f, ask).ok));
@@ -46,14 +83,22 @@ describe('operator verbs', () => {
 describe('waves', () => {
   it('hold every consumer exactly once, in order, and none is empty', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 5 }), fc.oneof(fc.record({ count: fc.integer({ min: 1, max: 9 }) }), fc.record({ share: fc.double({ min: 0.01, max: 1, noNaN: true }) })), (n, canary, wave) => {
-        const consumers = Array.from({ length: n }, (_, i) => ({ name: `c${i}`, host: 'h', settings: {} }));
-        const waves = planWaves(consumers, { canary, wave, bake: 0 });
-        expect(waves.flatMap((w) => w.consumers)).toEqual(consumers);
-        expect(waves.every((w) => w.consumers.length > 0)).toBe(true);
-        expect(waves.map((w) => w.number)).toEqual(waves.map((_, i) => i + 1));
-        if (canary > 0 && n > 0) expect(waves[0]!.consumers.length).toBe(Math.min(canary, n));
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 0, max: 5 }),
+        fc.oneof(
+          fc.record({ count: fc.integer({ min: 1, max: 9 }) }),
+          fc.record({ share: fc.double({ min: 0.01, max: 1, noNaN: true }) }),
+        ),
+        (n, canary, wave) => {
+          const consumers = Array.from({ length: n }, (_, i) => ({ name: `c${i}`, host: 'h', settings: {} }));
+          const waves = planWaves(consumers, { canary, wave, bake: 0 });
+          expect(waves.flatMap((w) => w.consumers)).toEqual(consumers);
+          expect(waves.every((w) => w.consumers.length > 0)).toBe(true);
+          expect(waves.map((w) => w.number)).toEqual(waves.map((_, i) => i + 1));
+          if (canary > 0 && n > 0) expect(waves[0]!.consumers.length).toBe(Math.min(canary, n));
+        },
+      ),
     );
   });
 });

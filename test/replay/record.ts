@@ -1,0 +1,58 @@
+/** Owns the recording of histories that later releases must still replay: run `npm run record` when a release changed a workflow on purpose. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Payload } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { afterAll, beforeAll, inject, it } from 'vitest';
+import { EncryptionCodec } from '../../client/codec.js';
+import { Lane, sleep } from '../support/lane.js';
+
+let lane: Lane;
+beforeAll(async () => {
+  lane = await Lane.start(20);
+});
+afterAll(() => lane?.stop());
+
+/** Machines differ; what a history says of this one is put into neutral words. */
+const root = path.resolve(import.meta.dirname, '../..');
+const folder = path.resolve(import.meta.dirname, 'histories');
+
+/** Payloads are kept decoded: they hold references only, and the key that encrypted them ends with this run. */
+async function record(credential: string, name: string): Promise<void> {
+  const history = await lane.client.workflow.getHandle(`rotation/${credential}`).fetchHistory();
+  const codec = new EncryptionCodec(inject('servers').keys);
+  const decode = async (value: unknown): Promise<void> => {
+    if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return;
+    const payload = value as Payload;
+    if (payload.metadata?.encoding && payload.data) {
+      const [plain] = await codec.decode([payload]);
+      const text = Buffer.from(plain!.data!).toString('utf8').replaceAll(root, '/opt/rekey').replaceAll(lane.folder, '/srv/lane').replaceAll(process.execPath, '/usr/bin/node');
+      Object.assign(payload, { ...plain, data: Buffer.from(text) });
+      return;
+    }
+    if ('identity' in value) Object.assign(value, { identity: 'worker' });
+    for (const inner of Object.values(value)) await decode(inner);
+  };
+  await decode(history);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1)}\n`);
+}
+
+it('records an overlap rotation that completes', async () => {
+  await (await lane.rotate('datadog/agents')).result();
+  await record('datadog/agents', 'overlap-completed');
+});
+
+it('records an in-place rotation that completes', async () => {
+  await (await lane.rotate('soar/enrichment')).result();
+  await record('soar/enrichment', 'in-place-completed');
+});
+
+it('records an overlap rotation that is aborted and compensated', async () => {
+  const handle = await lane.rotate('datadog/agents');
+  await lane.until('the canary', 30_000, async () => (await lane.database.query(`select 1 from steps where rotation = 'datadog/agents#3' and kind = 'hand-out' and outcome is not null`)).rowCount);
+  await sleep(200);
+  await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'to be recorded', consumer: null }] });
+  await handle.result();
+  await record('datadog/agents', 'overlap-compensated');
+});
