@@ -37,7 +37,7 @@ export interface KeyList {
 const pageSize = 100;
 const mostPages = 50;
 /** The list moves while it is read page by page; so often is it read anew before we say that it cannot be read. */
-const listTries = 3;
+const listTries = 4;
 
 export class DatadogClient {
   readonly #api: HttpClient;
@@ -84,29 +84,26 @@ export class DatadogClient {
     return { organisation: found.data.data.id, keyId: found.data.data.attributes.api_key_id ?? null };
   }
 
-  /** Every key. Read again when the count moved while it was read, so that no key falls between two pages. */
+  /** Every key. A list of several pages moves while it is read, so it counts only when it reads the same twice: no key may fall between two pages. */
   async list(signal: AbortSignal): Promise<KeyList> {
+    let before: KeyList | null = null;
     for (let tries = 0; tries < listTries; tries++) {
-      const found = await this.#listOnce(signal);
-      if (found) return found;
+      const { pages, ...found } = await this.#readPages(signal);
+      if (pages === 1 || (before && sameKeys(before, found))) return found;
+      before = found;
     }
     throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.context.name}: list keys: the list changed each time while it was read`);
   }
 
-  async #listOnce(signal: AbortSignal): Promise<KeyList | null> {
-    const keys = new Map<string, ApiKey>();
+  async #readPages(signal: AbortSignal): Promise<KeyList & { pages: number }> {
+    const keys: ApiKey[] = [];
     for (let number = 0; number < mostPages; number++) {
       const query = { 'page[size]': `${pageSize}`, 'page[number]': `${number}`, sort: 'created_at' };
-      const reply = await this.#api.observe(
-        { title: 'list keys', method: 'GET', path: '/api/v2/api_keys', query, headers: await this.#management(), answers: [200] },
-        signal,
-      );
-      const { data, meta } = reply.read(page);
-      for (const key of data) keys.set(key.id, key);
-      if (data.length < pageSize) {
-        const total = meta?.page?.total_filtered_count ?? keys.size;
-        return keys.size === total ? { keys: [...keys.values()], maxAllowed: meta?.max_allowed ?? null } : null;
-      }
+      const call = { title: 'list keys', method: 'GET', path: '/api/v2/api_keys', query, answers: [200] } as const;
+      const { data, meta } = (await this.#api.observe({ ...call, headers: await this.#management() }, signal)).read(page);
+      keys.push(...data);
+      const isLast = data.length < pageSize || keys.length === meta?.page?.total_filtered_count;
+      if (isLast) return { keys, maxAllowed: meta?.max_allowed ?? null, pages: number + 1 };
     }
     throw new RekeyError('KR_STORE_REFUSED', `${this.context.name}: list keys: there are more than ${mostPages * pageSize}`);
   }
@@ -206,4 +203,8 @@ export class DatadogClient {
 
 function accepts(reply: Reply): boolean {
   return reply.status === 200 && reply.read(validation).valid;
+}
+
+function sameKeys(a: KeyList, b: KeyList): boolean {
+  return a.keys.length === b.keys.length && a.keys.every(({ id }, at) => id === b.keys[at]!.id);
 }
