@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { ConsumerSpec, ConsumersSpec, Policy, Rollout } from '../../workflows/domain/credential.js';
 import { lifetimesHold } from '../../workflows/domain/lifetimes.js';
+import type { Strategy } from '../../workflows/domain/states.js';
 import type { Check } from './check.js';
 import { type DeclaredHosts, type DeclaredStores, declared } from './connections.js';
 import type { Path } from './document.js';
@@ -24,7 +25,12 @@ import {
 export interface Surroundings {
   readonly stores: DeclaredStores;
   readonly hosts: DeclaredHosts;
-  readonly defaults: { readonly rollout: Partial<Rollout>; readonly policy: Partial<Policy> };
+  readonly defaults: Defaults;
+}
+
+export interface Defaults {
+  readonly rollout: Partial<Rollout>;
+  readonly policy: Partial<Policy>;
 }
 
 /** What could be read; it is whole only if the check has found nothing. */
@@ -63,14 +69,15 @@ function readCredential(check: Check, name: string, value: unknown, around: Surr
   if (!fields.store || !fields.strategy || !consumers) return undefined;
 
   refuseWithoutEffect(check, here, fields.strategy, rollout, policy);
+  const defaults = effective(fields.strategy, around.defaults);
   const credential: CredentialDeclaration = {
     name,
     store: fields.store,
     strategy: fields.strategy,
     attributes: attributes === undefined ? {} : jsonOf(attributes),
     consumers,
-    rollout: { ...defaultRollout, ...around.defaults.rollout, ...rollout },
-    policy: { ...defaultPolicy, ...(fields.strategy === 'in-place' ? defaultInPlace : {}), ...around.defaults.policy, ...policy },
+    rollout: { ...defaultRollout, ...defaults.rollout, ...rollout },
+    policy: { ...defaultPolicy, ...(fields.strategy === 'in-place' ? defaultInPlace : {}), ...defaults.policy, ...policy },
     accept: [...new Set(fields.accept)],
     current: current?.id === undefined ? null : { id: current.id, secret: current.secret ?? null },
   };
@@ -142,26 +149,30 @@ function readList(check: Check, list: readonly unknown[], here: Path, hosts: Dec
   return { kind: 'list', list: consumers };
 }
 
+/** The defaults that mean something to a strategy: the others are no part of the credential, so that changing them does not change it. */
+function effective(strategy: Strategy, { rollout, policy }: Defaults): Defaults {
+  const without = withoutEffect[strategy];
+  const keep = <Part extends object>(part: Part, idle: readonly PropertyKey[]) =>
+    Object.fromEntries(Object.entries(part).filter(([key]) => !idle.includes(key))) as Part;
+  const kept = keep(policy, without.policy);
+  const approve = kept.approve?.filter((gate) => !without.gates.includes(gate));
+  return { rollout: keep(rollout, without.rollout), policy: approve ? { ...kept, approve } : kept };
+}
+
 function refuseWithoutEffect(
   check: Check,
   here: Path,
-  strategy: CredentialDeclaration['strategy'],
+  strategy: Strategy,
   rollout: Partial<Rollout>,
   policy: Partial<Policy>,
 ): void {
-  const { rollout: ofRollout, policy: ofPolicy, approve } = withoutEffect[strategy];
-  const report = (place: Path) =>
-    check.report(
-      place,
-      `has no effect when the key is rotated ${strategy === 'overlap' ? 'with an overlap' : 'in place'}`,
-      'it left out',
-    );
-  for (const key of ofRollout) if (Object.hasOwn(rollout, key)) report([...here, 'rollout', key]);
-  for (const key of ofPolicy) if (Object.hasOwn(policy, key)) report([...here, 'policy', key]);
-  for (const gate of approve) {
-    const index = policy.approve?.indexOf(gate) ?? -1;
-    if (index >= 0) report([...here, 'policy', 'approve', index]);
-  }
+  const without = withoutEffect[strategy];
+  const message = `has no effect when the key is rotated ${strategy === 'overlap' ? 'with an overlap' : 'in place'}`;
+  const report = (...path: Path) => check.report([...here, ...path], message, 'it left out');
+  for (const key of without.rollout) if (Object.hasOwn(rollout, key)) report('rollout', key);
+  for (const key of without.policy) if (Object.hasOwn(policy, key)) report('policy', key);
+  for (const [index, gate] of (policy.approve ?? []).entries())
+    if (without.gates.includes(gate)) report('policy', 'approve', index);
 }
 
 /** Two credentials with one key would rotate it behind each other's back. */

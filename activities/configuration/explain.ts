@@ -4,6 +4,7 @@ import type { Configuration, ConnectorDeclaration, CredentialDeclaration } from 
 import type { ConsumersSpec, Json, JsonObject, Policy, Rollout } from '../../workflows/domain/credential.js';
 import { formatDuration } from '../../workflows/domain/duration.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import { withoutEffect } from './schema.js';
 
 export interface Change {
   readonly kind: 'added' | 'removed' | 'changed';
@@ -45,26 +46,24 @@ function viewOfConnector({ kind, settings }: ConnectorDeclaration): JsonObject {
   return { kind, ...settings, timing: mapped(timing, (value) => (typeof value === 'number' ? formatDuration(value) : value)) };
 }
 
-function viewOfCredential({
-  store,
-  strategy,
-  current,
-  attributes,
-  consumers,
-  rollout,
-  policy,
-  accept,
-}: CredentialDeclaration): JsonObject {
+/** What has no effect under the strategy is left out, as it is where it is written. */
+function viewOfCredential({ store, strategy, current, attributes, consumers, ...spec }: CredentialDeclaration): JsonObject {
+  const idle = withoutEffect[strategy];
+  const rollout = without(viewOfRollout(spec.rollout), idle.rollout);
   return {
     store,
     strategy,
     ...(current ? { current: { id: current.id, ...(current.secret === null ? {} : { secret: current.secret }) } } : {}),
     attributes,
     consumers: viewOfConsumers(consumers),
-    rollout: viewOfRollout(rollout),
-    policy: viewOfPolicy(policy),
-    accept,
+    ...(Object.keys(rollout).length > 0 ? { rollout } : {}),
+    policy: without(viewOfPolicy(spec.policy), idle.policy),
+    accept: spec.accept,
   };
+}
+
+function without(entries: JsonObject, idle: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(entries).filter(([key]) => !idle.includes(key)));
 }
 
 function viewOfConsumers(consumers: ConsumersSpec): Json {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { AcceptedRisk, Evidence, Gate, Policy, Rollout } from '../../workflows/domain/credential.js';
 import { parseDuration } from '../../workflows/domain/duration.js';
+import type { Strategy } from '../../workflows/domain/states.js';
 import { parseWindow } from '../../workflows/domain/window.js';
 import type { HostConfig, StoreConfig } from '../ports/connector.js';
 import { duration } from './duration.js';
@@ -137,8 +138,10 @@ export const defaultPolicy: Policy = {
 /** In place, every instance was stopped before the secret changed and was started with the new one: the word of its host is enough. */
 export const defaultInPlace: Partial<Policy> = { evidence: 'rolled-out' };
 
-/** What would be without effect under a strategy is a mistake where a credential says it itself; `defaults` speak to both kinds. */
-export const withoutEffect = {
-  overlap: { rollout: [], policy: ['downtime'], approve: [] },
-  'in-place': { rollout: Object.keys(rolloutFields), policy: ['grace', 'soak'], approve: ['take-away'] },
-} as const;
+/** What is without effect under a strategy. A credential may not say it; of `defaults`, which speak to both, it is left out. */
+export const withoutEffect: Readonly<
+  Record<Strategy, { rollout: readonly (keyof Rollout)[]; policy: readonly (keyof Policy)[]; gates: readonly Gate[] }>
+> = {
+  overlap: { rollout: [], policy: ['downtime'], gates: [] },
+  'in-place': { rollout: ['canary', 'wave', 'bake'], policy: ['grace', 'soak'], gates: ['take-away'] },
+};

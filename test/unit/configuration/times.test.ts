@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duration } from '../../activities/configuration/duration.js';
-import type { Policy } from '../../workflows/domain/credential.js';
-import { formatDuration, parseDuration } from '../../workflows/domain/duration.js';
-import { lifetimesHold } from '../../workflows/domain/lifetimes.js';
-import { inWindow, nextOpening, parseWindow } from '../../workflows/domain/window.js';
+import { duration } from '../../../activities/configuration/duration.js';
+import type { Policy } from '../../../workflows/domain/credential.js';
+import { formatDuration, parseDuration } from '../../../workflows/domain/duration.js';
+import { lifetimesHold } from '../../../workflows/domain/lifetimes.js';
+import { inWindow, nextOpening, parseWindow } from '../../../workflows/domain/window.js';
 
 const minute = 60_000;
 const hour = 60 * minute;
