@@ -86,7 +86,14 @@ export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void>
   for (const program of requiredOf(rotation).map(programOf).sort()) await deps.ledger.lease(step, program);
 }
 
-/** Milliseconds until nothing that was sent to the consumers can land any more. */
+/** Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host that remembers its fence is void already. */
 export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
-  return deps.ledger.unsettled(step.rotation, kinds, null);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  let left = 0;
+  for (const { host, name } of rotation.targets ?? []) {
+    const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
+    const open = kinds.filter((kind) => !(fenced && kind === 'hand-out'));
+    left = Math.max(left, await deps.ledger.unsettled(step.rotation, open, name));
+  }
+  return left;
 }

@@ -49,5 +49,5 @@ async function removedNew(run: Run, affected: Run['targets'], round: number): Pr
 
 async function settled(run: Run, kinds: readonly string[]): Promise<void> {
   const left = await bookkeeping.awaitSettled({ step: run.step('settle'), kinds });
-  if (left > 0) await run.wait(left);
+  if (left > 0) await run.settle(left);
 }

@@ -124,7 +124,7 @@ async function compensateInPlace(run: Run): Promise<RotationReport> {
     const left = await bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] });
     if (left > 0) {
       // A late undeploy may land after our deploy: only the look after that counts.
-      await run.wait(left);
+      await run.settle(left);
       await deployAll(run, stopped, 'settled');
     }
   }

@@ -215,8 +215,10 @@ export class Run {
     this.#stuck = false;
   }
 
-  wait(milliseconds: number): Promise<void> {
-    return sleep(milliseconds);
+  /** Waits until nothing that was sent before can land any more. */
+  async settle(milliseconds: number): Promise<void> {
+    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline: new Date(Date.now() + milliseconds).toISOString(), exits: [] });
+    await sleep(milliseconds);
   }
 
   async newRound(round: number, reason: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead } from '../ports/ledger.js';
-import type { Queryable } from './pool.js';
+import type { Asking, Queryable } from './pool.js';
 
 export interface AuditEvent {
   readonly kind: string;
@@ -54,7 +54,7 @@ export interface ChainReport {
 }
 
 /** Recomputes every hash of every chain. */
-export async function verifyAudit(client: Queryable): Promise<readonly ChainReport[]> {
+export async function verifyAudit(client: Asking): Promise<readonly ChainReport[]> {
   const credentials = (await client.query('select name, audit_position, audit_hash from credentials order by name')).rows as { name: string; audit_position: string; audit_hash: string }[];
   const reports: ChainReport[] = [];
   for (const credential of credentials) {

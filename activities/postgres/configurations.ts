@@ -5,7 +5,7 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import type { SealedSecret } from '../ports/vault.js';
 import { storeSealed } from '../vault/vault.js';
 import { appendAudit } from './audit.js';
-import type { Queryable } from './pool.js';
+import type { Asking, Queryable } from './pool.js';
 
 /** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
 export async function saveConfiguration(client: Queryable, configuration: Configuration, hash: string, by: string): Promise<{ changed: boolean }> {
@@ -38,15 +38,15 @@ export async function saveConfiguration(client: Queryable, configuration: Config
   return { changed: true };
 }
 
-export async function readConfiguration(client: { query: Queryable['query'] }): Promise<{ configuration: Configuration; hash: string } | null> {
-  const { rows } = await client.query('select document, hash from configurations order by position desc limit 1');
-  const row = rows[0] as { document: Configuration; hash: string } | undefined;
+export async function readConfiguration(client: Asking): Promise<{ configuration: Configuration; hash: string } | null> {
+  const { rows } = await client.query<{ document: Configuration; hash: string }>('select document, hash from configurations order by position desc limit 1');
+  const row = rows[0];
   return row ? { configuration: row.document, hash: row.hash } : null;
 }
 
-export async function readCredential(client: { query: Queryable['query'] }, name: string): Promise<CredentialDeclaration> {
-  const { rows } = await client.query('select spec from credentials where name = $1 and declared', [name]);
-  const row = rows[0] as { spec: CredentialDeclaration } | undefined;
+export async function readCredential(client: Asking, name: string): Promise<CredentialDeclaration> {
+  const { rows } = await client.query<{ spec: CredentialDeclaration }>('select spec from credentials where name = $1 and declared', [name]);
+  const row = rows[0];
   if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${name}`);
   return row.spec;
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import { withPassword } from './pool.js';
+import { type Asking, withPassword } from './pool.js';
 
 const folder = fileURLToPath(new URL('./migrations', import.meta.url));
 const table = 'schema_migrations';
@@ -28,7 +28,7 @@ export async function migrate(url: string, passwordFile: string | null): Promise
 }
 
 /** Throws KR_SCHEMA_NEWER or KR_SCHEMA_OLDER when this release does not fit the database. */
-export async function checkSchema(client: { query: pg.Pool['query'] }): Promise<void> {
+export async function checkSchema(client: Asking): Promise<void> {
   const applied = await appliedIn(client);
   const unknown = applied.filter((name) => !ours().includes(name));
   if (unknown.length > 0) throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
@@ -41,7 +41,7 @@ async function refuseNewer(client: pg.Client): Promise<void> {
   if (unknown.length > 0) throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
 }
 
-async function appliedIn(client: { query: pg.Pool['query'] }): Promise<readonly string[]> {
+async function appliedIn(client: Asking): Promise<readonly string[]> {
   const { rows } = await client.query<{ there: string | null }>('select to_regclass($1) as there', [table]);
   if (rows[0]?.there == null) return [];
   return (await client.query<{ name: string }>(`select name from ${table} order by name`)).rows.map((r) => r.name);

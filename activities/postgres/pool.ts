@@ -5,9 +5,13 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 
 export type Queryable = Pick<pg.PoolClient, 'query'>;
 
-export interface Database {
+/** Whatever answers one statement: a connection within a transaction, or the database itself. */
+export interface Asking {
+  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+}
+
+export interface Database extends Asking {
   transaction<Result>(work: (client: Queryable) => Promise<Result>): Promise<Result>;
-  query: pg.Pool['query'];
   end(): Promise<void>;
 }
 
@@ -32,7 +36,11 @@ export function openDatabase(url: string, passwordFile: string | null, maxConnec
   pool.on('error', () => undefined);
 
   return {
-    query: pool.query.bind(pool) as pg.Pool['query'],
+    query: <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
+      // The same errors as within a transaction: raw ones would be taken for faults of ours.
+      pool.query<Row>(sql, values).catch((error: unknown) => {
+        throw translate(error);
+      }),
     end: () => pool.end(),
     async transaction(work) {
       const client = await pool.connect().catch((error: unknown) => {

@@ -1,5 +1,6 @@
 /** Owns the recording of histories that later releases must still replay: run `npm run record` when a release changed a workflow on purpose. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type { Payload } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -35,7 +36,7 @@ async function record(credential: string, name: string): Promise<void> {
   };
   await decode(history);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1)}\n`);
+  writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1).replaceAll(os.hostname(), 'machine')}\n`);
 }
 
 it('records an overlap rotation that completes', async () => {

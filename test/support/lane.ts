@@ -138,9 +138,9 @@ export class Lane {
       const found = await look();
       if (found) return found;
     }
-    const rotations = await this.database.query('select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null');
+    const rotations = await this.database.query<{ id: string }>('select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null');
     const pending = await Promise.all(
-      rotations.rows.map(async (row: { id: string }) => {
+      rotations.rows.map(async (row) => {
         const { raw } = await this.client.workflow.getHandle(rotationWorkflowId(row.id.split('#')[0]!)).describe();
         return raw.pendingActivities?.map((a) => `${a.activityType?.name} attempt ${a.attempt}: ${a.lastFailure?.applicationFailureInfo?.type ?? ''}`);
       }),
