@@ -29,9 +29,14 @@ export interface AdoptResult {
 }
 
 /** Looks the key up, proves the secret where it has one, and records it as the active version. The same key again changes nothing. */
-export async function adoptVersion(deps: Deps, { credential, keyId, secret: reference, by }: AdoptInput, signal: AbortSignal): Promise<AdoptResult> {
+export async function adoptVersion(
+  deps: Deps,
+  { credential, keyId, secret: reference, by }: AdoptInput,
+  signal: AbortSignal,
+): Promise<AdoptResult> {
   const active = (await deps.ledger.versions(credential)).find((v) => v.state === 'active');
-  if (active && (active.secretRef !== null || reference === null)) return { credential, generation: active.generation, adopted: false };
+  if (active && (active.secretRef !== null || reference === null))
+    return { credential, generation: active.generation, adopted: false };
 
   const spec = await deps.ledger.credential(credential);
   const store = await deps.stores.of(spec.store);
@@ -41,14 +46,23 @@ export async function adoptVersion(deps: Deps, { credential, keyId, secret: refe
 
   let secret: Secret | null = null;
   if (reference !== null) {
-    secret = reference.startsWith('vault:') ? await deps.vault.open(reference.slice('vault:'.length)) : await deps.resolve(reference);
+    secret = reference.startsWith('vault:')
+      ? await deps.vault.open(reference.slice('vault:'.length))
+      : await deps.resolve(reference);
     // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
     if (spec.strategy === 'overlap') {
       const { doors } = await store.probe({ keyId, secret }, signal);
-      if (!doors.every((d) => d.accepted)) throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
+      if (!doors.every((d) => d.accepted))
+        throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
     }
   }
   const sealed = secret ? await deps.vault.seal(secret) : null;
-  const version = { account: account.identity, keyId, keyName: key.name, fingerprint: secret?.fingerprint ?? null, secret: sealed };
+  const version = {
+    account: account.identity,
+    keyId,
+    keyName: key.name,
+    fingerprint: secret?.fingerprint ?? null,
+    secret: sealed,
+  };
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }

@@ -16,9 +16,15 @@ export function createBooks(deps: Deps) {
     openRotation: (request: OpenRequest): Promise<{ rotation: RotationRow; head: ChainHead }> => ledger.open(request),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
-    freezePlan: async ({ step, targets }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
+    freezePlan: async ({
+      step,
+      targets,
+    }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
       const rotation = await ledger.rotation(step.rotation);
-      const planHash = createHash('sha256').update(canonicalJson([rotation.spec, targets, rotation.options] as never)).digest('hex').slice(0, 16);
+      const planHash = createHash('sha256')
+        .update(canonicalJson([rotation.spec, targets, rotation.options] as never))
+        .digest('hex')
+        .slice(0, 16);
       return ledger.once(step, ownDeadline, async (attempt) => {
         attempt.stage({ kind: 'freeze-targets', targets, planHash });
         return { planHash };
@@ -46,7 +52,8 @@ export function createBooks(deps: Deps) {
       const rotation = await ledger.rotation(step.rotation);
       const versions = await ledger.versions(step.credential);
       return ledger.once(step, ownDeadline, async (attempt) => {
-        if (versions.find((v) => v.generation === rotation.generation)?.state === 'active') attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'supersede' });
+        if (versions.find((v) => v.generation === rotation.generation)?.state === 'active')
+          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'supersede' });
         if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'retiring') {
           attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'reinstate' });
         }
@@ -55,7 +62,15 @@ export function createBooks(deps: Deps) {
     },
 
     /** What has to be undone: who was ever told to take the new version or to stop, and whether a new version stands. */
-    readUndo: async ({ step }: StepInput): Promise<{ delivered: readonly string[]; minted: boolean; versionStands: boolean; undeployed: readonly string[]; rotation: RotationRow }> => {
+    readUndo: async ({
+      step,
+    }: StepInput): Promise<{
+      delivered: readonly string[];
+      minted: boolean;
+      versionStands: boolean;
+      undeployed: readonly string[];
+      rotation: RotationRow;
+    }> => {
       const rotation = await ledger.rotation(step.rotation);
       const version = (await ledger.versions(step.credential)).find((v) => v.generation === rotation.generation);
       return {
@@ -73,9 +88,15 @@ export function createBooks(deps: Deps) {
 
     releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
     note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
-    close: ({ step, outcome, reason, downtimeMs }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>
+    close: ({
+      step,
+      outcome,
+      reason,
+      downtimeMs,
+    }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>
       ledger.close(step, outcome, reason, downtimeMs),
-    refuse: ({ step, findings }: StepInput & { findings: readonly Finding[] }): Promise<ChainHead> => ledger.close(step, 'refused', findings.map((f) => f.message).join('; '), null),
+    refuse: ({ step, findings }: StepInput & { findings: readonly Finding[] }): Promise<ChainHead> =>
+      ledger.close(step, 'refused', findings.map((f) => f.message).join('; '), null),
   };
 }
 

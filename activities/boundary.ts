@@ -42,6 +42,7 @@ export function toFailure(error: unknown, cancelled: boolean): Error {
   if (cancelled) return new CancelledFailure('the activity was cancelled');
   // A deadline of ours is no answer: look again. Anything else is a fault of ours; its text could hold anything, so only its name goes on.
   const name = error instanceof Error ? error.name : typeof error;
-  if (name === 'TimeoutError' || name === 'AbortError') return ApplicationFailure.create({ message: 'no answer within the deadline', type: 'KR_STORE_UNCLEAR' });
+  if (name === 'TimeoutError' || name === 'AbortError')
+    return ApplicationFailure.create({ message: 'no answer within the deadline', type: 'KR_STORE_UNCLEAR' });
   return ApplicationFailure.create({ message: `unexpected ${name}`, type: 'KR_INTERNAL', nonRetryable: true });
 }

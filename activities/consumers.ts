@@ -1,6 +1,7 @@
 /** Owns what is done to consumers: look, hand out, confirm, stop, start. Runs on the queue of their host. */
-import { RekeyError } from '../workflows/domain/errors.js';
+
 import { programOf } from '../workflows/domain/credential.js';
+import { RekeyError } from '../workflows/domain/errors.js';
 import type { Inspection } from '../workflows/domain/observations.js';
 import { isStopped } from '../workflows/domain/regenerate.js';
 import { isConverged } from '../workflows/domain/revoke.js';
@@ -25,11 +26,19 @@ export interface InspectInput extends StepInput {
 const lookAgain = 100;
 
 /** Observes: every consumer named, once. Writes: the inspections, at the database's time. */
-export async function inspectConsumers(deps: Deps, { step, host: name, consumers }: InspectInput, signal: AbortSignal): Promise<readonly Inspection[]> {
+export async function inspectConsumers(
+  deps: Deps,
+  { step, host: name, consumers }: InspectInput,
+  signal: AbortSignal,
+): Promise<readonly Inspection[]> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
   const known = await knownVersions(deps, step.credential);
-  const inspections = await Promise.all(consumers.map((consumer) => host.inspect(targetOf(rotation, consumer), known, within(signal, host.capabilities.timing.request * 2))));
+  const inspections = await Promise.all(
+    consumers.map((consumer) =>
+      host.inspect(targetOf(rotation, consumer), known, within(signal, host.capabilities.timing.request * 2)),
+    ),
+  );
   await deps.ledger.recordInspections(step, inspections);
   return inspections;
 }
@@ -38,7 +47,10 @@ export async function inspectConsumers(deps: Deps, { step, host: name, consumers
  * Delivers a version to one consumer and makes it take it. One activity, since repeating both is harmless.
  * Writes: the consumer's source, its running instances. Takes the consumer's lease and keeps it until `confirm`.
  */
-export async function handOut(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<Record<string, never>>> {
+export async function handOut(
+  deps: Deps,
+  { step, consumer: name, generation }: HandOutInput,
+): Promise<Recorded<Record<string, never>>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
@@ -47,12 +59,21 @@ export async function handOut(deps: Deps, { step, consumer: name, generation }: 
   const secret = await secretOf(deps, version);
   const fence = await deps.ledger.lease(step, programOf(consumer));
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence }, async (attempt) => {
-    attempt.beforeSending();
-    await deliver(deps, host, { consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
-    await host.apply(consumer, attempt.signal);
-    return {};
-  });
+  return deps.ledger.once(
+    step,
+    { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
+    async (attempt) => {
+      attempt.beforeSending();
+      await deliver(
+        deps,
+        host,
+        { consumer, version: { generation, keyId: version.keyId, secret }, fence },
+        within(attempt.signal, request),
+      );
+      await host.apply(consumer, attempt.signal);
+      return {};
+    },
+  );
 }
 
 /** A host that holds a higher fence than the newest one of ours shows that the ledger was set back: it is raised above, and the step repeated. */
@@ -69,7 +90,11 @@ async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: Ab
 }
 
 /** Observes: one consumer, until each instance proves the version. Releases the lease. */
-export async function confirmConsumer(deps: Deps, { step, consumer: name, generation }: HandOutInput, signal: AbortSignal): Promise<void> {
+export async function confirmConsumer(
+  deps: Deps,
+  { step, consumer: name, generation }: HandOutInput,
+  signal: AbortSignal,
+): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
@@ -98,24 +123,37 @@ function describe(seen: Inspection, generation: number): string {
 }
 
 /** Writes: one program is told to stop. Whether it did is `awaitStopped`. */
-export async function undeployConsumer(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<Recorded<Record<string, never>>> {
+export async function undeployConsumer(
+  deps: Deps,
+  { step, consumer: name }: ConsumerInput,
+): Promise<Recorded<Record<string, never>>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
-  return deps.ledger.once(step, { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitsOut: false }, async (attempt) => {
-    attempt.beforeSending();
-    await host.undeploy!(consumer, within(attempt.signal, host.capabilities.timing.request));
-    return {};
-  });
+  return deps.ledger.once(
+    step,
+    { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitsOut: false },
+    async (attempt) => {
+      attempt.beforeSending();
+      await host.undeploy!(consumer, within(attempt.signal, host.capabilities.timing.request));
+      return {};
+    },
+  );
 }
 
 /** Observes: the consumers of one host, until no instance runs. */
-export async function awaitStopped(deps: Deps, { step, host: name, consumers }: InspectInput, signal: AbortSignal): Promise<void> {
+export async function awaitStopped(
+  deps: Deps,
+  { step, host: name, consumers }: InspectInput,
+  signal: AbortSignal,
+): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
   const until = performance.now() + patience;
   for (;;) {
-    const seen = await Promise.all(consumers.map((c) => host.inspect(targetOf(rotation, c), [], within(signal, host.capabilities.timing.request))));
+    const seen = await Promise.all(
+      consumers.map((c) => host.inspect(targetOf(rotation, c), [], within(signal, host.capabilities.timing.request))),
+    );
     if (seen.every(isStopped)) return deps.ledger.recordInspections(step, seen);
     const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
     if (performance.now() > until) throw new RekeyError('KR_STILL_RUNNING', running.join(', '), 1_000);
@@ -124,7 +162,10 @@ export async function awaitStopped(deps: Deps, { step, host: name, consumers }: 
 }
 
 /** Writes: the secret where one consumer takes it from. The program does not run; starting it is another step. */
-export async function updateSecret(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<Record<string, never>>> {
+export async function updateSecret(
+  deps: Deps,
+  { step, consumer: name, generation }: HandOutInput,
+): Promise<Recorded<Record<string, never>>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
@@ -132,15 +173,27 @@ export async function updateSecret(deps: Deps, { step, consumer: name, generatio
   const version = versionOf(await deps.ledger.versions(step.credential), generation);
   const secret = await secretOf(deps, version);
   const fence = await deps.ledger.lease(step, programOf(consumer));
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence }, async (attempt) => {
-    attempt.beforeSending();
-    await deliver(deps, host, { consumer, version: { generation, keyId: version.keyId, secret }, fence }, within(attempt.signal, request));
-    return {};
-  });
+  return deps.ledger.once(
+    step,
+    { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
+    async (attempt) => {
+      attempt.beforeSending();
+      await deliver(
+        deps,
+        host,
+        { consumer, version: { generation, keyId: version.keyId, secret }, fence },
+        within(attempt.signal, request),
+      );
+      return {};
+    },
+  );
 }
 
 /** Writes: one program is told to start. A program that runs or starts already is left alone. */
-export async function deployConsumer(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<Recorded<Record<string, never>>> {
+export async function deployConsumer(
+  deps: Deps,
+  { step, consumer: name }: ConsumerInput,
+): Promise<Recorded<Record<string, never>>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
@@ -177,7 +230,8 @@ export async function confirmDeployed(deps: Deps, { step, consumer: name }: Cons
     }
     // Something stopped it after we started it, such as a late undeploy: it is started again.
     if (seen.state === 'stopped') await host.deploy!(consumer, within(signal, host.capabilities.timing.request));
-    if (performance.now() > until) throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name} is ${seen.state}${seen.detail ? `: ${seen.detail}` : ''}`, 1_000);
+    if (performance.now() > until)
+      throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name} is ${seen.state}${seen.detail ? `: ${seen.detail}` : ''}`, 1_000);
     await sleep(lookAgain);
   }
 }

@@ -31,14 +31,21 @@ export function versionOf(versions: readonly VersionRow[], generation: number | 
 }
 
 export async function secretOf(deps: Deps, version: VersionRow): Promise<Secret> {
-  if (!version.secretRef) throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
+  if (!version.secretRef)
+    throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
   return deps.vault.open(version.secretRef);
 }
 
 /** The versions that a consumer may be found on: all that are not revoked. */
 export async function knownVersions(deps: Deps, credential: string): Promise<readonly KnownVersion[]> {
   const live = (await deps.ledger.versions(credential)).filter((v) => v.state !== 'revoked');
-  return Promise.all(live.map(async (v) => ({ generation: v.generation, keyId: v.keyId, secret: v.secretRef ? await deps.vault.open(v.secretRef) : null })));
+  return Promise.all(
+    live.map(async (v) => ({
+      generation: v.generation,
+      keyId: v.keyId,
+      secret: v.secretRef ? await deps.vault.open(v.secretRef) : null,
+    })),
+  );
 }
 
 export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {

@@ -2,7 +2,16 @@
 import { adoptVersion, saveConfiguration } from './apply.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
-import { awaitStopped, confirmConsumer, confirmDeployed, deployConsumer, handOut, inspectConsumers, undeployConsumer, updateSecret } from './consumers.js';
+import {
+  awaitStopped,
+  confirmConsumer,
+  confirmDeployed,
+  deployConsumer,
+  handOut,
+  inspectConsumers,
+  undeployConsumer,
+  updateSecret,
+} from './consumers.js';
 import type { Deps } from './deps.js';
 import { mintVersion, proveVersion } from './mint.js';
 import { preflightHost, preflightStore } from './preflight.js';
@@ -11,7 +20,8 @@ import { drain, proveDead, removeStrays, revokeVersion } from './retire.js';
 
 const given = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
   observation((input: Input, signal) => run(deps, input, signal));
-const sent = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) => effect((input: Input) => run(deps, input));
+const sent = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) =>
+  effect((input: Input) => run(deps, input));
 
 /** Local activities: our own books alone, on the workflows' queue. */
 export function createLedgerActivities(deps: Deps) {
@@ -19,13 +29,21 @@ export function createLedgerActivities(deps: Deps) {
   type Books = typeof books;
   // A local activity has no heartbeat; only its errors need the border.
   return Object.fromEntries(
-    Object.entries(books).map(([name, run]) => [name, (input: never) => (run as (input: never) => Promise<unknown>)(input).catch((error: unknown) => Promise.reject(toFailure(error, false)))]),
+    Object.entries(books).map(([name, run]) => [
+      name,
+      (input: never) =>
+        (run as (input: never) => Promise<unknown>)(input).catch((error: unknown) => Promise.reject(toFailure(error, false))),
+    ]),
   ) as unknown as Books;
 }
 
 /** On the workflows' queue, but no local ones, since they may wait. */
 export function createBookkeepingActivities(deps: Deps) {
-  return { saveConfiguration: given(deps, saveConfiguration), takeLeases: given(deps, takeLeases), awaitSettled: given(deps, awaitSettled) };
+  return {
+    saveConfiguration: given(deps, saveConfiguration),
+    takeLeases: given(deps, takeLeases),
+    awaitSettled: given(deps, awaitSettled),
+  };
 }
 
 /** On the queue of a key store. */

@@ -27,14 +27,27 @@ export async function mintVersion(deps: Deps, { step }: StepInput): Promise<Reco
     const key = (await findLostMint(store, attempt)) ?? (await mint(store, rotation, previous.keyId, attempt));
     const secret = await deps.vault.seal(key.secret);
     const { fingerprint } = key.secret;
-    attempt.stage({ kind: 'add-version', generation: rotation.generation, state: 'prepared', account: previous.account, keyId: key.id, keyName: key.name, origin: 'minted', fingerprint, secret });
+    attempt.stage({
+      kind: 'add-version',
+      generation: rotation.generation,
+      state: 'prepared',
+      account: previous.account,
+      keyId: key.id,
+      keyName: key.name,
+      origin: 'minted',
+      fingerprint,
+      secret,
+    });
     return { generation: rotation.generation, keyId: key.id, fingerprint };
   });
 }
 
 function mint(store: KeyStore, rotation: RotationRow, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
   attempt.beforeSending();
-  return store.create({ tag: attempt.tag, attributes: rotation.spec.attributes, likeKeyId }, within(attempt.signal, store.capabilities.timing.request));
+  return store.create(
+    { tag: attempt.tag, attributes: rotation.spec.attributes, likeKeyId },
+    within(attempt.signal, store.capabilities.timing.request),
+  );
 }
 
 /**
@@ -71,7 +84,8 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
     if (accepted > 0) continue;
     const age = versionOf(await deps.ledger.versions(step.credential), rotation.generation).ageMs;
     const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
-    if (age > store.capabilities.timing.propagation) throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(age / 1000)} s by ${refusing.join(', ')}`);
+    if (age > store.capabilities.timing.propagation)
+      throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(age / 1000)} s by ${refusing.join(', ')}`);
   }
 }
 
@@ -79,5 +93,6 @@ async function requireSameRights(store: KeyStore, oldId: string, newId: string, 
   const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
   // A list that lags behind does not know the new key yet; that is no difference.
   if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
-  if (before && canonicalJson(before.rights) !== canonicalJson(after.rights)) throw new RekeyError('KR_RIGHTS_DIFFER', `generation of key ${newId} has other rights than ${oldId}`);
+  if (before && canonicalJson(before.rights) !== canonicalJson(after.rights))
+    throw new RekeyError('KR_RIGHTS_DIFFER', `generation of key ${newId} has other rights than ${oldId}`);
 }

@@ -17,15 +17,25 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const account = await checkedAccount(store, signal);
-  const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration) ?? null;
+  const previous =
+    (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration) ?? null;
 
   let key = null;
   let usedBy: readonly string[] | null = null;
   if (account && previous) {
     const inStore = (await store.describe(previous.keyId, signal)) !== null;
     // In place the old secret is never needed, and a login with it could count towards a lock.
-    const probed = rotation.strategy === 'overlap' && inStore && previous.secretRef ? await store.probe({ keyId: previous.keyId, secret: await secretOf(deps, previous) }, signal) : null;
-    key = { generation: previous.generation, keyId: previous.keyId, inStore, inVault: previous.secretRef !== null, accepted: probed !== null && acceptedEverywhere(probed) };
+    const probed =
+      rotation.strategy === 'overlap' && inStore && previous.secretRef
+        ? await store.probe({ keyId: previous.keyId, secret: await secretOf(deps, previous) }, signal)
+        : null;
+    key = {
+      generation: previous.generation,
+      keyId: previous.keyId,
+      inStore,
+      inVault: previous.secretRef !== null,
+      accepted: probed !== null && acceptedEverywhere(probed),
+    };
     if (store.consumersOf && inStore) usedBy = await store.consumersOf(previous.keyId, signal);
   }
   const declared = rotation.spec.consumers.kind === 'list' ? rotation.spec.consumers.list.map((c) => c.name) : [];
@@ -69,7 +79,11 @@ export interface HostPreflight {
   readonly running: readonly string[];
 }
 
-export async function preflightHost(deps: Deps, { step, host: name, usedBy }: HostPreflightInput, signal: AbortSignal): Promise<HostPreflight> {
+export async function preflightHost(
+  deps: Deps,
+  { step, host: name, usedBy }: HostPreflightInput,
+  signal: AbortSignal,
+): Promise<HostPreflight> {
   await deps.ledger.enter(step, null);
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
@@ -91,10 +105,14 @@ export async function preflightHost(deps: Deps, { step, host: name, usedBy }: Ho
       try {
         const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
         if (inspection.state !== 'stopped') running.push(consumer.name);
-        if (required.has(consumer.name) && previous) findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
+        if (required.has(consumer.name) && previous)
+          findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
       } catch (error) {
         if (!required.has(consumer.name)) return;
-        findings.push({ reason: 'unreachable', message: `${consumer.name} cannot be reached: ${error instanceof RekeyError ? error.detail : 'no answer in time'}` });
+        findings.push({
+          reason: 'unreachable',
+          message: `${consumer.name} cannot be reached: ${error instanceof RekeyError ? error.detail : 'no answer in time'}`,
+        });
       }
     }),
   );

@@ -6,28 +6,51 @@ import { acceptedEverywhere } from './ports/key-store.js';
 import type { Recorded } from './ports/ledger.js';
 
 /** Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked by it, the new one active at once. */
-export async function regenerateSecret(deps: Deps, { step }: StepInput): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
+export async function regenerateSecret(
+  deps: Deps,
+  { step }: StepInput,
+): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const versions = await deps.ledger.versions(step.credential);
   const previous = versionOf(versions, rotation.previousGeneration);
   const { request, settle } = store.capabilities.timing;
-  const look = async (signal: AbortSignal) => ({ secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null });
+  const look = async (signal: AbortSignal) => ({
+    secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
+  });
 
   return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
     // After a lost reply it does not matter whether the secret changed: the answer is gone either way, and nothing runs that could hold the old one.
     const unchanged = attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
     attempt.notSent(unchanged ? 'and-before' : 'this');
-    const decision = mayRegenerate(requiredOf(rotation).map((c) => c.name), await deps.ledger.inspections(rotation.id));
-    if (!decision.ok) throw new RekeyError(decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+    const decision = mayRegenerate(
+      requiredOf(rotation).map((c) => c.name),
+      await deps.ledger.inspections(rotation.id),
+    );
+    if (!decision.ok)
+      throw new RekeyError(
+        decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
+        `${decision.reason}: ${decision.message}`,
+      );
     attempt.beforeSending();
     attempt.notSent('no');
     const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
 
     const secret = await deps.vault.seal(key.secret);
     const { generation } = rotation;
-    if (previous.state === 'active') attempt.stage({ kind: 'move-version', generation: previous.generation, event: 'regenerate' });
-    attempt.stage({ kind: 'add-version', generation, state: 'active', account: previous.account, keyId: previous.keyId, keyName: previous.keyId, origin: 'regenerated', fingerprint: key.secret.fingerprint, secret });
+    if (previous.state === 'active')
+      attempt.stage({ kind: 'move-version', generation: previous.generation, event: 'regenerate' });
+    attempt.stage({
+      kind: 'add-version',
+      generation,
+      state: 'active',
+      account: previous.account,
+      keyId: previous.keyId,
+      keyName: previous.keyId,
+      origin: 'regenerated',
+      fingerprint: key.secret.fingerprint,
+      secret,
+    });
     return { generation, secretChanged: key.secretChanged };
   });
 }
@@ -41,7 +64,10 @@ export interface ProveSecretInput extends StepInput {
 export type SecretProof = 'accepted' | 'refused' | 'overtaken';
 
 /** One login, counted in the ledger before it is made: a refused one is never repeated, since the store locks accounts and bans addresses. */
-export async function proveSecret(deps: Deps, { step, secretChanged }: ProveSecretInput): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
+export async function proveSecret(
+  deps: Deps,
+  { step, secretChanged }: ProveSecretInput,
+): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const version = versionOf(await deps.ledger.versions(step.credential), rotation.generation);

@@ -15,7 +15,11 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const { policy, accept } = rotation.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
   const patience = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
-  const rules: QuietRules = { cutoverAt: rotation.cutoverAt ?? now, grace: rotation.expedited ? 0 : patience, lag: store.capabilities.timing.lastUsedLag };
+  const rules: QuietRules = {
+    cutoverAt: rotation.cutoverAt ?? now,
+    grace: rotation.expedited ? 0 : patience,
+    lag: store.capabilities.timing.lastUsedLag,
+  };
   const quiet = isQuiet(readings, now, rules, accept);
   if (quiet.ok) return deps.ledger.enter(step, null);
 
@@ -39,7 +43,10 @@ export interface RetireInput extends StepInput {
  * Ends a version for good, by the exact id in the ledger. Its guard looks once more, in this very attempt: is the other one alive now, is
  * every consumer proved to be on it now. A refusal sends nothing and closes its intent so.
  */
-export async function revokeVersion(deps: Deps, input: RetireInput): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
+export async function revokeVersion(
+  deps: Deps,
+  input: RetireInput,
+): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
   const { step, going: generation } = input;
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
@@ -59,15 +66,27 @@ export async function revokeVersion(deps: Deps, input: RetireInput): Promise<Rec
   });
 }
 
-async function guard(deps: Deps, store: KeyStore, rotation: RotationRow, going: VersionRow, staying: VersionRow, attempt: Attempt): Promise<void> {
+async function guard(
+  deps: Deps,
+  store: KeyStore,
+  rotation: RotationRow,
+  going: VersionRow,
+  staying: VersionRow,
+  attempt: Attempt,
+): Promise<void> {
   attempt.notSent('and-before');
   const account = await store.check(attempt.signal);
-  if (account.identity !== going.account) throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
-  const alive = acceptedEverywhere(await store.probe({ keyId: staying.keyId, secret: await secretOf(deps, staying) }, attempt.signal));
+  if (account.identity !== going.account)
+    throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
+  const alive = acceptedEverywhere(
+    await store.probe({ keyId: staying.keyId, secret: await secretOf(deps, staying) }, attempt.signal),
+  );
   // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
   const back = rotation.direction === 'back';
   const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
-  const required = requiredOf(rotation).map((c) => c.name).filter((name) => !delivered || delivered.has(name));
+  const required = requiredOf(rotation)
+    .map((c) => c.name)
+    .filter((name) => !delivered || delivered.has(name));
   const decision = mayRevoke(
     {
       owned: true,
@@ -82,7 +101,11 @@ async function guard(deps: Deps, store: KeyStore, rotation: RotationRow, going: 
     },
     { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
   );
-  if (!decision.ok) throw new RekeyError(decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+  if (!decision.ok)
+    throw new RekeyError(
+      decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
+      `${decision.reason}: ${decision.message}`,
+    );
   attempt.notSent('no');
 }
 

@@ -23,7 +23,10 @@ export class EncryptionCodec implements PayloadCodec {
     return payloads.map((payload) => {
       const nonce = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', this.#keys.get(id)!, nonce);
-      const plain = JSON.stringify({ metadata: mapValues(payload.metadata ?? {}, base64), data: base64(payload.data ?? new Uint8Array()) });
+      const plain = JSON.stringify({
+        metadata: mapValues(payload.metadata ?? {}, base64),
+        data: base64(payload.data ?? new Uint8Array()),
+      });
       const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
       return { metadata: { encoding: utf8(encoding), key: utf8(id) }, data: Buffer.concat([nonce, cipher.getAuthTag(), text]) };
     });
@@ -33,9 +36,17 @@ export class EncryptionCodec implements PayloadCodec {
     return payloads.map((payload) => {
       if (text(payload.metadata?.encoding) !== encoding || !payload.data) return payload;
       const sealed = Buffer.from(payload.data);
-      const decipher = createDecipheriv('aes-256-gcm', this.#key(text(payload.metadata?.key)), sealed.subarray(0, 12)).setAuthTag(sealed.subarray(12, 28));
-      const plain = JSON.parse(Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')) as { metadata: Record<string, string>; data: string };
-      return { metadata: mapValues(plain.metadata, (value) => Buffer.from(value, 'base64')), data: Buffer.from(plain.data, 'base64') };
+      const decipher = createDecipheriv('aes-256-gcm', this.#key(text(payload.metadata?.key)), sealed.subarray(0, 12)).setAuthTag(
+        sealed.subarray(12, 28),
+      );
+      const plain = JSON.parse(Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')) as {
+        metadata: Record<string, string>;
+        data: string;
+      };
+      return {
+        metadata: mapValues(plain.metadata, (value) => Buffer.from(value, 'base64')),
+        data: Buffer.from(plain.data, 'base64'),
+      };
     });
   }
 
@@ -64,4 +75,5 @@ export const failureConverterPath = fileURLToPath(new URL('./failure-converter.c
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
-const mapValues = <From, To>(record: Record<string, From>, map: (value: From) => To): Record<string, To> => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+const mapValues = <From, To>(record: Record<string, From>, map: (value: From) => To): Record<string, To> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));

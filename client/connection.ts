@@ -9,7 +9,11 @@ import type { Installation } from './environment.js';
 export async function connect(installation: Installation): Promise<{ client: Client; close(): Promise<void> }> {
   await requireReachable('Temporal', installation.temporalAddress);
   const connection = await Connection.connect({ address: installation.temporalAddress, connectTimeout: '3 seconds' });
-  const client = new Client({ connection, namespace: installation.temporalNamespace, dataConverter: dataConverter(installation.keysFolder) });
+  const client = new Client({
+    connection,
+    namespace: installation.temporalNamespace,
+    dataConverter: dataConverter(installation.keysFolder),
+  });
   return { client, close: () => connection.close() };
 }
 

@@ -28,7 +28,9 @@ export function findInstallation(env = process.env): Installation {
   const temporalAddress = env.TEMPORAL_ADDRESS ?? state.temporal;
   const keysFolder = env.REKEY_KEYS ?? state.keys;
   if (!databaseUrl || !temporalAddress || !keysFolder) {
-    const missing = [!databaseUrl && 'DATABASE_URL', !temporalAddress && 'TEMPORAL_ADDRESS', !keysFolder && 'REKEY_KEYS'].filter(Boolean).join(', ');
+    const missing = [!databaseUrl && 'DATABASE_URL', !temporalAddress && 'TEMPORAL_ADDRESS', !keysFolder && 'REKEY_KEYS']
+      .filter(Boolean)
+      .join(', ');
     throw new RekeyError('KR_SERVICE_AWAY', `there is no installation in ${homeFolder(env)}, and ${missing} is not set`);
   }
   // A password file that was set for another database must not be sent to this one.

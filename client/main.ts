@@ -12,37 +12,71 @@ import { say } from './commands/verb.js';
 import { type Answer, answerWith } from './output.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-const rekey = new Command('rekey').description('Rotates API keys without a refused request.').version(version).exitOverride().showHelpAfterError(false);
+const rekey = new Command('rekey')
+  .description('Rotates API keys without a refused request.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError(false);
 const asked = process.argv.slice(2);
 const json = asked.includes('--json');
 
 /** A command with `--json` and an example in its help. */
 function command(parent: Command, usage: string, description: string, example: string): Command {
-  return parent.command(usage).description(description).option('--json', 'JSON on standard output, progress on standard error').addHelpText('after', `\nExample:\n  $ rekey ${example}`).exitOverride().configureOutput({ writeErr: () => undefined });
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--json', 'JSON on standard output, progress on standard error')
+    .addHelpText('after', `\nExample:\n  $ rekey ${example}`)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
 }
 
 const run = (work: () => Promise<Answer>): Promise<never> => answerWith(json, work);
 /** The arguments after the words of the command itself, for a program that reads them on its own. */
 const rest = (words: number): string[] => asked.slice(words);
 
-command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox').option('--sandbox', 'simulated vendors with live traffic, too').action(() => become('worker/commands/up.js', rest(1)));
-command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox').option('--home <folder>', 'where its state is kept').action((options: { home?: string }) => become('sandbox/main.js', ['--home', options.home ?? sandboxHome(), ...(json ? ['--json'] : [])]));
-command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it names', 'apply -f rekey.yaml').requiredOption('-f, --file <file>', 'the configuration').action((options: { file: string }) => run(() => apply(options.file)));
-command(rekey, 'plan <name>', 'what a rotation would do; changes nothing', 'plan datadog/agents').action((name: string) => run(() => plan(name)));
+command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')
+  .option('--sandbox', 'simulated vendors with live traffic, too')
+  .action(() => become('worker/commands/up.js', rest(1)));
+command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
+  .option('--home <folder>', 'where its state is kept')
+  .action((options: { home?: string }) =>
+    become('sandbox/main.js', ['--home', options.home ?? sandboxHome(), ...(json ? ['--json'] : [])]),
+  );
+command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it names', 'apply -f rekey.yaml')
+  .requiredOption('-f, --file <file>', 'the configuration')
+  .action((options: { file: string }) => run(() => apply(options.file)));
+command(rekey, 'plan <name>', 'what a rotation would do; changes nothing', 'plan datadog/agents').action((name: string) =>
+  run(() => plan(name)),
+);
 
 command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agents --wait')
   .option('--wait', 'follow it until it has ended, or needs a person (exit code 3)')
-  .option('--without <consumer>', 'leave a consumer behind on purpose; needs --reason', (value: string, before: string[]) => [...before, value], [] as string[])
+  .option(
+    '--without <consumer>',
+    'leave a consumer behind on purpose; needs --reason',
+    (value: string, before: string[]) => [...before, value],
+    [] as string[],
+  )
   .option('--reason <text>', 'why a consumer is left behind')
   .action((name: string, options: { wait?: boolean; without: string[]; reason?: string }) =>
     run(() => {
       if (options.without.length > 0 && !options.reason) throw new RekeyError('KR_USAGE', '--without needs --reason');
-      return rotate(name, { wait: options.wait ?? false, without: options.without.map((consumer) => ({ consumer, reason: options.reason! })) });
+      return rotate(name, {
+        wait: options.wait ?? false,
+        without: options.without.map((consumer) => ({ consumer, reason: options.reason! })),
+      });
     }),
   );
 
-command(rekey, 'status [name]', 'every credential, and what its rotation waits for', 'status --watch').option('--watch', 'again every second').action((name: string | undefined, options: { watch?: boolean }) => (options.watch && !json ? watch(name) : run(() => status(name))));
-command(rekey, 'show <rotation>', 'steps, evidence, what it waits for, what may be said to it', "show 'datadog/agents#2'").action((id: string) => run(() => show(id)));
+command(rekey, 'status [name]', 'every credential, and what its rotation waits for', 'status --watch')
+  .option('--watch', 'again every second')
+  .action((name: string | undefined, options: { watch?: boolean }) =>
+    options.watch && !json ? watch(name) : run(() => status(name)),
+  );
+command(rekey, 'show <rotation>', 'steps, evidence, what it waits for, what may be said to it', "show 'datadog/agents#2'").action(
+  (id: string) => run(() => show(id)),
+);
 
 const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
   approve: 'lets a rotation through the gate that it waits at',
@@ -57,7 +91,12 @@ const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
 };
 for (const verb of verbs) {
   const exempts = verb === 'exempt';
-  command(rekey, `${verb} <rotation>${exempts ? ' <consumer>' : ''}`, meanings[verb], `${verb} 'datadog/agents#2'${exempts ? ' legacy --reason "machine is gone"' : ''}`)
+  command(
+    rekey,
+    `${verb} <rotation>${exempts ? ' <consumer>' : ''}`,
+    meanings[verb],
+    `${verb} 'datadog/agents#2'${exempts ? ' legacy --reason "machine is gone"' : ''}`,
+  )
     .option('--reason <text>', 'why, for the audit')
     .action((id: string, second: unknown, third: unknown) => {
       const options = (exempts ? third : second) as { reason?: string };
@@ -65,18 +104,37 @@ for (const verb of verbs) {
     });
 }
 
-command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action((name: string | undefined) => run(() => keys(name)));
-command(rekey, 'adopt <name>', 'takes over a key that exists; its secret comes from standard input', 'adopt datadog/agents --id 6f1c9f6e-… < secret-file').requiredOption('--id <id>', "the store's id of the key").action(() => become('worker/commands/adopt.js', rest(1)));
+command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
+  (name: string | undefined) => run(() => keys(name)),
+);
+command(
+  rekey,
+  'adopt <name>',
+  'takes over a key that exists; its secret comes from standard input',
+  'adopt datadog/agents --id 6f1c9f6e-… < secret-file',
+)
+  .requiredOption('--id <id>', "the store's id of the key")
+  .action(() => become('worker/commands/adopt.js', rest(1)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
-command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() => become('worker/commands/audit-verify.js', rest(2)));
+command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>
+  become('worker/commands/audit-verify.js', rest(2)),
+);
 const vault = rekey.command('vault').description('the encrypted secrets').exitOverride();
-command(vault, 'rewrap', 'wraps every secret under a new master key', 'vault rewrap').option('--to <id>', 'a key file that is there already').action(() => become('worker/commands/vault-rewrap.js', rest(2)));
+command(vault, 'rewrap', 'wraps every secret under a new master key', 'vault rewrap')
+  .option('--to <id>', 'a key file that is there already')
+  .action(() => become('worker/commands/vault-rewrap.js', rest(2)));
 const config = rekey.command('config').description('the configuration').exitOverride();
-command(config, 'check', 'every problem of a file at once; changes nothing', 'config check -f rekey.yaml').requiredOption('-f, --file <file>', 'the configuration').action((options: { file: string }) => run(() => check(options.file)));
+command(config, 'check', 'every problem of a file at once; changes nothing', 'config check -f rekey.yaml')
+  .requiredOption('-f, --file <file>', 'the configuration')
+  .action((options: { file: string }) => run(() => check(options.file)));
 command(config, 'show', 'the applied configuration with its defaults', 'config show').action(() => run(showConfiguration));
 command(rekey, 'doctor', 'what is wrong here, and the cure', 'doctor').action(() => run(doctor));
-command(rekey, 'worker', 'serves workflows, stores and hosts', 'worker --queue store.datadog').option('--queue <queue...>', 'only these queues').action(() => become('worker/commands/worker.js', rest(1)));
-command(rekey, 'migrate', 'brings the database up to date', 'migrate').action(() => become('worker/commands/migrate.js', rest(1)));
+command(rekey, 'worker', 'serves workflows, stores and hosts', 'worker --queue store.datadog')
+  .option('--queue <queue...>', 'only these queues')
+  .action(() => become('worker/commands/worker.js', rest(1)));
+command(rekey, 'migrate', 'brings the database up to date', 'migrate').action(() =>
+  become('worker/commands/migrate.js', rest(1)),
+);
 
 try {
   await rekey.parseAsync();

@@ -26,7 +26,8 @@ export async function answerWith(json: boolean, run: () => Promise<Answer>): Pro
   } catch (error) {
     const fault = asRekeyError(error);
     const { cure } = errorCodes[fault.code];
-    if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
+    if (json)
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
     else process.stderr.write(`${fault.code}: ${fault.detail}\n${cure}\n`);
     exit = codes[fault.code] ?? 1;
   }
@@ -49,4 +50,20 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   return made.toString();
 }
 
-const plainLines = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
+const plainLines = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};

@@ -13,7 +13,13 @@ if (built.status !== 0) process.exit(1);
 
 const asked = process.argv.slice(2);
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
-const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers'].flatMap((name) => ['--project', name]))];
+const args = [
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers'].flatMap((name) => ['--project', name])),
+];
 const run = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'inherit' });
 
 let counts = { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 1, numPendingTests: 0 };

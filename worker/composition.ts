@@ -24,5 +24,11 @@ export async function compose(installation: Installation): Promise<Composition> 
   const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
   const vault = new PostgresVault(database, vaultKeys);
   const connectors = new Connectors(ledger);
-  return { deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference }, database, vault, vaultKeys, connectors };
+  return {
+    deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference },
+    database,
+    vault,
+    vaultKeys,
+    connectors,
+  };
 }

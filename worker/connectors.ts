@@ -47,7 +47,11 @@ export class Connectors {
       return this.#opened(`host ${name}`, whole, () => {
         const connector = appHostConnectors.get(declared.kind);
         if (!connector) throw new RekeyError('KR_NOT_FOUND', `app hosts of kind ${declared.kind}`);
-        return connector.open(declared.settings, context(name), store && storeName ? { settings: store.settings, context: context(storeName) } : null);
+        return connector.open(
+          declared.settings,
+          context(name),
+          store && storeName ? { settings: store.settings, context: context(storeName) } : null,
+        );
       });
     },
   };

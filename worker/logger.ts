@@ -3,9 +3,25 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 
 /** Fields that may hold what a vendor or a person wrote; the SDK's own log of failed activities carries them whole. */
-const redacted = ['error', 'err', 'cause', 'details', 'stack', 'failure', '*.error', '*.cause', '*.details', '*.stack', '*.secret', '*.password'];
+const redacted = [
+  'error',
+  'err',
+  'cause',
+  'details',
+  'stack',
+  'failure',
+  '*.error',
+  '*.cause',
+  '*.details',
+  '*.stack',
+  '*.secret',
+  '*.password',
+];
 
-export const log = pino({ base: { pid: process.pid }, redact: { paths: redacted, censor: '[redacted]' }, level: process.env.REKEY_LOG_LEVEL ?? 'info' }, pino.destination({ fd: 2, sync: true }));
+export const log = pino(
+  { base: { pid: process.pid }, redact: { paths: redacted, censor: '[redacted]' }, level: process.env.REKEY_LOG_LEVEL ?? 'info' },
+  pino.destination({ fd: 2, sync: true }),
+);
 
 /** Once per process, before the first connection. Expected failures of activities are part of waiting; the ledger tells them to people. */
 export function installRuntime(): void {

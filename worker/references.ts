@@ -12,7 +12,11 @@ export async function resolveReference(reference: string): Promise<Secret> {
   const value = await read(kind, rest ?? '').catch(() => undefined);
   // A trailing line end is what editors and `echo` add; it is never part of a key.
   const trimmed = value?.replace(/\r?\n$/, '');
-  if (!trimmed) throw new RekeyError('KR_REFERENCE_UNRESOLVED', `${kind ? reference : 'a reference that is none of env:, file:, exec:'} gives nothing on this machine`);
+  if (!trimmed)
+    throw new RekeyError(
+      'KR_REFERENCE_UNRESOLVED',
+      `${kind ? reference : 'a reference that is none of env:, file:, exec:'} gives nothing on this machine`,
+    );
   return new Secret(trimmed);
 }
 

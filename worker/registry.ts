@@ -9,7 +9,9 @@ export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar]);
 export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost]);
 
 /** Two connectors of one kind would make it a matter of order which one is used. */
-export function byKind<Connector extends { readonly config: { readonly kind: string } }>(connectors: readonly Connector[]): ReadonlyMap<string, Connector> {
+export function byKind<Connector extends { readonly config: { readonly kind: string } }>(
+  connectors: readonly Connector[],
+): ReadonlyMap<string, Connector> {
   const map = new Map<string, Connector>();
   for (const connector of connectors) {
     if (map.has(connector.config.kind)) throw new Error(`two connectors of kind ${connector.config.kind}`);

@@ -1,6 +1,11 @@
 /** Owns the workers of one process: one for workflows and books, one for each store and host, added as configurations name new ones. */
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createBookkeepingActivities, createHostActivities, createLedgerActivities, createStoreActivities } from '../activities/index.js';
+import {
+  createBookkeepingActivities,
+  createHostActivities,
+  createLedgerActivities,
+  createStoreActivities,
+} from '../activities/index.js';
 import { dataConverter } from '../client/codec.js';
 import type { Installation } from '../client/environment.js';
 import { hostQueue, mainQueue, storeQueue } from '../workflows/contract.js';
@@ -67,8 +72,10 @@ export class Serving {
     const configuration = await this.composition.connectors.configuration();
     if (!configuration) return;
     const { deps } = this.composition;
-    for (const name of Object.keys(configuration.stores)) await this.#serve(storeQueue(name), { activities: createStoreActivities(deps) });
-    for (const name of Object.keys(configuration.hosts)) await this.#serve(hostQueue(name), { activities: createHostActivities(deps) });
+    for (const name of Object.keys(configuration.stores))
+      await this.#serve(storeQueue(name), { activities: createStoreActivities(deps) });
+    for (const name of Object.keys(configuration.hosts))
+      await this.#serve(hostQueue(name), { activities: createHostActivities(deps) });
   }
 
   async #serve(taskQueue: string, options: Partial<Parameters<typeof Worker.create>[0]>): Promise<void> {
@@ -93,7 +100,9 @@ export class Serving {
     while (!this.#stopping) {
       await new Promise((resolve) => setTimeout(resolve, lookEvery));
       // The ledger may be away; what is served already goes on.
-      await this.#serveConfigured().catch((error: Error) => log.warn({ code: error.name }, 'the configuration cannot be read now'));
+      await this.#serveConfigured().catch((error: Error) =>
+        log.warn({ code: error.name }, 'the configuration cannot be read now'),
+      );
     }
   }
 }

@@ -14,7 +14,10 @@ const patient = {
 const effects = { ...patient, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Our own books: short, repeatable, and out of the history but for a marker. */
-export const books = proxyLocalActivities<LedgerActivities>({ startToCloseTimeout: '10 seconds', retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' } });
+export const books = proxyLocalActivities<LedgerActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' },
+});
 
 export const bookkeeping = proxyActivities<BookkeepingActivities>({ ...patient, taskQueue: mainQueue });
 
@@ -24,7 +27,9 @@ export const atHost = (host: string) => proxyActivities<HostActivities>({ ...pat
 export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host) });
 
 /** A consumer has this long to prove what it uses; then its wave is bad. */
-export const confirmingAtHost = (host: string, confirm: number) => proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
+export const confirmingAtHost = (host: string, confirm: number) =>
+  proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
 
 /** Adopting is asked for by a person who waits: a queue that nobody serves must not hang. */
-export const adoptingAtStore = (store: string) => proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });
+export const adoptingAtStore = (store: string) =>
+  proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });

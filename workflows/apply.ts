@@ -12,11 +12,21 @@ export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport
   const adoptions = await Promise.all(
     declared.map(async ({ name, store, current }) => {
       try {
-        const result = await adoptingAtStore(store).adoptVersion({ credential: name, keyId: current!.id, secret: current!.secret, by: input.by });
+        const result = await adoptingAtStore(store).adoptVersion({
+          credential: name,
+          keyId: current!.id,
+          secret: current!.secret,
+          by: input.by,
+        });
         return { ...result, error: null };
       } catch (error) {
         if (!(error instanceof ActivityFailure)) throw error;
-        return { credential: name, generation: null, adopted: false, error: { code: codeOf(error) ?? 'KR_SERVICE_AWAY', message: messageOf(error) } };
+        return {
+          credential: name,
+          generation: null,
+          adopted: false,
+          error: { code: codeOf(error) ?? 'KR_SERVICE_AWAY', message: messageOf(error) },
+        };
       }
     }),
   );

@@ -33,7 +33,11 @@ async function removedNew(run: Run, affected: Run['targets'], round: number): Pr
     await look(run, affected);
     try {
       await run.recorded(
-        effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', `revoke/back-${round}`), going: run.row.generation, staying: run.row.previousGeneration! }),
+        effectsAtStore(run.spec.store).revokeVersion({
+          step: run.step('revoke', `revoke/back-${round}`),
+          going: run.row.generation,
+          staying: run.row.previousGeneration!,
+        }),
       );
       return true;
     } catch (error) {

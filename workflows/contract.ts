@@ -41,12 +41,19 @@ export interface VerbReceipt {
 type VerbUpdate = ReturnType<typeof defineUpdate<VerbReceipt, [VerbRequest]>>;
 
 /** One update per verb, so that the history reads as a story. */
-export const verbUpdates = Object.fromEntries(verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)])) as Readonly<Record<Verb, VerbUpdate>>;
+export const verbUpdates = Object.fromEntries(
+  verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)]),
+) as Readonly<Record<Verb, VerbUpdate>>;
 
 /** What may be said to the rotation now. */
 export const legalVerbsQuery = defineQuery<readonly Verb[]>('legalVerbs');
 
 export interface ApplyReport {
   readonly changed: boolean;
-  readonly adoptions: readonly { readonly credential: string; readonly generation: number | null; readonly adopted: boolean; readonly error: { readonly code: string; readonly message: string } | null }[];
+  readonly adoptions: readonly {
+    readonly credential: string;
+    readonly generation: number | null;
+    readonly adopted: boolean;
+    readonly error: { readonly code: string; readonly message: string } | null;
+  }[];
 }

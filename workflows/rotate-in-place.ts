@@ -48,9 +48,17 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   for (let round = 1; ; round++) {
     run.enter('undeploying');
     await Promise.all(
-      running.map(({ host, name }) => run.recorded(effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${round}/${name}`, name), consumer: name }))),
+      running.map(({ host, name }) =>
+        run.recorded(
+          effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${round}/${name}`, name), consumer: name }),
+        ),
+      ),
     );
-    await Promise.all(byHost(run.required).map(({ host, names }) => atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names })));
+    await Promise.all(
+      byHost(run.required).map(({ host, names }) =>
+        atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
+      ),
+    );
     run.enter('regenerating');
     const secretChanged = await regenerated(run, `regenerate/${round}`);
     if (secretChanged !== undefined) return { since, running, secretChanged };
@@ -61,7 +69,9 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
 async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
   run.passReturn();
   try {
-    const result = await CancellationScope.nonCancellable(() => run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) })));
+    const result = await CancellationScope.nonCancellable(() =>
+      run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) })),
+    );
     return result.secretChanged;
   } catch (error) {
     run.returned();
@@ -81,16 +91,37 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
     const mark = secretChanged;
     await Promise.all(
       run.required.map(({ host, name }) =>
-        run.insist(() => run.recorded(effectsAtHost(host).updateSecret({ step: run.step('hand-out', `update/${trial}/${name}`, name), consumer: name, generation: run.row.generation }))),
+        run.insist(() =>
+          run.recorded(
+            effectsAtHost(host).updateSecret({
+              step: run.step('hand-out', `update/${trial}/${name}`, name),
+              consumer: name,
+              generation: run.row.generation,
+            }),
+          ),
+        ),
       ),
     );
-    const { proof } = await run.insist(() => run.recorded(effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark })));
+    const { proof } = await run.insist(() =>
+      run.recorded(
+        effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark }),
+      ),
+    );
     if (proof === 'accepted') break;
-    if (proof === 'refused' || overtaken++ >= mostOvertaken) await run.hold(`the store refuses the new secret (${proof}); the programs stay down`);
+    if (proof === 'refused' || overtaken++ >= mostOvertaken)
+      await run.hold(`the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
     secretChanged = await run.insist(async () => {
-      await Promise.all(byHost(run.required).map(({ host, names }) => atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names })));
-      return (await run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }))).secretChanged;
+      await Promise.all(
+        byHost(run.required).map(({ host, names }) =>
+          atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
+        ),
+      );
+      return (
+        await run.recorded(
+          effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }),
+        )
+      ).secretChanged;
     });
   }
   run.enter('deploying');
@@ -108,7 +139,12 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
       return run.insist(async () => {
         if (run.isExempt(name)) return;
         round++;
-        await run.recorded(effectsAtHost(host).deployConsumer({ step: run.step('deploy', `deploy/${direction}-${round}/${name}`, name), consumer: name }));
+        await run.recorded(
+          effectsAtHost(host).deployConsumer({
+            step: run.step('deploy', `deploy/${direction}-${round}/${name}`, name),
+            consumer: name,
+          }),
+        );
         await atHost(host).confirmDeployed({ step: run.step('confirm', `confirm/${direction}/${name}`, name), consumer: name });
       });
     }),

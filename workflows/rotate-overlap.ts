@@ -1,9 +1,9 @@
 /** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, books, effectsAtStore } from './activity-options.js';
+import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
-import { compensateOverlap } from './compensate-overlap.js';
 import { codeOf, Run, Turned } from './run.js';
 import { handOut, look, preflightHosts } from './steps.js';
 
@@ -85,7 +85,13 @@ async function revoked(run: Run, round: number): Promise<boolean> {
     run.passReturn();
     try {
       await CancellationScope.nonCancellable(() =>
-        run.recorded(effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', `revoke/${round}`), going: run.row.previousGeneration!, staying: run.row.generation })),
+        run.recorded(
+          effectsAtStore(run.spec.store).revokeVersion({
+            step: run.step('revoke', `revoke/${round}`),
+            going: run.row.previousGeneration!,
+            staying: run.row.generation,
+          }),
+        ),
       );
       return true;
     } catch (error) {
@@ -104,13 +110,14 @@ async function finish(run: Run): Promise<RotationReport> {
       const scope = CancellationScope.current();
       const skipped = run.skipped().then(() => scope.cancel());
       skipped.catch(() => undefined);
-      await atStore(run.spec.store).proveDead({ step: run.step('prove-dead') }).catch((error: unknown) => {
-        if (!isCancellation(error)) throw error;
-      });
+      await atStore(run.spec.store)
+        .proveDead({ step: run.step('prove-dead') })
+        .catch((error: unknown) => {
+          if (!isCancellation(error)) throw error;
+        });
     }),
   );
   run.enter('closing');
   await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays') }));
   return run.close('completed');
 }
-

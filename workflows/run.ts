@@ -1,5 +1,16 @@
 /** Owns one run of a rotation: its place in the ledger, the phase it is in, what operators say to it, and how a step that fails for good waits for a person. */
-import { ActivityFailure, ApplicationFailure, allHandlersFinished, CancellationScope, condition, isCancellation, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { ChainHead, Recorded, RotationRow, StepRef, Wait } from '../activities/ports/ledger.js';
 import { books } from './activity-options.js';
 import { legalVerbsQuery, type RotationOrder, type RotationReport, verbUpdates } from './contract.js';
@@ -91,7 +102,16 @@ export class Run {
 
   /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
   step(kind: string, key: string = kind, subject: string | null = null): StepRef {
-    return { rotation: this.row.id, credential: this.row.credential, fence: this.#fence, head: this.#head, key, kind, phase: this.#phase, subject };
+    return {
+      rotation: this.row.id,
+      credential: this.row.credential,
+      fence: this.#fence,
+      head: this.#head,
+      key,
+      kind,
+      phase: this.#phase,
+      subject,
+    };
   }
 
   /** Takes over the head that an outcome carries. */
@@ -102,7 +122,8 @@ export class Run {
   }
 
   enter(phase: Phase): void {
-    if (!mayEnter(this.row.strategy, this.#phase, phase) && !this.#isReplayed(phase)) throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
+    if (!mayEnter(this.row.strategy, this.#phase, phase) && !this.#isReplayed(phase))
+      throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
     this.#phase = phase;
     setCurrentDetails(`${this.row.id} is ${phase}`);
   }
@@ -150,7 +171,12 @@ export class Run {
     await this.pausePoint();
     if (!this.spec.policy.approve.includes(gate) || this.#approved) return;
     const { approveWithin } = this.spec.policy;
-    const wait: Wait = { text: `an approval (${gate})`, person: true, deadline: new Date(Date.now() + approveWithin).toISOString(), exits: ['approve', 'reject', 'abort'] };
+    const wait: Wait = {
+      text: `an approval (${gate})`,
+      person: true,
+      deadline: new Date(Date.now() + approveWithin).toISOString(),
+      exits: ['approve', 'reject', 'abort'],
+    };
     this.#gate = gate;
     await this.#tell(wait);
     const inTime = await condition(() => this.#approved, approveWithin);
@@ -217,7 +243,12 @@ export class Run {
 
   /** Waits until nothing that was sent before can land any more. */
   async settle(milliseconds: number): Promise<void> {
-    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline: new Date(Date.now() + milliseconds).toISOString(), exits: [] });
+    await this.#tell({
+      text: 'earlier requests to land or to be void',
+      person: false,
+      deadline: new Date(Date.now() + milliseconds).toISOString(),
+      exits: [],
+    });
     await sleep(milliseconds);
   }
 
@@ -253,7 +284,12 @@ export class Run {
       setHandler(
         verbUpdates[verb],
         async (request) => {
-          this.#sawHead(await books.note({ step: this.step('verb'), note: { kind: 'verb', verb, by: request.by, reason: request.reason, consumer: request.consumer } }));
+          this.#sawHead(
+            await books.note({
+              step: this.step('verb'),
+              note: { kind: 'verb', verb, by: request.by, reason: request.reason, consumer: request.consumer },
+            }),
+          );
           this.#obey(verb, request);
           return { rotation: this.row.id, phase: this.#phase };
         },

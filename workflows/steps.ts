@@ -6,22 +6,36 @@ import type { Finding } from './domain/preflight.js';
 import type { Run } from './run.js';
 
 /** The hosts of a credential, and which of its consumers each of them runs. */
-export function byHost(consumers: readonly ConsumerSpec[]): readonly { readonly host: string; readonly names: readonly string[] }[] {
+export function byHost(
+  consumers: readonly ConsumerSpec[],
+): readonly { readonly host: string; readonly names: readonly string[] }[] {
   const hosts = [...new Set(consumers.map((c) => c.host))];
   return hosts.map((host) => ({ host, names: consumers.filter((c) => c.host === host).map((c) => c.name) }));
 }
 
 /** One fresh look at all that must be right; what was seen is in the ledger for the guard of the next effect. */
 export async function look(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
-  await Promise.all(byHost(consumers).map(({ host, names }) => atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names })));
+  await Promise.all(
+    byHost(consumers).map(({ host, names }) =>
+      atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names }),
+    ),
+  );
 }
 
 /** Looks at the consumers through every host; finds the consumers where the store's word is needed. */
-export async function preflightHosts(run: Run, usedBy: readonly string[] | null): Promise<{ findings: readonly Finding[]; consumers: readonly ConsumerSpec[]; running: readonly string[] }> {
+export async function preflightHosts(
+  run: Run,
+  usedBy: readonly string[] | null,
+): Promise<{ findings: readonly Finding[]; consumers: readonly ConsumerSpec[]; running: readonly string[] }> {
   const { consumers } = run.spec;
-  const hosts = consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
+  const hosts =
+    consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
   const seen = await Promise.all(hosts.map((host) => atHost(host).preflightHost({ step: run.step('preflight'), host, usedBy })));
-  return { findings: seen.flatMap((s) => s.findings), consumers: seen.flatMap((s) => s.consumers), running: seen.flatMap((s) => s.running) };
+  return {
+    findings: seen.flatMap((s) => s.findings),
+    consumers: seen.flatMap((s) => s.consumers),
+    running: seen.flatMap((s) => s.running),
+  };
 }
 
 /**
@@ -49,8 +63,18 @@ async function handOutTo(run: Run, { host, name }: ConsumerSpec, generation: num
       () => new Promise<never>(() => undefined),
     );
     const done = (async () => {
-      await run.recorded(effectsAtHost(host).handOut({ step: run.step('hand-out', `hand-out/${round}/${name}`, name), consumer: name, generation }));
-      await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({ step: run.step('confirm', `confirm/${round}/${name}`, name), consumer: name, generation });
+      await run.recorded(
+        effectsAtHost(host).handOut({
+          step: run.step('hand-out', `hand-out/${round}/${name}`, name),
+          consumer: name,
+          generation,
+        }),
+      );
+      await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
+        step: run.step('confirm', `confirm/${round}/${name}`, name),
+        consumer: name,
+        generation,
+      });
       return 'done' as const;
     })();
     // A consumer that is gone for good is let go of at once; what was sent to it is on record.

@@ -10,7 +10,6 @@ import { SourceDocument } from './document.js';
 import { type ConnectorConfigs, defaultsFields, fileFields, policyFields, rolloutFields } from './schema.js';
 
 export { formatProblem, type Problem } from './check.js';
-export { largestFile } from './document.js';
 
 export type Parsed =
   | { readonly ok: true; readonly configuration: Configuration; readonly hash: string }

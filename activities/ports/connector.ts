@@ -48,5 +48,9 @@ export interface KeyStoreConnector {
 export interface AppHostConnector {
   readonly config: HostConfig;
   /** `store` is the settings of the store that the host names, where it names one. */
-  open(settings: unknown, context: ConnectorContext, store: { readonly settings: unknown; readonly context: ConnectorContext } | null): AppHost;
+  open(
+    settings: unknown,
+    context: ConnectorContext,
+    store: { readonly settings: unknown; readonly context: ConnectorContext } | null,
+  ): AppHost;
 }

@@ -1,6 +1,7 @@
 /** Owns the port to the durable record of intents, outcomes, observations and audit; one transaction per call, none open during an outside call. */
-import type { Exemption, JsonObject, RotationOptions, CredentialSpec, ConsumerSpec } from '../../workflows/domain/credential.js';
+
 import type { Configuration, ConnectorDeclaration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
 import type { DatedInspection, Inspection, LastUseReading } from '../../workflows/domain/observations.js';
 import type { Direction, Outcome, Phase, Strategy, VersionEvent, VersionState } from '../../workflows/domain/states.js';
 import type { HandOutFence } from './app-host.js';
@@ -70,7 +71,17 @@ export interface EarlierAttempt {
 
 /** A change to our own books that is committed together with a step's outcome. */
 export type Change =
-  | { readonly kind: 'add-version'; readonly generation: number; readonly state: 'prepared' | 'active'; readonly account: string; readonly keyId: string; readonly keyName: string; readonly origin: VersionRow['origin']; readonly fingerprint: string; readonly secret: SealedSecret }
+  | {
+      readonly kind: 'add-version';
+      readonly generation: number;
+      readonly state: 'prepared' | 'active';
+      readonly account: string;
+      readonly keyId: string;
+      readonly keyName: string;
+      readonly origin: VersionRow['origin'];
+      readonly fingerprint: string;
+      readonly secret: SealedSecret;
+    }
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
   | { readonly kind: 'cutover' }
@@ -134,14 +145,22 @@ export interface Ledger {
   versions(credential: string): Promise<readonly VersionRow[]>;
 
   /** Runs an effect at most once as far as our books can make it so; see docs/lifecycle.md. A recorded outcome is returned without running `body`. */
-  once<Result extends JsonObject>(step: StepRef, options: OnceOptions, body: (attempt: Attempt) => Promise<Result>): Promise<Recorded<Result>>;
+  once<Result extends JsonObject>(
+    step: StepRef,
+    options: OnceOptions,
+    body: (attempt: Attempt) => Promise<Result>,
+  ): Promise<Recorded<Result>>;
 
   /** Checks fence and head, and shows the step as the one that is being worked on. */
   enter(step: StepRef, wait: Wait | null): Promise<void>;
   recordInspections(step: StepRef, inspections: readonly Inspection[]): Promise<void>;
   /** The latest inspection of each consumer under this rotation, with its age by the database's clock. */
   inspections(rotation: string): Promise<readonly DatedInspection[]>;
-  recordReading(step: StepRef, round: number, value: string | null): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }>;
+  recordReading(
+    step: StepRef,
+    round: number,
+    value: string | null,
+  ): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }>;
   /** All tags that this rotation's intents of a kind ever had. */
   tags(rotation: string, kind: string): Promise<readonly string[]>;
   /** Consumers that a deliver intent of this rotation names, whatever became of it. */
@@ -167,11 +186,27 @@ export interface Ledger {
   configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
   credential(name: string): Promise<CredentialDeclaration>;
   /** Records a key that exists already as the active version; the same key again changes nothing. */
-  adopt(credential: string, version: { readonly account: string; readonly keyId: string; readonly keyName: string; readonly fingerprint: string | null; readonly secret: SealedSecret | null }, by: string): Promise<{ readonly generation: number; readonly adopted: boolean }>;
+  adopt(
+    credential: string,
+    version: {
+      readonly account: string;
+      readonly keyId: string;
+      readonly keyName: string;
+      readonly fingerprint: string | null;
+      readonly secret: SealedSecret | null;
+    },
+    by: string,
+  ): Promise<{ readonly generation: number; readonly adopted: boolean }>;
 }
 
 export type Note =
-  | { readonly kind: 'verb'; readonly verb: string; readonly by: string; readonly reason: string | null; readonly consumer: string | null }
+  | {
+      readonly kind: 'verb';
+      readonly verb: string;
+      readonly by: string;
+      readonly reason: string | null;
+      readonly consumer: string | null;
+    }
   | { readonly kind: 'wait'; readonly wait: Wait }
   | { readonly kind: 'turn-back'; readonly reason: string }
   | { readonly kind: 'round'; readonly round: number; readonly reason: string };

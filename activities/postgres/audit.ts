@@ -24,16 +24,20 @@ interface AuditRow {
 
 /** Appends within the caller's transaction; the row lock that it takes makes chains of one credential wait for each other, and of two not. */
 export async function appendAudit(client: Queryable, credential: string, event: AuditEvent): Promise<ChainHead> {
-  const { rows } = await client.query('select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for update', [credential]);
+  const { rows } = await client.query(
+    'select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for update',
+    [credential],
+  );
   const row = rows[0] as { audit_position: string; audit_hash: string; now: Date } | undefined;
   if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
   const position = Number(row.audit_position) + 1;
   // Milliseconds are all that survives the way through JavaScript, so they are all that is stored and hashed.
   const at = new Date(row.now.getTime());
   const hash = hashOf({ credential, position, at, ...event, previous: row.audit_hash });
-  await client.query('insert into audit_events (credential, position, at, kind, actor, body, previous_hash, hash) values ($1,$2,$3,$4,$5,$6,$7,$8)', [
-    credential, position, at, event.kind, event.actor, event.body, row.audit_hash, hash,
-  ]);
+  await client.query(
+    'insert into audit_events (credential, position, at, kind, actor, body, previous_hash, hash) values ($1,$2,$3,$4,$5,$6,$7,$8)',
+    [credential, position, at, event.kind, event.actor, event.body, row.audit_hash, hash],
+  );
   await client.query('update credentials set audit_position = $2, audit_hash = $3 where name = $1', [credential, position, hash]);
   return { position, hash };
 }
@@ -41,7 +45,11 @@ export async function appendAudit(client: Queryable, credential: string, event: 
 /** Throws KR_LEDGER_BEHIND when the ledger does not hold the event that the caller has seen. */
 export async function requireHead(client: Queryable, credential: string, head: ChainHead | null): Promise<void> {
   if (!head) return;
-  const { rowCount } = await client.query('select 1 from audit_events where credential = $1 and position = $2 and hash = $3', [credential, head.position, head.hash]);
+  const { rowCount } = await client.query('select 1 from audit_events where credential = $1 and position = $2 and hash = $3', [
+    credential,
+    head.position,
+    head.hash,
+  ]);
   if (rowCount !== 1) throw new RekeyError('KR_LEDGER_BEHIND', `event ${head.position} of ${credential} is missing or another`);
 }
 
@@ -55,10 +63,15 @@ export interface ChainReport {
 
 /** Recomputes every hash of every chain. */
 export async function verifyAudit(client: Asking): Promise<readonly ChainReport[]> {
-  const credentials = (await client.query('select name, audit_position, audit_hash from credentials order by name')).rows as { name: string; audit_position: string; audit_hash: string }[];
+  const credentials = (await client.query('select name, audit_position, audit_hash from credentials order by name')).rows as {
+    name: string;
+    audit_position: string;
+    audit_hash: string;
+  }[];
   const reports: ChainReport[] = [];
   for (const credential of credentials) {
-    const rows = (await client.query('select * from audit_events where credential = $1 order by position', [credential.name])).rows as AuditRow[];
+    const rows = (await client.query('select * from audit_events where credential = $1 order by position', [credential.name]))
+      .rows as AuditRow[];
     const head = { position: Number(credential.audit_position), hash: credential.audit_hash };
     reports.push({ credential: credential.name, events: rows.length, broken: firstBreak(credential.name, rows, head), head });
   }
@@ -79,6 +92,14 @@ function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHe
 }
 
 function hashOf(event: AuditEvent & { credential: string; position: number; at: Date; previous: string }): string {
-  const text = canonicalJson([event.credential, event.position, event.at.toISOString(), event.kind, event.actor, event.body, event.previous]);
+  const text = canonicalJson([
+    event.credential,
+    event.position,
+    event.at.toISOString(),
+    event.kind,
+    event.actor,
+    event.body,
+    event.previous,
+  ]);
   return createHash('sha256').update(`rekey:audit:v1:${text}`).digest('hex');
 }

@@ -1,6 +1,7 @@
 /** Owns how a staged change becomes rows, within the transaction that commits a step's outcome. */
-import { transition, type VersionState } from '../../workflows/domain/states.js';
+
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { transition, type VersionState } from '../../workflows/domain/states.js';
 import type { Change } from '../ports/ledger.js';
 import { storeSealed } from '../vault/vault.js';
 import type { Queryable } from './pool.js';
@@ -18,26 +19,47 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
         `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9)
          on conflict (credential, generation) do update set fingerprint = excluded.fingerprint, secret_ref = excluded.secret_ref,
            key_id = excluded.key_id, key_name = excluded.key_name, changed_at = clock_timestamp()`,
-        [target.credential, change.generation, change.state, change.account, change.keyId, change.keyName, change.origin, change.fingerprint, change.secret.ref],
+        [
+          target.credential,
+          change.generation,
+          change.state,
+          change.account,
+          change.keyId,
+          change.keyName,
+          change.origin,
+          change.fingerprint,
+          change.secret.ref,
+        ],
       );
       return;
     case 'move-version': {
-      const { rows } = await client.query('select state from versions where credential = $1 and generation = $2 for update', [target.credential, change.generation]);
+      const { rows } = await client.query('select state from versions where credential = $1 and generation = $2 for update', [
+        target.credential,
+        change.generation,
+      ]);
       const row = rows[0] as { state: VersionState } | undefined;
       if (!row) throw new RekeyError('KR_INTERNAL', `${target.credential} has no generation ${change.generation}`);
-      await client.query('update versions set state = $3, changed_at = clock_timestamp() where credential = $1 and generation = $2', [
-        target.credential, change.generation, transition(row.state, change.event),
-      ]);
+      await client.query(
+        'update versions set state = $3, changed_at = clock_timestamp() where credential = $1 and generation = $2',
+        [target.credential, change.generation, transition(row.state, change.event)],
+      );
       return;
     }
     case 'freeze-targets':
-      await client.query('update rotations set targets = $2, plan_hash = $3 where id = $1 and targets is null', [target.rotation, JSON.stringify(change.targets), change.planHash]);
+      await client.query('update rotations set targets = $2, plan_hash = $3 where id = $1 and targets is null', [
+        target.rotation,
+        JSON.stringify(change.targets),
+        change.planHash,
+      ]);
       return;
     case 'cutover':
       await client.query('update rotations set cutover_at = clock_timestamp() where id = $1', [target.rotation]);
       return;
     case 'release-lease':
-      await client.query('update leases set rotation = null where program = $1 and rotation = $2', [change.program, target.rotation]);
+      await client.query('update leases set rotation = null where program = $1 and rotation = $2', [
+        change.program,
+        target.rotation,
+      ]);
       return;
   }
 }

@@ -8,13 +8,21 @@ import { appendAudit } from './audit.js';
 import type { Asking, Queryable } from './pool.js';
 
 /** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
-export async function saveConfiguration(client: Queryable, configuration: Configuration, hash: string, by: string): Promise<{ changed: boolean }> {
+export async function saveConfiguration(
+  client: Queryable,
+  configuration: Configuration,
+  hash: string,
+  by: string,
+): Promise<{ changed: boolean }> {
   // One after the other: two that are applied at once must not mix.
   await client.query('select pg_advisory_xact_lock(hashtext($1))', ['rekey:apply']);
   const current = await readConfiguration(client);
   if (current?.hash === hash) return { changed: false };
 
-  const open = (await client.query('select credential, spec from rotations where outcome is null')).rows as { credential: string; spec: CredentialDeclaration }[];
+  const open = (await client.query('select credential, spec from rotations where outcome is null')).rows as {
+    credential: string;
+    spec: CredentialDeclaration;
+  }[];
   for (const rotation of open) {
     const next = configuration.credentials[rotation.credential];
     if (!next || canonicalJson(frozenPart(next)) !== canonicalJson(frozenPart(rotation.spec))) {
@@ -23,9 +31,13 @@ export async function saveConfiguration(client: Queryable, configuration: Config
   }
 
   await client.query('insert into configurations (hash, document, applied_by) values ($1, $2, $3)', [hash, configuration, by]);
-  await client.query('update credentials set declared = false where not (name = any($1))', [Object.keys(configuration.credentials)]);
+  await client.query('update credentials set declared = false where not (name = any($1))', [
+    Object.keys(configuration.credentials),
+  ]);
   for (const spec of Object.values(configuration.credentials)) {
-    const before = (await client.query('select spec from credentials where name = $1', [spec.name])).rows[0] as { spec: CredentialDeclaration } | undefined;
+    const before = (await client.query('select spec from credentials where name = $1', [spec.name])).rows[0] as
+      | { spec: CredentialDeclaration }
+      | undefined;
     await client.query(
       `insert into credentials (name, store, strategy, spec) values ($1,$2,$3,$4)
        on conflict (name) do update set store = excluded.store, strategy = excluded.strategy, spec = excluded.spec, declared = true`,
@@ -39,13 +51,18 @@ export async function saveConfiguration(client: Queryable, configuration: Config
 }
 
 export async function readConfiguration(client: Asking): Promise<{ configuration: Configuration; hash: string } | null> {
-  const { rows } = await client.query<{ document: Configuration; hash: string }>('select document, hash from configurations order by position desc limit 1');
+  const { rows } = await client.query<{ document: Configuration; hash: string }>(
+    'select document, hash from configurations order by position desc limit 1',
+  );
   const row = rows[0];
   return row ? { configuration: row.document, hash: row.hash } : null;
 }
 
 export async function readCredential(client: Asking, name: string): Promise<CredentialDeclaration> {
-  const { rows } = await client.query<{ spec: CredentialDeclaration }>('select spec from credentials where name = $1 and declared', [name]);
+  const { rows } = await client.query<{ spec: CredentialDeclaration }>(
+    'select spec from credentials where name = $1 and declared',
+    [name],
+  );
   const row = rows[0];
   if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${name}`);
   return row.spec;
@@ -60,18 +77,36 @@ export interface AdoptedVersion {
 }
 
 /** Records an existing key as the active version. A credential that has one keeps it: to replace it is what a rotation is for. */
-export async function adopt(client: Queryable, credential: string, version: AdoptedVersion, by: string): Promise<{ generation: number; adopted: boolean }> {
-  const row = (await client.query('select generation_taken from credentials where name = $1 for update', [credential])).rows[0] as { generation_taken: number } | undefined;
-  if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
-  const active = (await client.query(`select generation, key_id, fingerprint from versions where credential = $1 and state = 'active'`, [credential])).rows[0] as
-    | { generation: number; key_id: string; fingerprint: string | null }
+export async function adopt(
+  client: Queryable,
+  credential: string,
+  version: AdoptedVersion,
+  by: string,
+): Promise<{ generation: number; adopted: boolean }> {
+  const row = (await client.query('select generation_taken from credentials where name = $1 for update', [credential])).rows[0] as
+    | { generation_taken: number }
     | undefined;
+  if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
+  const active = (
+    await client.query(`select generation, key_id, fingerprint from versions where credential = $1 and state = 'active'`, [
+      credential,
+    ])
+  ).rows[0] as { generation: number; key_id: string; fingerprint: string | null } | undefined;
   if (active) {
     const learnsSecret = active.key_id === version.keyId && active.fingerprint === null && version.secret !== null;
     if (learnsSecret) {
       await storeSealed(client, version.secret!);
-      await client.query('update versions set fingerprint = $3, secret_ref = $4 where credential = $1 and generation = $2', [credential, active.generation, version.fingerprint, version.secret!.ref]);
-      await appendAudit(client, credential, { kind: 'adopt-secret', actor: by, body: { generation: active.generation, fingerprint: version.fingerprint } });
+      await client.query('update versions set fingerprint = $3, secret_ref = $4 where credential = $1 and generation = $2', [
+        credential,
+        active.generation,
+        version.fingerprint,
+        version.secret!.ref,
+      ]);
+      await appendAudit(client, credential, {
+        kind: 'adopt-secret',
+        actor: by,
+        body: { generation: active.generation, fingerprint: version.fingerprint },
+      });
     }
     return { generation: active.generation, adopted: learnsSecret };
   }
@@ -86,7 +121,11 @@ export async function adopt(client: Queryable, credential: string, version: Adop
     `update credentials set next_due = clock_timestamp() + ((spec->'policy'->>'every') || ' milliseconds')::interval where name = $1 and next_due is null and spec->'policy'->>'every' is not null`,
     [credential],
   );
-  await appendAudit(client, credential, { kind: 'adopt', actor: by, body: { generation, keyId: version.keyId, fingerprint: version.fingerprint } });
+  await appendAudit(client, credential, {
+    kind: 'adopt',
+    actor: by,
+    body: { generation, keyId: version.keyId, fingerprint: version.fingerprint },
+  });
   return { generation, adopted: true };
 }
 

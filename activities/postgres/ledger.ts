@@ -38,7 +38,11 @@ export async function openLedger(database: Database): Promise<Ledger> {
       database.transaction(async (client) => {
         await requireFence(client, step);
         for (const seen of inspections) {
-          await client.query(`insert into observations (rotation, kind, subject, seen) values ($1, 'inspection', $2, $3)`, [step.rotation, seen.consumer, seen]);
+          await client.query(`insert into observations (rotation, kind, subject, seen) values ($1, 'inspection', $2, $3)`, [
+            step.rotation,
+            seen.consumer,
+            seen,
+          ]);
         }
       }),
 
@@ -54,16 +58,25 @@ export async function openLedger(database: Database): Promise<Ledger> {
     recordReading: (step, round, value) =>
       database.transaction(async (client) => {
         await requireFence(client, step);
-        await client.query(`insert into observations (rotation, kind, subject, round, seen) values ($1, 'last-used', $2, $3, $4)`, [step.rotation, step.credential, round, JSON.stringify({ value })]);
+        await client.query(
+          `insert into observations (rotation, kind, subject, round, seen) values ($1, 'last-used', $2, $3, $4)`,
+          [step.rotation, step.credential, round, JSON.stringify({ value })],
+        );
         const { rows: readings } = await client.query(
           `select seen->>'value' as value, extract(epoch from seen_at) * 1000 as at from observations where rotation = $1 and kind = 'last-used' and round = $2 order by id`,
           [step.rotation, round],
         );
         const now = await client.query('select extract(epoch from clock_timestamp()) * 1000 as now');
-        return { readings: (readings as { value: string | null; at: string }[]).map((r) => ({ value: r.value, at: Number(r.at) })), now: Number((now.rows[0] as { now: string }).now) };
+        return {
+          readings: (readings as { value: string | null; at: string }[]).map((r) => ({ value: r.value, at: Number(r.at) })),
+          now: Number((now.rows[0] as { now: string }).now),
+        };
       }),
 
-    tags: async (rotation, kind) => (await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])).rows.map((r) => r.tag),
+    tags: async (rotation, kind) =>
+      (
+        await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])
+      ).rows.map((r) => r.tag),
 
     deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
     undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
@@ -78,15 +91,23 @@ export async function openLedger(database: Database): Promise<Ledger> {
     },
 
     lease: (step, program) => database.transaction((client) => lease(client, id, step, program)),
-    raiseLease: async (program, given, held) => (await database.query('update leases set fence = $3 where program = $1 and fence = $2', [program, given, held])).rowCount === 1,
-    releaseLease: async (program, rotation) => void (await database.query('update leases set rotation = null where program = $1 and rotation = $2', [program, rotation])),
-    releaseLeases: async (rotation) => void (await database.query('update leases set rotation = null where rotation = $1', [rotation])),
+    raiseLease: async (program, given, held) =>
+      (await database.query('update leases set fence = $3 where program = $1 and fence = $2', [program, given, held]))
+        .rowCount === 1,
+    releaseLease: async (program, rotation) =>
+      void (await database.query('update leases set rotation = null where program = $1 and rotation = $2', [program, rotation])),
+    releaseLeases: async (rotation) =>
+      void (await database.query('update leases set rotation = null where rotation = $1', [rotation])),
 
     note: (step, note) => database.transaction((client) => recordNote(client, step, note)),
-    close: (step, outcome, reason, downtimeMs) => database.transaction((client) => close(client, step, outcome, reason, downtimeMs)),
+    close: (step, outcome, reason, downtimeMs) =>
+      database.transaction((client) => close(client, step, outcome, reason, downtimeMs)),
 
-    saveConfiguration: (configuration, hash, by) => database.transaction((client) => saveConfiguration(client, configuration, hash, by)),
-    configurationHash: async () => (await database.query<{ hash: string }>('select hash from configurations order by position desc limit 1')).rows[0]?.hash ?? null,
+    saveConfiguration: (configuration, hash, by) =>
+      database.transaction((client) => saveConfiguration(client, configuration, hash, by)),
+    configurationHash: async () =>
+      (await database.query<{ hash: string }>('select hash from configurations order by position desc limit 1')).rows[0]?.hash ??
+      null,
     configuration: () => readConfiguration(database),
     credential: (name) => readCredential(database, name),
     adopt: (credential, version, by) => database.transaction((client) => adopt(client, credential, version, by)),
@@ -103,42 +124,84 @@ async function subjects(database: Database, rotation: string, kind: string): Pro
 }
 
 async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {
-  const { rows } = await database.query<VersionRecord>('select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age from versions where credential = $1 order by generation', [credential]);
+  const { rows } = await database.query<VersionRecord>(
+    'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age from versions where credential = $1 order by generation',
+    [credential],
+  );
   return rows.map(toVersion);
 }
 
 async function open(client: Queryable, request: OpenRequest): Promise<{ rotation: RotationRow; head: ChainHead }> {
-  const credential = (await client.query('select * from credentials where name = $1 and declared for update', [request.credential])).rows[0] as
-    | { spec: CredentialDeclaration; fence: string; generation_taken: number }
-    | undefined;
+  const credential = (
+    await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
+  ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
-  const existing = (await client.query('select * from rotations where credential = $1 and outcome is null', [request.credential])).rows[0] as RotationRecord | undefined;
+  const existing = (await client.query('select * from rotations where credential = $1 and outcome is null', [request.credential]))
+    .rows[0] as RotationRecord | undefined;
 
   if (existing) {
-    if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never)) throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
+    if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never))
+      throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
     // The same run asks again when its first answer was lost; another run takes over and makes the old one's writes void.
     const fence = existing.run_id === request.runId ? Number(existing.fence) : Number(credential.fence) + 1;
     await client.query('update rotations set fence = $2, run_id = $3 where id = $1', [existing.id, fence, request.runId]);
     await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
-    const head = await appendAudit(client, request.credential, { kind: 'take-over', actor: request.by, body: { rotation: existing.id, fence } });
+    const head = await appendAudit(client, request.credential, {
+      kind: 'take-over',
+      actor: request.by,
+      body: { rotation: existing.id, fence },
+    });
     return { rotation: toRotation({ ...existing, fence: String(fence) }), head };
   }
 
-  const { configuration } = await readConfiguration(client).then((found) => found ?? Promise.reject(new RekeyError('KR_NOT_FOUND', 'no configuration was applied')));
+  const { configuration } = await readConfiguration(client).then(
+    (found) => found ?? Promise.reject(new RekeyError('KR_NOT_FOUND', 'no configuration was applied')),
+  );
   const spec = credential.spec;
-  const hosts = spec.consumers.kind === 'list' ? [...new Set(spec.consumers.list.map((c) => c.host))] : spec.consumers.kind === 'all' ? [spec.consumers.host] : [];
-  const stores = { store: configuration.stores[spec.store], hosts: Object.fromEntries(hosts.map((host) => [host, configuration.hosts[host]])) };
+  const hosts =
+    spec.consumers.kind === 'list'
+      ? [...new Set(spec.consumers.list.map((c) => c.host))]
+      : spec.consumers.kind === 'all'
+        ? [spec.consumers.host]
+        : [];
+  const stores = {
+    store: configuration.stores[spec.store],
+    hosts: Object.fromEntries(hosts.map((host) => [host, configuration.hosts[host]])),
+  };
   const fence = Number(credential.fence) + 1;
   const generation = credential.generation_taken + 1;
   const id = `${request.credential}#${generation}`;
-  const active = (await client.query(`select generation from versions where credential = $1 and state = 'active'`, [request.credential])).rows[0] as { generation: number } | undefined;
-  await client.query('update credentials set fence = $2, generation_taken = $3 where name = $1', [request.credential, fence, generation]);
+  const active = (
+    await client.query(`select generation from versions where credential = $1 and state = 'active'`, [request.credential])
+  ).rows[0] as { generation: number } | undefined;
+  await client.query('update credentials set fence = $2, generation_taken = $3 where name = $1', [
+    request.credential,
+    fence,
+    generation,
+  ]);
   const { rows } = await client.query(
     `insert into rotations (id, credential, generation, previous_generation, strategy, fence, run_id, phase, options, spec, stores, exempt, opened_by)
      values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,$12) returning *`,
-    [id, request.credential, generation, active?.generation ?? null, spec.strategy, fence, request.runId, request.options, spec, stores, JSON.stringify(request.options.without), request.by],
+    [
+      id,
+      request.credential,
+      generation,
+      active?.generation ?? null,
+      spec.strategy,
+      fence,
+      request.runId,
+      request.options,
+      spec,
+      stores,
+      JSON.stringify(request.options.without),
+      request.by,
+    ],
   );
-  const head = await appendAudit(client, request.credential, { kind: 'open', actor: request.by, body: { rotation: id, generation, fence, options: request.options as never } });
+  const head = await appendAudit(client, request.credential, {
+    kind: 'open',
+    actor: request.by,
+    body: { rotation: id, generation, fence, options: request.options as never },
+  });
   return { rotation: toRotation(rows[0] as RotationRecord), head };
 }
 
@@ -151,7 +214,9 @@ async function lease(client: Queryable, ledgerId: string, step: StepRef, program
     [program, step.rotation],
   );
   if (rows[0]) return { ledgerId, number: Number((rows[0] as { fence: string }).fence) };
-  const holder = (await client.query('select rotation from leases where program = $1', [program])).rows[0] as { rotation: string };
+  const holder = (await client.query('select rotation from leases where program = $1', [program])).rows[0] as {
+    rotation: string;
+  };
   throw new RekeyError('KR_LEASE_HELD', `${program} is held by ${holder.rotation}`, 500);
 }
 
@@ -178,25 +243,42 @@ async function recordNote(client: Queryable, step: StepRef, note: Note): Promise
       await showWait(client, step, note.wait);
       break;
     case 'turn-back':
-      await client.query(`update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`, [step.rotation, note.reason, step.phase]);
+      await client.query(
+        `update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`,
+        [step.rotation, note.reason, step.phase],
+      );
       await client.query('update credentials set fence = fence + 1 where name = $1', [step.credential]);
       break;
     case 'round':
       await client.query('update rotations set round = $2, cutover_at = null where id = $1', [step.rotation, note.round]);
       break;
     case 'verb':
-      if (note.verb === 'pause' || note.verb === 'resume') await client.query('update rotations set paused = $2 where id = $1', [step.rotation, note.verb === 'pause']);
+      if (note.verb === 'pause' || note.verb === 'resume')
+        await client.query('update rotations set paused = $2 where id = $1', [step.rotation, note.verb === 'pause']);
       if (note.verb === 'expedite') await client.query('update rotations set expedited = true where id = $1', [step.rotation]);
       if (note.verb === 'exempt') {
-        await client.query('update rotations set exempt = exempt || $2::jsonb where id = $1', [step.rotation, JSON.stringify([{ consumer: note.consumer, reason: note.reason }])]);
+        await client.query('update rotations set exempt = exempt || $2::jsonb where id = $1', [
+          step.rotation,
+          JSON.stringify([{ consumer: note.consumer, reason: note.reason }]),
+        ]);
       }
       break;
   }
   const { kind, ...body } = note;
-  return appendAudit(client, step.credential, { kind, actor: note.kind === 'verb' ? note.by : step.rotation, body: { rotation: step.rotation, ...body } as never });
+  return appendAudit(client, step.credential, {
+    kind,
+    actor: note.kind === 'verb' ? note.by : step.rotation,
+    body: { rotation: step.rotation, ...body } as never,
+  });
 }
 
-async function close(client: Queryable, step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead> {
+async function close(
+  client: Queryable,
+  step: StepRef,
+  outcome: Outcome,
+  reason: string | null,
+  downtimeMs: number | null,
+): Promise<ChainHead> {
   await requireFence(client, step);
   const { rowCount } = await client.query(
     `update rotations set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null`,
@@ -211,5 +293,9 @@ async function close(client: Queryable, step: StepRef, outcome: Outcome, reason:
       );
     }
   }
-  return appendAudit(client, step.credential, { kind: 'close', actor: step.rotation, body: { rotation: step.rotation, outcome, reason, downtimeMs } });
+  return appendAudit(client, step.credential, {
+    kind: 'close',
+    actor: step.rotation,
+    body: { rotation: step.rotation, outcome, reason, downtimeMs },
+  });
 }

@@ -11,7 +11,11 @@ const table = 'schema_migrations';
 /** Any constant will do, as long as every release uses the same one. */
 const lockKey = 7_302_601;
 
-const ours = (): readonly string[] => readdirSync(folder).filter((f) => f.endsWith('.sql')).map((f) => f.slice(0, -4)).sort();
+const ours = (): readonly string[] =>
+  readdirSync(folder)
+    .filter((f) => f.endsWith('.sql'))
+    .map((f) => f.slice(0, -4))
+    .sort();
 
 /** Applies what is missing and returns its names. A second migrator waits for the first, then finds nothing to do. */
 export async function migrate(url: string, passwordFile: string | null): Promise<readonly string[]> {
@@ -20,7 +24,15 @@ export async function migrate(url: string, passwordFile: string | null): Promise
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey]);
     await refuseNewer(client);
-    const ran = await runner({ dbClient: client, dir: folder, direction: 'up', migrationsTable: table, noLock: true, singleTransaction: true, log: () => undefined });
+    const ran = await runner({
+      dbClient: client,
+      dir: folder,
+      direction: 'up',
+      migrationsTable: table,
+      noLock: true,
+      singleTransaction: true,
+      log: () => undefined,
+    });
     return ran.map((m) => m.name);
   } finally {
     await client.end();
@@ -31,14 +43,16 @@ export async function migrate(url: string, passwordFile: string | null): Promise
 export async function checkSchema(client: Asking): Promise<void> {
   const applied = await appliedIn(client);
   const unknown = applied.filter((name) => !ours().includes(name));
-  if (unknown.length > 0) throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
+  if (unknown.length > 0)
+    throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
   const missing = ours().filter((name) => !applied.includes(name));
   if (missing.length > 0) throw new RekeyError('KR_SCHEMA_OLDER', `the database lacks ${missing.join(', ')}`);
 }
 
 async function refuseNewer(client: pg.Client): Promise<void> {
   const unknown = (await appliedIn(client)).filter((name) => !ours().includes(name));
-  if (unknown.length > 0) throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
+  if (unknown.length > 0)
+    throw new RekeyError('KR_SCHEMA_NEWER', `the database has ${unknown.join(', ')}, which this release does not know`);
 }
 
 async function appliedIn(client: Asking): Promise<readonly string[]> {

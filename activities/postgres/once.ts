@@ -48,7 +48,8 @@ export async function once<Result extends JsonObject>(
     return await database.transaction((client) => commit(client, step, attempt.id, result, changes));
   } catch (error) {
     const closing = unsent as 'no' | 'this' | 'and-before';
-    if (closing !== 'no') await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
+    if (closing !== 'no')
+      await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
     throw error;
   }
 }
@@ -57,13 +58,18 @@ export async function once<Result extends JsonObject>(
 export async function requireFence(client: Queryable, step: StepRef): Promise<void> {
   const { rows } = await client.query('select fence, outcome from rotations where id = $1 for no key update', [step.rotation]);
   const row = rows[0] as { fence: string; outcome: string | null } | undefined;
-  if (!row || Number(row.fence) < step.fence) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence} of ${step.rotation}`);
+  if (!row || Number(row.fence) < step.fence)
+    throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence} of ${step.rotation}`);
   await requireHead(client, step.credential, step.head);
   if (Number(row.fence) > step.fence) throw new RekeyError('KR_FENCED', `${step.rotation} is held by a newer run`);
   if (row.outcome !== null && step.kind !== 'close') throw new RekeyError('KR_FENCED', `${step.rotation} has ended`);
 }
 
-async function findOutcome<Result extends JsonObject>(client: Queryable, step: StepRef, options: OnceOptions): Promise<Recorded<Result> | null> {
+async function findOutcome<Result extends JsonObject>(
+  client: Queryable,
+  step: StepRef,
+  options: OnceOptions,
+): Promise<Recorded<Result> | null> {
   await requireFence(client, step);
   const recorded = await readOutcome<Result>(client, step);
   if (recorded) return recorded;
@@ -73,7 +79,8 @@ async function findOutcome<Result extends JsonObject>(client: Queryable, step: S
     [step.rotation, step.key],
   );
   const left = (rows[0] as { left_ms: number | null }).left_ms ?? 0;
-  if (options.waitsOut && left > 0) throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
+  if (options.waitsOut && left > 0)
+    throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
   return null;
 }
 
@@ -81,7 +88,8 @@ async function readOutcome<Result extends JsonObject>(client: Queryable, step: S
   const { rows } = await client.query('select outcome from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
   const outcome = (rows[0] as Pick<StepRecord, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
-  const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential])).rows[0] as { audit_position: string; audit_hash: string };
+  const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential]))
+    .rows[0] as { audit_position: string; audit_hash: string };
   return { result: outcome as Result, head: { position: Number(head.audit_position), hash: head.audit_hash } };
 }
 
@@ -106,17 +114,36 @@ async function begin<Result extends JsonObject>(
      on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,
     [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.id],
   );
-  await client.query(`update intents set closed = 'superseded', closed_at = clock_timestamp() where rotation = $1 and step = $2 and closed is null`, [step.rotation, step.key]);
+  await client.query(
+    `update intents set closed = 'superseded', closed_at = clock_timestamp() where rotation = $1 and step = $2 and closed is null`,
+    [step.rotation, step.key],
+  );
   await client.query(
     `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at)
      values ($1,$2,$3,$4,$5,$6,$7,$8, clock_timestamp() + ($9 || ' milliseconds')::interval)`,
-    [attempt.id, step.rotation, step.key, step.kind, step.subject, step.fence, attempt.tag, before, options.deadline + options.settle],
+    [
+      attempt.id,
+      step.rotation,
+      step.key,
+      step.kind,
+      step.subject,
+      step.fence,
+      attempt.tag,
+      before,
+      options.deadline + options.settle,
+    ],
   );
   await showStep(client, step);
   return { earlier: rows as EarlierAttempt[] };
 }
 
-async function commit<Result extends JsonObject>(client: Queryable, step: StepRef, attempt: string, result: Result, changes: readonly Change[]): Promise<Recorded<Result>> {
+async function commit<Result extends JsonObject>(
+  client: Queryable,
+  step: StepRef,
+  attempt: string,
+  result: Result,
+  changes: readonly Change[],
+): Promise<Recorded<Result>> {
   await requireFence(client, step);
   const { rowCount } = await client.query(
     'update steps set outcome = $4, ended_at = clock_timestamp() where rotation = $1 and key = $2 and attempt = $3 and outcome is null',
@@ -125,7 +152,11 @@ async function commit<Result extends JsonObject>(client: Queryable, step: StepRe
   if (rowCount !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
   await client.query(`update intents set closed = 'applied', closed_at = clock_timestamp() where attempt = $1`, [attempt]);
   for (const change of changes) await applyChange(client, step, change);
-  const head = await appendAudit(client, step.credential, { kind: step.kind, actor: step.rotation, body: { step: step.key, subject: step.subject, outcome: result } });
+  const head = await appendAudit(client, step.credential, {
+    kind: step.kind,
+    actor: step.rotation,
+    body: { step: step.key, subject: step.subject, outcome: result },
+  });
   return { result, head };
 }
 
@@ -140,12 +171,18 @@ async function closeNotSent(client: Queryable, step: StepRef, attempt: string | 
 
 /** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody. */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
-  await client.query('update rotations set phase = $2, waits_for = null where id = $1 and (phase <> $2 or waits_for is not null)', [step.rotation, step.phase]);
+  await client.query(
+    'update rotations set phase = $2, waits_for = null where id = $1 and (phase <> $2 or waits_for is not null)',
+    [step.rotation, step.phase],
+  );
 }
 
 /** `rekey-`, 8 of the ledger's id, `-`, 13 random: 28 characters, below the 30 that DocSpace allows. */
 function newTag(ledgerId: string): string {
-  const random = BigInt(`0x${randomBytes(9).toString('hex')}`).toString(36).padStart(13, '0').slice(-13);
+  const random = BigInt(`0x${randomBytes(9).toString('hex')}`)
+    .toString(36)
+    .padStart(13, '0')
+    .slice(-13);
   return `${tagPrefix(ledgerId)}${random}`;
 }
 

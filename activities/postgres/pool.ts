@@ -69,7 +69,8 @@ export function openDatabase(url: string, passwordFile: string | null, maxConnec
 
 /** Constraint names that mean something to a person. */
 const constraints: Readonly<Record<string, () => RekeyError>> = {
-  versions_one_owner_per_key: () => new RekeyError('KR_PREFLIGHT_REFUSED', 'another credential already holds this key of the store'),
+  versions_one_owner_per_key: () =>
+    new RekeyError('KR_PREFLIGHT_REFUSED', 'another credential already holds this key of the store'),
   rotations_one_open: () => new RekeyError('KR_ALREADY_OPEN', 'a rotation of this credential is open'),
 };
 
@@ -78,7 +79,11 @@ function translate(error: unknown): Error {
   const known = fault.constraint ? constraints[fault.constraint] : undefined;
   if (known) return known();
   // A constraint that is violated or a statement that is wrong will not heal; everything else is the server's state or the network.
-  if (fault.code && /^(22|23|42)/.test(fault.code)) return new RekeyError('KR_INTERNAL', `PostgreSQL refused a statement (${fault.code}${fault.constraint ? `, ${fault.constraint}` : ''})`);
+  if (fault.code && /^(22|23|42)/.test(fault.code))
+    return new RekeyError(
+      'KR_INTERNAL',
+      `PostgreSQL refused a statement (${fault.code}${fault.constraint ? `, ${fault.constraint}` : ''})`,
+    );
   return unavailable(error);
 }
 

@@ -62,7 +62,16 @@ export interface VersionRecord {
 }
 
 export function toVersion(row: VersionRecord): VersionRow {
-  return { generation: row.generation, state: row.state, account: row.account, keyId: row.key_id, origin: row.origin, fingerprint: row.fingerprint, secretRef: row.secret_ref, ageMs: Number(row.age) };
+  return {
+    generation: row.generation,
+    state: row.state,
+    account: row.account,
+    keyId: row.key_id,
+    origin: row.origin,
+    fingerprint: row.fingerprint,
+    secretRef: row.secret_ref,
+    ageMs: Number(row.age),
+  };
 }
 
 export interface StepRecord {

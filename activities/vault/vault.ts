@@ -3,9 +3,9 @@ import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Database, Queryable } from '../postgres/pool.js';
 import { Secret } from '../ports/secret.js';
 import type { SealedSecret, Vault } from '../ports/vault.js';
+import type { Database, Queryable } from '../postgres/pool.js';
 
 /** Reads `<kind>-<id>.key` files (32 bytes, base64) afresh, so that a key that was put there is found without a restart. */
 export class KeyFolder {
@@ -16,7 +16,9 @@ export class KeyFolder {
 
   ids(): readonly string[] {
     const pattern = new RegExp(`^${this.kind}-([0-9a-z]+)\\.key$`);
-    return readdirSync(this.folder).flatMap((name) => pattern.exec(name)?.[1] ?? []).sort();
+    return readdirSync(this.folder)
+      .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+      .sort();
   }
 
   get(id: string): Buffer {
@@ -45,7 +47,10 @@ export class PostgresVault implements Vault {
   }
 
   async open(ref: string): Promise<Secret> {
-    const { rows } = await this.database.query<SealedRow>('select master_key, wrapped_key, sealed from vault_secrets where ref = $1', [ref]);
+    const { rows } = await this.database.query<SealedRow>(
+      'select master_key, wrapped_key, sealed from vault_secrets where ref = $1',
+      [ref],
+    );
     const row = rows[0];
     if (!row) throw new RekeyError('KR_NOT_FOUND', `secret ${ref} in the vault`);
     return new Secret(openUnder(this.keys.get(row.master_key), ref, row).toString('utf8'));
@@ -69,7 +74,11 @@ export class PostgresVault implements Vault {
       const { rows } = await client.query('select ref, master_key, wrapped_key from vault_secrets where master_key <> $1', [to]);
       for (const row of rows as { ref: string; master_key: string; wrapped_key: Buffer }[]) {
         const dataKey = decrypt(this.keys.get(row.master_key), row.wrapped_key, `wrap:${row.ref}:${row.master_key}`);
-        await client.query('update vault_secrets set master_key = $2, wrapped_key = $3 where ref = $1', [row.ref, to, encrypt(next, dataKey, `wrap:${row.ref}:${to}`)]);
+        await client.query('update vault_secrets set master_key = $2, wrapped_key = $3 where ref = $1', [
+          row.ref,
+          to,
+          encrypt(next, dataKey, `wrap:${row.ref}:${to}`),
+        ]);
       }
       await client.query('update ledger set master_key = $1', [to]);
       return rows.length;
@@ -82,7 +91,10 @@ export class PostgresVault implements Vault {
     const first = this.keys.ids()[0];
     if (!first) throw new RekeyError('KR_VAULT_KEY_MISSING', 'there is no vault key in the keys folder');
     // The first one to come decides; everybody else takes what was decided.
-    const { rows: decided } = await this.database.query<{ master_key: string }>('update ledger set master_key = coalesce(master_key, $1) returning master_key', [first]);
+    const { rows: decided } = await this.database.query<{ master_key: string }>(
+      'update ledger set master_key = coalesce(master_key, $1) returning master_key',
+      [first],
+    );
     return decided[0]!.master_key;
   }
 }
@@ -90,8 +102,12 @@ export class PostgresVault implements Vault {
 /** Writes a sealed value within the caller's transaction, under a shared lock on the current master key: a switch waits for it, or makes it repeat. */
 export async function storeSealed(client: Queryable, value: SealedSecret): Promise<void> {
   const { rows } = await client.query('select master_key from ledger for share');
-  if ((rows[0] as { master_key: string | null }).master_key !== value.masterKey) throw new RekeyError('KR_VAULT_KEY_RETIRED', `the vault key ${value.masterKey} is not the current one`);
-  await client.query('insert into vault_secrets (ref, master_key, wrapped_key, sealed) values ($1,$2,$3,$4) on conflict (ref) do nothing', [value.ref, value.masterKey, value.wrappedKey, value.sealed]);
+  if ((rows[0] as { master_key: string | null }).master_key !== value.masterKey)
+    throw new RekeyError('KR_VAULT_KEY_RETIRED', `the vault key ${value.masterKey} is not the current one`);
+  await client.query(
+    'insert into vault_secrets (ref, master_key, wrapped_key, sealed) values ($1,$2,$3,$4) on conflict (ref) do nothing',
+    [value.ref, value.masterKey, value.wrappedKey, value.sealed],
+  );
 }
 
 interface SealedRow {
@@ -102,7 +118,12 @@ interface SealedRow {
 
 function sealUnder(masterKey: string, master: Buffer, ref: string, value: Buffer): SealedSecret {
   const dataKey = randomBytes(32);
-  return { ref, masterKey, wrappedKey: encrypt(master, dataKey, `wrap:${ref}:${masterKey}`), sealed: encrypt(dataKey, value, `value:${ref}`) };
+  return {
+    ref,
+    masterKey,
+    wrappedKey: encrypt(master, dataKey, `wrap:${ref}:${masterKey}`),
+    sealed: encrypt(dataKey, value, `value:${ref}`),
+  };
 }
 
 function openUnder(master: Buffer, ref: string, row: SealedRow): Buffer {
@@ -118,7 +139,9 @@ export function encrypt(key: Buffer, plain: Buffer, belongsTo: string): Buffer {
 }
 
 export function decrypt(key: Buffer, sealed: Buffer, belongsTo: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12)).setAAD(Buffer.from(belongsTo)).setAuthTag(sealed.subarray(12, 28));
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+    .setAAD(Buffer.from(belongsTo))
+    .setAuthTag(sealed.subarray(12, 28));
   return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]);
 }
 
@@ -129,5 +152,6 @@ export function decrypt(key: Buffer, sealed: Buffer, belongsTo: string): Buffer 
 function requireStrength(secret: Secret): void {
   const value = secret.reveal();
   const alphabet = /^[0-9]+$/.test(value) ? 10 : /^[0-9a-f]+$/i.test(value) ? 16 : 62;
-  if (value.length * Math.log2(alphabet) < 128) throw new RekeyError('KR_WEAK_SECRET', `a secret of ${value.length} characters has less than 128 random bits`);
+  if (value.length * Math.log2(alphabet) < 128)
+    throw new RekeyError('KR_WEAK_SECRET', `a secret of ${value.length} characters has less than 128 random bits`);
 }

@@ -1,8 +1,7 @@
 /** Owns `apply`, `config check` and `config show`: from a file to the ledger, through a workflow. */
-import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { connectors } from '../../activities/configuration/connectors.js';
-import { largestFile, type Parsed, parseConfiguration, type Problem } from '../../activities/configuration/parse.js';
+import { largestFile, type Parsed, type Problem, parseConfiguration } from '../../activities/configuration/parse.js';
 import { type ApplyReport, applyWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { connect } from '../connection.js';
@@ -13,15 +12,8 @@ import type { Answer } from '../output.js';
 /** Who asks, for the audit: an account of this machine, not a proof. */
 export const whoAsks = (): string => `cli:${userInfo().username}`;
 
-function read(file: string): Parsed {
-  const size = statSync(file, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new RekeyError('KR_USAGE', `there is no file ${file}`);
-  if (size > largestFile) return { ok: false, problems: [{ file, line: 1, column: 1, path: '', message: `the file has ${size} bytes; at most ${largestFile} are read` }] };
-  return parseConfiguration(readFileSync(file, 'utf8'), file, connectors);
-}
-
 function problemsAnswer(problems: readonly Problem[]): Answer {
-  const lines = problems.map((p) => `${p.file}:${p.line}:${p.column}: ${p.path ? `${p.path}: ` : ''}${p.message}`);
+  const lines = problems.map(formatProblem);
   const message = `${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was changed`;
   return {
     json: { ok: false, error: { code: 'KR_CONFIG_INVALID', message, cure: 'Correct the places that are named.', problems } },
@@ -32,14 +24,18 @@ function problemsAnswer(problems: readonly Problem[]): Answer {
 }
 
 export async function check(file: string): Promise<Answer> {
-  const parsed = read(file);
+  const parsed = await loadConfiguration(file, connectors);
   if (!parsed.ok) return problemsAnswer(parsed.problems);
   const count = Object.keys(parsed.configuration.credentials).length;
-  return { json: { ok: true, hash: parsed.hash, credentials: count }, text: `${file} is right: ${count} credential${count === 1 ? '' : 's'}`, next: `apply -f ${file}` };
+  return {
+    json: { ok: true, hash: parsed.hash, credentials: count },
+    text: `${file} is right: ${count} credential${count === 1 ? '' : 's'}`,
+    next: `apply -f ${file}`,
+  };
 }
 
 export async function apply(file: string): Promise<Answer> {
-  const parsed = read(file);
+  const parsed = await loadConfiguration(file, connectors);
   if (!parsed.ok) return problemsAnswer(parsed.problems);
   const { client, close } = await connect(findInstallation());
   try {
@@ -50,7 +46,11 @@ export async function apply(file: string): Promise<Answer> {
       args: [{ configuration: parsed.configuration, hash: parsed.hash, by: whoAsks() }],
     })) as ApplyReport;
     const failed = report.adoptions.filter((a) => a.error);
-    const lines = report.adoptions.map((a) => (a.error ? `${a.credential}: not adopted: ${a.error.message}` : `${a.credential}: generation ${a.generation}${a.adopted ? ', adopted now' : ''}`));
+    const lines = report.adoptions.map((a) =>
+      a.error
+        ? `${a.credential}: not adopted: ${a.error.message}`
+        : `${a.credential}: generation ${a.generation}${a.adopted ? ', adopted now' : ''}`,
+    );
     return {
       json: { ok: failed.length === 0, ...report },
       text: [report.changed ? 'applied' : 'nothing to change', ...lines].join('\n'),
@@ -67,7 +67,7 @@ export async function show(): Promise<Answer> {
   try {
     const found = await view.configuration();
     if (!found) throw new RekeyError('KR_NOT_FOUND', 'no configuration was applied yet');
-    return { json: found.document, text: JSON.stringify(found.document, null, 2), next: 'status' };
+    return { json: found.document, text: formatConfiguration(found.document), next: 'status' };
   } finally {
     await view.close();
   }

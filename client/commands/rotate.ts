@@ -27,7 +27,11 @@ export async function rotate(name: string, { wait, without }: RotateOptions): Pr
     await start(client, view, order, workflowOf[credential.strategy]);
     const rotation = await appeared(client, view, name, before);
     if (!wait) {
-      return { json: { ok: true, rotation: rotation.id, credential: name, phase: rotation.phase }, text: `${rotation.id} is ${rotation.phase}`, next: `show '${rotation.id}'` };
+      return {
+        json: { ok: true, rotation: rotation.id, credential: name, phase: rotation.phase },
+        text: `${rotation.id} is ${rotation.phase}`,
+        next: `show '${rotation.id}'`,
+      };
     }
     const ended = await follow(installation, rotation.id);
     return report(ended, await costOf(client, ended));
@@ -37,7 +41,8 @@ export async function rotate(name: string, { wait, without }: RotateOptions): Pr
 }
 
 function requireSame(open: RotationShown, order: RotationOrder): void {
-  if (canonicalJson(open.options as never) !== canonicalJson(order.options as never)) throw new RekeyError('KR_ALREADY_OPEN', `${open.id} is open with other options`);
+  if (canonicalJson(open.options as never) !== canonicalJson(order.options as never))
+    throw new RekeyError('KR_ALREADY_OPEN', `${open.id} is open with other options`);
 }
 
 async function start(client: Client, view: LedgerView, order: RotationOrder, workflow: string): Promise<void> {
@@ -128,8 +133,16 @@ async function costOf(client: Client, rotation: RotationShown): Promise<Cost> {
 function report(rotation: RotationShown, cost: Cost): Answer {
   const seconds = Math.round(Number(rotation.seconds) * 10) / 10;
   const json = {
-    rotation: rotation.id, credential: rotation.credential, strategy: rotation.strategy, phase: rotation.phase, outcome: rotation.outcome, generation: rotation.generation,
-    seconds, downtimeMs: rotation.downtime_ms, ...cost, reason: rotation.reason,
+    rotation: rotation.id,
+    credential: rotation.credential,
+    strategy: rotation.strategy,
+    phase: rotation.phase,
+    outcome: rotation.outcome,
+    generation: rotation.generation,
+    seconds,
+    downtimeMs: rotation.downtime_ms,
+    ...cost,
+    reason: rotation.reason,
   };
   if (rotation.outcome === null) {
     const exit = rotation.waits_for?.exits[0] ?? 'show';

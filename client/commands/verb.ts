@@ -24,7 +24,11 @@ export async function say(verb: Verb, id: string, { reason, consumer }: VerbOpti
     const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential));
     const request = { by: whoAsks(), expectedPhase: rotation.phase, reason, consumer };
     const receipt: VerbReceipt = await handle.executeUpdate(verbUpdates[verb], { args: [request] });
-    return { json: { ok: true, verb, ...receipt }, text: `${verb} was taken by ${receipt.rotation}, which is ${receipt.phase}`, next: `show '${receipt.rotation}'` };
+    return {
+      json: { ok: true, verb, ...receipt },
+      text: `${verb} was taken by ${receipt.rotation}, which is ${receipt.phase}`,
+      next: `show '${receipt.rotation}'`,
+    };
   } finally {
     await close();
   }

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
-import type { Inspection } from '../../workflows/domain/observations.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Direction, Outcome, Phase, Strategy } from '../../workflows/domain/states.js';
 import type { Installation } from '../environment.js';
 
@@ -78,13 +78,22 @@ export class LedgerView {
     const url = new URL(installation.databaseUrl);
     const shown = `${url.hostname}:${url.port || 5432}`;
     if (installation.passwordFile) url.password = encodeURIComponent(readFileSync(installation.passwordFile, 'utf8').trim());
-    const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 900, query_timeout: 5_000, application_name: 'rekey-cli', options: '-c default_transaction_read_only=on' });
+    const client = new pg.Client({
+      connectionString: url.href,
+      connectionTimeoutMillis: 900,
+      query_timeout: 5_000,
+      application_name: 'rekey-cli',
+      options: '-c default_transaction_read_only=on',
+    });
     client.on('error', () => undefined);
     try {
       await client.connect();
     } catch (error) {
       const { code } = error as { code?: string };
-      throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL at ${shown} ${code?.startsWith('28') ? 'refuses the password' : 'is away'}`);
+      throw new RekeyError(
+        'KR_SERVICE_AWAY',
+        `PostgreSQL at ${shown} ${code?.startsWith('28') ? 'refuses the password' : 'is away'}`,
+      );
     }
     return new LedgerView(client);
   }
@@ -94,14 +103,21 @@ export class LedgerView {
   }
 
   async credentials(name?: string): Promise<readonly CredentialShown[]> {
-    return this.#rows<CredentialShown>('select * from credential_status where declared and ($1::text is null or name = $1) order by name', [name ?? null]);
+    return this.#rows<CredentialShown>(
+      'select * from credential_status where declared and ($1::text is null or name = $1) order by name',
+      [name ?? null],
+    );
   }
 
   /** Throws KR_NOT_FOUND, naming what there is. */
   async credential(name: string): Promise<CredentialShown> {
     const all = await this.credentials();
     const found = all.find((c) => c.name === name);
-    if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no credential ${name}; there is ${all.map((c) => c.name).join(', ') || 'none, apply a configuration first'}`);
+    if (!found)
+      throw new RekeyError(
+        'KR_NOT_FOUND',
+        `there is no credential ${name}; there is ${all.map((c) => c.name).join(', ') || 'none, apply a configuration first'}`,
+      );
     return found;
   }
 
@@ -114,7 +130,13 @@ export class LedgerView {
 
   async findRotation(idOrName: string): Promise<RotationShown | null> {
     const column = idOrName.includes('#') ? 'id' : 'credential';
-    return (await this.#rows<RotationShown>(`select * from rotation_status where ${column} = $1 order by generation desc limit 1`, [idOrName]))[0] ?? null;
+    return (
+      (
+        await this.#rows<RotationShown>(`select * from rotation_status where ${column} = $1 order by generation desc limit 1`, [
+          idOrName,
+        ])
+      )[0] ?? null
+    );
   }
 
   steps(rotation: string): Promise<readonly StepShown[]> {
@@ -122,23 +144,42 @@ export class LedgerView {
   }
 
   async evidence(rotation: string): Promise<readonly { readonly seen: Inspection; readonly at: Date }[]> {
-    return this.#rows(`select distinct on (subject) seen, seen_at as at from observations where rotation = $1 and kind = 'inspection' order by subject, id desc`, [rotation]);
+    return this.#rows(
+      `select distinct on (subject) seen, seen_at as at from observations where rotation = $1 and kind = 'inspection' order by subject, id desc`,
+      [rotation],
+    );
   }
 
   keys(credential?: string): Promise<readonly KeyShown[]> {
-    return this.#rows('select * from key_status where ($1::text is null or credential = $1) order by credential, generation', [credential ?? null]);
+    return this.#rows('select * from key_status where ($1::text is null or credential = $1) order by credential, generation', [
+      credential ?? null,
+    ]);
   }
 
-  auditTail(credential: string, count: number): Promise<readonly { readonly at: Date; readonly kind: string; readonly actor: string; readonly body: JsonObject }[]> {
-    return this.#rows('select * from (select * from audit_events where credential = $1 order by position desc limit $2) tail order by position', [credential, count]);
+  auditTail(
+    credential: string,
+    count: number,
+  ): Promise<readonly { readonly at: Date; readonly kind: string; readonly actor: string; readonly body: JsonObject }[]> {
+    return this.#rows(
+      'select * from (select * from audit_events where credential = $1 order by position desc limit $2) tail order by position',
+      [credential, count],
+    );
   }
 
   async configuration(): Promise<{ readonly document: Configuration; readonly hash: string; readonly applied_at: Date } | null> {
-    return (await this.#rows<{ document: Configuration; hash: string; applied_at: Date }>('select * from configurations order by position desc limit 1'))[0] ?? null;
+    return (
+      (
+        await this.#rows<{ document: Configuration; hash: string; applied_at: Date }>(
+          'select * from configurations order by position desc limit 1',
+        )
+      )[0] ?? null
+    );
   }
 
   async facts(): Promise<{ readonly now: Date; readonly synchronous: string; readonly migrations: readonly string[] }> {
-    const [row] = await this.#rows<{ now: Date; synchronous: string }>(`select clock_timestamp() as now, current_setting('synchronous_commit') as synchronous`);
+    const [row] = await this.#rows<{ now: Date; synchronous: string }>(
+      `select clock_timestamp() as now, current_setting('synchronous_commit') as synchronous`,
+    );
     const migrations = await this.#rows<{ name: string }>('select name from schema_migrations order by name').catch(() => []);
     return { ...row!, migrations: migrations.map((m) => m.name) };
   }

@@ -52,7 +52,13 @@ describe('a rotation that goes back', () => {
     const strangers = await strangersOf(lane);
     const [before] = (await lane.keys('datadog')).filter((k) => k.name === 'agents');
     await lane.rotate('datadog/agents');
-    await lane.until('the canary to be done', 30_000, async () => (await lane.database.query(`select 1 from steps where key = 'hand-out/wave-2/web-2' or key like 'hand-out/wave-2%'`)).rowCount);
+    await lane.until(
+      'the canary to be done',
+      30_000,
+      async () =>
+        (await lane.database.query(`select 1 from steps where key = 'hand-out/wave-2/web-2' or key like 'hand-out/wave-2%'`))
+          .rowCount,
+    );
     const handle = lane.client.workflow.getHandle('rotation/datadog/agents');
     await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
     await expectOverlapConverged(lane, await lane.settled('datadog/agents'), strangers, 'compensated');
@@ -64,7 +70,9 @@ describe('a rotation that goes back', () => {
     await lane.fresh();
     await lane.rotate('datadog/agents');
     await lane.until('it to prepare', 10_000, async () => (await lane.rotation('datadog/agents'))?.phase === 'preparing');
-    await expect(handle.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] })).rejects.toThrow();
+    await expect(
+      handle.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] }),
+    ).rejects.toThrow();
     await lane.settled('datadog/agents');
     const { events } = await handle.fetchHistory();
     expect(events?.some((e) => e.workflowExecutionUpdateAcceptedEventAttributes)).toBe(false);

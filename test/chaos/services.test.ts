@@ -11,7 +11,10 @@ afterAll(() => up?.stop());
 async function expectHealthy(credential: string, apps: readonly string[]): Promise<void> {
   const rotation = await up.ended(credential, 120_000);
   expect(rotation.outcome).toBe('completed');
-  const [version] = await up.query<{ fingerprint: string; key_id: string }>(`select fingerprint, key_id from versions where credential = $1 and state = 'active'`, [credential]);
+  const [version] = await up.query<{ fingerprint: string; key_id: string }>(
+    `select fingerprint, key_id from versions where credential = $1 and state = 'active'`,
+    [credential],
+  );
   for (const until = performance.now() + 15_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
     const traffic = (await up.traffic()).filter((t) => apps.includes(t.app));
     if (traffic.length === apps.length && traffic.every((t) => t.fingerprint === version!.fingerprint)) break;
@@ -54,7 +57,11 @@ describe('a second `up` on the same home', () => {
   it('is refused, and names the first', async () => {
     const { spawnSync } = await import('node:child_process');
     const { default: path } = await import('node:path');
-    const second = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/worker/commands/up.js'), '--json'], { env: { ...process.env, REKEY_HOME: up.home }, encoding: 'utf8' });
+    const second = spawnSync(
+      process.execPath,
+      [path.resolve(import.meta.dirname, '../../dist/worker/commands/up.js'), '--json'],
+      { env: { ...process.env, REKEY_HOME: up.home }, encoding: 'utf8' },
+    );
     expect(second.status).toBe(2);
     expect(second.stdout).toContain(String(up.pids.up));
   });

@@ -3,8 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
 import { Up } from '../support/up.js';
@@ -17,12 +17,18 @@ afterAll(() => up?.stop());
 
 const main = path.resolve(import.meta.dirname, '../../dist/client/main.js');
 const post = async (route: string, body: object): Promise<void> => {
-  const response = await fetch(`${up.ready.sandbox.control}${route}`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+  const response = await fetch(`${up.ready.sandbox.control}${route}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  });
   if (!response.ok) throw new Error(`${route}: ${response.status} ${await response.text()}`);
 };
 
 function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((e) => e.isFile()).map((e) => path.join(e.parentPath, e.name));
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((e) => e.isFile())
+    .map((e) => path.join(e.parentPath, e.name));
 }
 
 /** The secret itself, and the forms in which it could hide. */
@@ -38,8 +44,24 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
   await post('/keys/next', { vendor: 'soar', value: next.soar });
   // Bad ways: a body that repeats the secret, a refused call, a lost reply.
   await post('/faults', { vendor: 'datadog', method: 'POST', path: '^/api/v2/api_keys$', when: 'after', action: 'drop' });
-  await post('/faults', { vendor: 'datadog', method: 'GET', path: '/validate', when: 'before', action: 'status', status: 500, bodyText: `echo ${next.datadog}` });
-  await post('/faults', { vendor: 'soar', method: 'PUT', path: '/secrets/', when: 'after', action: 'status', status: 502, bodyText: `<html>${next.soar}</html>` });
+  await post('/faults', {
+    vendor: 'datadog',
+    method: 'GET',
+    path: '/validate',
+    when: 'before',
+    action: 'status',
+    status: 500,
+    bodyText: `echo ${next.datadog}`,
+  });
+  await post('/faults', {
+    vendor: 'soar',
+    method: 'PUT',
+    path: '/secrets/',
+    when: 'after',
+    action: 'status',
+    status: 502,
+    bodyText: `<html>${next.soar}</html>`,
+  });
 
   const said: string[] = [];
   const rekey = (...args: string[]) => {
@@ -52,8 +74,11 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
   const rotate = (credential: string) =>
     new Promise<void>((resolve) => {
       const done = import('node:child_process').then(({ spawn }) => {
-        const child = spawn(process.execPath, [main, 'rotate', credential, '--wait', '--json'], { env: { ...process.env, REKEY_HOME: up.home } });
-        for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => said.push(text));
+        const child = spawn(process.execPath, [main, 'rotate', credential, '--wait', '--json'], {
+          env: { ...process.env, REKEY_HOME: up.home },
+        });
+        for (const stream of [child.stdout, child.stderr])
+          stream.setEncoding('utf8').on('data', (text: string) => said.push(text));
         child.once('exit', () => resolve());
       });
       void done;
@@ -63,11 +88,28 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
   clearInterval(watching);
   expect((await up.rotation('datadog/agents'))?.outcome).toBe('completed');
   expect((await up.rotation('soar/enrichment'))?.outcome).toBe('completed');
-  for (const command of [['status'], ['keys'], ['show', 'datadog/agents#2'], ['show', 'soar/enrichment#2', '--json'], ['config', 'show'], ['doctor'], ['audit', 'verify', '--json']]) rekey(...command);
+  for (const command of [
+    ['status'],
+    ['keys'],
+    ['show', 'datadog/agents#2'],
+    ['show', 'soar/enrichment#2', '--json'],
+    ['config', 'show'],
+    ['doctor'],
+    ['audit', 'verify', '--json'],
+  ])
+    rekey(...command);
 
   const configured = filesBelow(path.join(up.home, 'sandbox', 'secrets')).map((file) => readFileSync(file, 'utf8').trim());
   const keys = [...(await up.keys('datadog')), ...(await up.keys('soar'))].map((k) => k.value);
-  const secrets = [...new Set([next.datadog, next.soar, ...configured, ...keys, readFileSync(path.join(up.home, 'keys', 'postgres-password'), 'utf8').trim()])].filter((s) => s && s.length >= 20 && !/^[0-9a-f]{8}-[0-9a-f]{4}-/.test(s));
+  const secrets = [
+    ...new Set([
+      next.datadog,
+      next.soar,
+      ...configured,
+      ...keys,
+      readFileSync(path.join(up.home, 'keys', 'postgres-password'), 'utf8').trim(),
+    ]),
+  ].filter((s) => s && s.length >= 20 && !/^[0-9a-f]{8}-[0-9a-f]{4}-/.test(s));
   expect(secrets).toEqual(expect.arrayContaining([next.datadog, next.soar]));
 
   const connection = await Connection.connect({ address: up.ready.temporal });
@@ -81,18 +123,33 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     places.push([`history of ${id}`, Buffer.from(historyToJSON(history))]);
     // Decoded, too: a codec hides, it does not remove.
     const codec = dataConverter(path.join(up.home, 'keys')).payloadCodecs[0]!;
-    const payloads = (history.events ?? []).flatMap((e) => [e.activityTaskScheduledEventAttributes?.input?.payloads ?? [], e.activityTaskCompletedEventAttributes?.result?.payloads ?? [], e.workflowExecutionStartedEventAttributes?.input?.payloads ?? []].flat());
-    places.push([`decoded history of ${id}`, Buffer.concat((await codec.decode(payloads as never)).map((p) => Buffer.from(p.data ?? [])))]);
+    const payloads = (history.events ?? []).flatMap((e) =>
+      [
+        e.activityTaskScheduledEventAttributes?.input?.payloads ?? [],
+        e.activityTaskCompletedEventAttributes?.result?.payloads ?? [],
+        e.workflowExecutionStartedEventAttributes?.input?.payloads ?? [],
+      ].flat(),
+    );
+    places.push([
+      `decoded history of ${id}`,
+      Buffer.concat((await codec.decode(payloads as never)).map((p) => Buffer.from(p.data ?? []))),
+    ]);
   }
   await connection.close();
-  for (const file of [...filesBelow(path.join(up.home, 'logs')), ...filesBelow(path.join(up.home, 'temporal'))]) places.push([path.basename(file), readFileSync(file)]);
-  const tables = await up.query<{ name: string }>(`select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`);
+  for (const file of [...filesBelow(path.join(up.home, 'logs')), ...filesBelow(path.join(up.home, 'temporal'))])
+    places.push([path.basename(file), readFileSync(file)]);
+  const tables = await up.query<{ name: string }>(
+    `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+  );
   for (const { name } of tables) {
     const rows = await up.query<{ text: string }>(`select t::text as text from ${name} t`);
     places.push([`table ${name}`, Buffer.from(rows.map((r) => r.text).join('\n'))]);
   }
 
-  const search = (where: readonly [string, Buffer][]) => where.flatMap(([place, bytes]) => secrets.filter((secret) => forms(secret).some((form) => bytes.includes(form))).map(() => place));
+  const search = (where: readonly [string, Buffer][]) =>
+    where.flatMap(([place, bytes]) =>
+      secrets.filter((secret) => forms(secret).some((form) => bytes.includes(form))).map(() => place),
+    );
   expect(search(places)).toEqual([]);
   // The search must be able to find: the same secrets where they belong.
   const own = path.join(up.home, 'sandbox', 'planted');

@@ -28,8 +28,13 @@ describe('an overlap rotation of four live consumers', () => {
     expect(keys.filter((k) => k.name.startsWith('agents') && k.state === 'live')).toHaveLength(1);
     expect(new Set(traffic.map((t) => t.fingerprint)).size).toBe(1);
 
-    const { rows } = await lane.database.query(`select generation, state from versions where credential = 'datadog/agents' order by generation`);
-    expect(rows).toEqual([{ generation: 1, state: 'revoked' }, { generation: 2, state: 'active' }]);
+    const { rows } = await lane.database.query(
+      `select generation, state from versions where credential = 'datadog/agents' order by generation`,
+    );
+    expect(rows).toEqual([
+      { generation: 1, state: 'revoked' },
+      { generation: 2, state: 'active' },
+    ]);
     const spent = await cost('datadog/agents');
     console.log('overlap, four consumers:', spent);
     // One consumer may cost 12 activities and 110 events, a further one 4 activities.

@@ -1,11 +1,11 @@
 /** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import { openLedger } from '../../activities/postgres/ledger.js';
-import { verifyAudit } from '../../activities/postgres/audit.js';
-import type { Database } from '../../activities/postgres/pool.js';
 import type { Ledger, StepRef } from '../../activities/ports/ledger.js';
-import { KeyFolder, PostgresVault } from '../../activities/vault/vault.js';
 import { Secret } from '../../activities/ports/secret.js';
+import { verifyAudit } from '../../activities/postgres/audit.js';
+import { openLedger } from '../../activities/postgres/ledger.js';
+import type { Database } from '../../activities/postgres/pool.js';
+import { KeyFolder, PostgresVault } from '../../activities/vault/vault.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import { cloneDatabase } from '../support/database.js';
 
@@ -20,12 +20,27 @@ const credential = (name: string): Configuration['credentials'][string] => ({
   attributes: {},
   consumers: { kind: 'none' },
   rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
-  policy: { every: 1_000_000, window: null, jitter: 0, grace: 0, soak: 0, evidence: 'uses', confirm: 1_000, downtime: null, approve: [], approveWithin: 1_000 },
+  policy: {
+    every: 1_000_000,
+    window: null,
+    jitter: 0,
+    grace: 0,
+    soak: 0,
+    evidence: 'uses',
+    confirm: 1_000,
+    downtime: null,
+    approve: [],
+    approveWithin: 1_000,
+  },
   accept: [],
   current: null,
 });
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
-const configuration: Configuration = { stores: { dd: { kind: 'datadog', settings: {} } }, hosts: {}, credentials: Object.fromEntries(names.map((n) => [n, credential(n)])) };
+const configuration: Configuration = {
+  stores: { dd: { kind: 'datadog', settings: {} } },
+  hosts: {},
+  credentials: Object.fromEntries(names.map((n) => [n, credential(n)])),
+};
 const quick = { deadline: 400, settle: 100, waitsOut: false } as const;
 
 beforeAll(async () => {
@@ -37,7 +52,16 @@ beforeAll(async () => {
 
 async function openStep(name: string, runId = 'run-1'): Promise<StepRef> {
   const { rotation, head } = await ledger.open({ credential: name, options: { without: [] }, by: 'test', runId });
-  return { rotation: rotation.id, credential: name, fence: rotation.fence, head, key: 'mint', kind: 'mint', phase: 'preparing', subject: null };
+  return {
+    rotation: rotation.id,
+    credential: name,
+    fence: rotation.fence,
+    head,
+    key: 'mint',
+    kind: 'mint',
+    phase: 'preparing',
+    subject: null,
+  };
 }
 
 describe('an effect', () => {
@@ -59,7 +83,10 @@ describe('an effect', () => {
         throw new Error('the reply was lost');
       }),
     ).rejects.toThrow('the reply was lost');
-    const { result } = await ledger.once(step, quick, async (attempt) => ({ found: attempt.earlier.map((e) => e.tag), own: attempt.tag }));
+    const { result } = await ledger.once(step, quick, async (attempt) => ({
+      found: attempt.earlier.map((e) => e.tag),
+      own: attempt.tag,
+    }));
     expect(result.found).toEqual([lost]);
     expect(result.own).not.toBe(lost);
     expect(lost.length).toBeLessThanOrEqual(30);
@@ -68,9 +95,13 @@ describe('an effect', () => {
   it('waits out an earlier attempt that can still land, where repeating is not harmless', async () => {
     const step = await openStep('c');
     await expect(ledger.once(step, { ...quick, deadline: 300 }, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
-    await expect(ledger.once(step, { ...quick, waitsOut: true }, async () => ({}))).rejects.toMatchObject({ code: 'KR_SETTLING' });
+    await expect(ledger.once(step, { ...quick, waitsOut: true }, async () => ({}))).rejects.toMatchObject({
+      code: 'KR_SETTLING',
+    });
     await new Promise((resolve) => setTimeout(resolve, 450));
-    await expect(ledger.once(step, { ...quick, waitsOut: true }, async (a) => ({ settled: a.earlier[0]!.settled }))).resolves.toMatchObject({ result: { settled: true } });
+    await expect(
+      ledger.once(step, { ...quick, waitsOut: true }, async (a) => ({ settled: a.earlier[0]!.settled })),
+    ).resolves.toMatchObject({ result: { settled: true } });
   });
 
   it('records nothing of an attempt that was overtaken', async () => {
@@ -94,8 +125,12 @@ describe('an effect', () => {
 
   it('is not begun on a ledger that has lost what the rotation has seen', async () => {
     const step = await openStep('f');
-    await expect(ledger.once({ ...step, head: { position: step.head!.position, hash: 'x'.repeat(64) } }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_LEDGER_BEHIND' });
-    await expect(ledger.once({ ...step, fence: step.fence + 1 }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_LEDGER_BEHIND' });
+    await expect(
+      ledger.once({ ...step, head: { position: step.head!.position, hash: 'x'.repeat(64) } }, quick, async () => ({})),
+    ).rejects.toMatchObject({ code: 'KR_LEDGER_BEHIND' });
+    await expect(ledger.once({ ...step, fence: step.fence + 1 }, quick, async () => ({}))).rejects.toMatchObject({
+      code: 'KR_LEDGER_BEHIND',
+    });
   });
 
   it('closes its intent as not sent when its guard refuses', async () => {
@@ -115,7 +150,17 @@ describe('an effect', () => {
     const step = await openStep('h');
     const secret = new Secret('0123456789abcdef0123456789abcdef');
     await ledger.once(step, quick, async (attempt) => {
-      attempt.stage({ kind: 'add-version', generation: 1, state: 'prepared', account: 'org', keyId: 'k1', keyName: 'n', origin: 'minted', fingerprint: secret.fingerprint, secret: await vault.seal(secret) });
+      attempt.stage({
+        kind: 'add-version',
+        generation: 1,
+        state: 'prepared',
+        account: 'org',
+        keyId: 'k1',
+        keyName: 'n',
+        origin: 'minted',
+        fingerprint: secret.fingerprint,
+        secret: await vault.seal(secret),
+      });
       return {};
     });
     const [version] = await ledger.versions('h');
@@ -130,7 +175,9 @@ describe('a rotation', () => {
     const first = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
     const again = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
     expect(again.rotation.fence).toBe(first.rotation.fence);
-    await expect(ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' })).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
+    await expect(
+      ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' }),
+    ).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
   });
 
   it('holds a consumer alone until it lets go of it, and each taking has a higher number', async () => {
@@ -145,7 +192,10 @@ describe('a rotation', () => {
 
   it('keeps its spec: a configuration that changes it is refused whole', async () => {
     await openStep('a');
-    const changed = { ...configuration, credentials: { ...configuration.credentials, a: { ...configuration.credentials.a!, accept: ['no-last-used' as const] } } };
+    const changed = {
+      ...configuration,
+      credentials: { ...configuration.credentials, a: { ...configuration.credentials.a!, accept: ['no-last-used' as const] } },
+    };
     await expect(ledger.saveConfiguration(changed, 'h2', 'test')).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
     expect((await ledger.configuration())?.hash).toBe('h1');
   });
@@ -165,9 +215,15 @@ describe('the audit chain', () => {
         .catch(() => undefined);
       return found;
     };
-    expect(await breaks(`update audit_events set actor = 'mallory' where credential = 'h' and position = 2`)).toBe('event 2 was changed');
+    expect(await breaks(`update audit_events set actor = 'mallory' where credential = 'h' and position = 2`)).toBe(
+      'event 2 was changed',
+    );
     expect(await breaks(`delete from audit_events where credential = 'h' and position = 2`)).toBe('event 2 is missing');
-    expect(await breaks(`delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`)).toMatch(/tail/);
+    expect(
+      await breaks(
+        `delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`,
+      ),
+    ).toMatch(/tail/);
   });
 });
 
@@ -184,7 +240,9 @@ describe('the vault', () => {
     writeFileSync(`${keys}/vault-zz99.key`, randomBytes(32).toString('base64'), { mode: 0o600 });
     expect(await vault.rewrap('zz99')).toBeGreaterThan(0);
     expect((await vault.open(sealed.ref)).equals(secret)).toBe(true);
-    await expect(database.transaction((client) => storeSealed(client, stale))).rejects.toMatchObject({ code: 'KR_VAULT_KEY_RETIRED' });
+    await expect(database.transaction((client) => storeSealed(client, stale))).rejects.toMatchObject({
+      code: 'KR_VAULT_KEY_RETIRED',
+    });
   });
 
   it('refuses a secret that could be guessed', async () => {

@@ -27,7 +27,11 @@ async function record(credential: string, name: string): Promise<void> {
     const payload = value as Payload;
     if (payload.metadata?.encoding && payload.data) {
       const [plain] = await codec.decode([payload]);
-      const text = Buffer.from(plain!.data!).toString('utf8').replaceAll(root, '/opt/rekey').replaceAll(lane.folder, '/srv/lane').replaceAll(process.execPath, '/usr/bin/node');
+      const text = Buffer.from(plain!.data!)
+        .toString('utf8')
+        .replaceAll(root, '/opt/rekey')
+        .replaceAll(lane.folder, '/srv/lane')
+        .replaceAll(process.execPath, '/usr/bin/node');
       Object.assign(payload, { ...plain, data: Buffer.from(text) });
       return;
     }
@@ -36,7 +40,10 @@ async function record(credential: string, name: string): Promise<void> {
   };
   await decode(history);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1).replaceAll(os.hostname(), 'machine')}\n`);
+  writeFileSync(
+    path.join(folder, `${name}.json`),
+    `${JSON.stringify(JSON.parse(historyToJSON(history)), null, 1).replaceAll(os.hostname(), 'machine')}\n`,
+  );
 }
 
 it('records an overlap rotation that completes', async () => {
@@ -51,7 +58,16 @@ it('records an in-place rotation that completes', async () => {
 
 it('records an overlap rotation that is aborted and compensated', async () => {
   const handle = await lane.rotate('datadog/agents');
-  await lane.until('the canary', 30_000, async () => (await lane.database.query(`select 1 from steps where rotation = 'datadog/agents#3' and kind = 'hand-out' and outcome is not null`)).rowCount);
+  await lane.until(
+    'the canary',
+    30_000,
+    async () =>
+      (
+        await lane.database.query(
+          `select 1 from steps where rotation = 'datadog/agents#3' and kind = 'hand-out' and outcome is not null`,
+        )
+      ).rowCount,
+  );
   await sleep(200);
   await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'to be recorded', consumer: null }] });
   await handle.result();

@@ -13,24 +13,41 @@ const bundle = { codePath: path.join(root, 'dist/worker/workflow-bundle.js') };
 
 describe('the workflows of this release', () => {
   it('have histories of both strategies and of a way back to be held against', () => {
-    expect(histories).toEqual(expect.arrayContaining(['overlap-completed.json', 'overlap-compensated.json', 'in-place-completed.json']));
+    expect(histories).toEqual(
+      expect.arrayContaining(['overlap-completed.json', 'overlap-compensated.json', 'in-place-completed.json']),
+    );
   });
 
   it.each(histories)('replay %s', async (name) => {
-    await Worker.runReplayHistory({ workflowBundle: bundle, dataConverter: { failureConverterPath: path.join(root, 'client/failure-converter.cjs') } }, read(name), `replay/${name}`);
+    await Worker.runReplayHistory(
+      { workflowBundle: bundle, dataConverter: { failureConverterPath: path.join(root, 'client/failure-converter.cjs') } },
+      read(name),
+      `replay/${name}`,
+    );
   });
 });
 
 describe('a changed workflow', () => {
   const changes: [string, string, (source: string) => string, string][] = [
-    ['that proves before it mints', 'rotate-overlap.js', (s) => swapLines(s, 'mintVersion', 'proveVersion'), 'overlap-completed.json'],
-    ['that skips the preflight of hosts', 'rotate-in-place.js', (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [] }'), 'in-place-completed.json'],
+    [
+      'that proves before it mints',
+      'rotate-overlap.js',
+      (s) => swapLines(s, 'mintVersion', 'proveVersion'),
+      'overlap-completed.json',
+    ],
+    [
+      'that skips the preflight of hosts',
+      'rotate-in-place.js',
+      (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [] }'),
+      'in-place-completed.json',
+    ],
   ];
 
   it.each(changes)('%s fails on the recorded history', async (_, file, change, history) => {
     const changed = mkdtempSync(path.join(os.tmpdir(), 'rekey-replay-'));
     try {
-      for (const part of ['workflows', 'client/failure-converter.cjs']) cpSync(path.join(root, 'dist', part), path.join(changed, part), { recursive: true });
+      for (const part of ['workflows', 'client/failure-converter.cjs'])
+        cpSync(path.join(root, 'dist', part), path.join(changed, part), { recursive: true });
       symlinkSync(path.join(root, 'node_modules'), path.join(changed, 'node_modules'));
       writeFileSync(path.join(changed, 'package.json'), '{"type":"module"}');
       const target = path.join(changed, 'workflows', file);
@@ -38,8 +55,16 @@ describe('a changed workflow', () => {
       expect(change(before)).not.toBe(before);
       writeFileSync(target, change(before));
       const silent = () => undefined;
-      const { code } = await bundleWorkflowCode({ workflowsPath: path.join(changed, 'workflows/index.js'), failureConverterPath: path.join(changed, 'client/failure-converter.cjs'), logger: { trace: silent, debug: silent, info: silent, warn: silent, error: silent, log: silent } });
-      const replay = Worker.runReplayHistory({ workflowBundle: { code }, dataConverter: { failureConverterPath: path.join(changed, 'client/failure-converter.cjs') } }, read(history), `replay/${history}`);
+      const { code } = await bundleWorkflowCode({
+        workflowsPath: path.join(changed, 'workflows/index.js'),
+        failureConverterPath: path.join(changed, 'client/failure-converter.cjs'),
+        logger: { trace: silent, debug: silent, info: silent, warn: silent, error: silent, log: silent },
+      });
+      const replay = Worker.runReplayHistory(
+        { workflowBundle: { code }, dataConverter: { failureConverterPath: path.join(changed, 'client/failure-converter.cjs') } },
+        read(history),
+        `replay/${history}`,
+      );
       await expect(replay).rejects.toThrow(/determinism|Nondeterminism|non-deterministic/i);
     } finally {
       rmSync(changed, { recursive: true, force: true });

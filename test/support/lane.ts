@@ -1,7 +1,7 @@
 /** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
@@ -93,7 +93,9 @@ export class Lane {
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
   async fresh(body: object = {}): Promise<void> {
     await this.ask('POST', '/reset', body);
-    await this.database.query('truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade');
+    await this.database.query(
+      'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
+    );
     await this.apply();
   }
 
@@ -111,7 +113,10 @@ export class Lane {
   }
 
   async rotate(credential: string, options: RotationOptions = { without: [] }): Promise<WorkflowHandle> {
-    const { rows } = await this.database.query<{ strategy: 'overlap' | 'in-place' }>('select strategy from credentials where name = $1', [credential]);
+    const { rows } = await this.database.query<{ strategy: 'overlap' | 'in-place' }>(
+      'select strategy from credentials where name = $1',
+      [credential],
+    );
     const order: RotationOrder = { credential, options, by: 'test' };
     return this.client.workflow.start(workflowOf[rows[0]!.strategy], {
       workflowId: rotationWorkflowId(credential),
@@ -122,7 +127,12 @@ export class Lane {
   }
 
   async rotation(credential: string): Promise<RotationShown | undefined> {
-    return (await this.database.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [credential])).rows[0];
+    return (
+      await this.database.query<RotationShown>(
+        'select * from rotation_status where credential = $1 order by generation desc limit 1',
+        [credential],
+      )
+    ).rows[0];
   }
 
   /** Waits until the newest rotation of the credential has an outcome, or needs a person. */
@@ -138,18 +148,27 @@ export class Lane {
       const found = await look();
       if (found) return found;
     }
-    const rotations = await this.database.query<{ id: string }>('select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null');
+    const rotations = await this.database.query<{ id: string }>(
+      'select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null',
+    );
     const pending = await Promise.all(
       rotations.rows.map(async (row) => {
         const { raw } = await this.client.workflow.getHandle(rotationWorkflowId(row.id.split('#')[0]!)).describe();
-        return raw.pendingActivities?.map((a) => `${a.activityType?.name} attempt ${a.attempt}: ${a.lastFailure?.applicationFailureInfo?.type ?? ''}`);
+        return raw.pendingActivities?.map(
+          (a) => `${a.activityType?.name} attempt ${a.attempt}: ${a.lastFailure?.applicationFailureInfo?.type ?? ''}`,
+        );
       }),
     );
-    throw new Error(`waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`);
+    throw new Error(
+      `waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`,
+    );
   }
 
   async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {
-    const response = await fetch(`${this.control}${route}`, { method, ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}) });
+    const response = await fetch(`${this.control}${route}`, {
+      method,
+      ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${text}`);
     return (text ? JSON.parse(text) : null) as Answer;
@@ -166,7 +185,14 @@ export class Lane {
   async startWorker(): Promise<ChildProcess> {
     const { temporal, keys } = inject('servers');
     const worker = spawn(process.execPath, [path.join(dist, 'worker/commands/worker.js')], {
-      env: { ...process.env, DATABASE_URL: this.databaseUrl, TEMPORAL_ADDRESS: temporal, TEMPORAL_NAMESPACE: this.namespace, REKEY_KEYS: keys, REKEY_HOME: this.folder },
+      env: {
+        ...process.env,
+        DATABASE_URL: this.databaseUrl,
+        TEMPORAL_ADDRESS: temporal,
+        TEMPORAL_NAMESPACE: this.namespace,
+        REKEY_KEYS: keys,
+        REKEY_HOME: this.folder,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.workers.push(worker);
@@ -178,13 +204,18 @@ export class Lane {
   /** A supervisor in small: a worker that was killed is replaced at once, until told to stop. */
   keepWorkerAlive(): () => void {
     let on = true;
-    const watch = (worker: ChildProcess): void => void worker.once('exit', () => on && void this.startWorker().then(watch, () => undefined));
+    const watch = (worker: ChildProcess): void =>
+      void worker.once('exit', () => on && void this.startWorker().then(watch, () => undefined));
     watch(this.workers.at(-1)!);
     return () => void (on = false);
   }
 
   async #startSandbox(): Promise<void> {
-    this.#sandbox = spawn(process.execPath, [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#sandbox = spawn(
+      process.execPath,
+      [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
     this.control = ready.control;
     this.config = ready.config;

@@ -27,7 +27,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   chmodSync(root, 0o755);
   const home = openHome(root);
   const port = await freePort(undefined);
-  const ports = { temporal: await freePort(undefined), temporalHttp: await freePort(undefined), temporalMetrics: await freePort(undefined) };
+  const ports = {
+    temporal: await freePort(undefined),
+    temporalHttp: await freePort(undefined),
+    temporalMetrics: await freePort(undefined),
+  };
   const unwatched = () => undefined;
   const postgres = new Child(await preparePostgres(home, port), home, unwatched);
   const temporal = new Child(temporalServer(home, (await findTemporal()).path, ports, lanes), home, unwatched);
@@ -41,7 +45,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await migrate(`${server}/template_rekey`, null);
   await admin.end();
 
-  project.provide('servers', { postgres: server, template: 'template_rekey', temporal: `127.0.0.1:${ports.temporal}`, keys: home.keys });
+  project.provide('servers', {
+    postgres: server,
+    template: 'template_rekey',
+    temporal: `127.0.0.1:${ports.temporal}`,
+    keys: home.keys,
+  });
   return async () => {
     await Promise.all([temporal.stop(5_000), postgres.stop(5_000)]);
     rmSync(root, { recursive: true, force: true });

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
 import { Client, Connection } from '@temporalio/client';
+import pg from 'pg';
 import { dataConverter } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
-import type { RotationShown, TrafficShown, KeyShown } from './lane.js';
+import type { KeyShown, RotationShown, TrafficShown } from './lane.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -36,7 +36,10 @@ export class Up {
 
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
-    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', '--json'], { env: { ...process.env, REKEY_HOME: this.home }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', '--json'], {
+      env: { ...process.env, REKEY_HOME: this.home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#process = child;
     let said = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -54,7 +57,10 @@ export class Up {
 
   /** The pids as they are now: children are started again under new ones. */
   get pids(): Readonly<Record<string, number>> {
-    const state = JSON.parse(readFileSync(path.join(this.home, 'state.json'), 'utf8')) as { up: { pid: number }; services: Record<string, { pid: number }> };
+    const state = JSON.parse(readFileSync(path.join(this.home, 'state.json'), 'utf8')) as {
+      up: { pid: number };
+      services: Record<string, { pid: number }>;
+    };
     return { up: state.up.pid, ...Object.fromEntries(Object.entries(state.services).map(([name, { pid }]) => [name, pid])) };
   }
 
@@ -80,16 +86,29 @@ export class Up {
   async rotate(credential: string, strategy: Strategy): Promise<void> {
     const connection = await Connection.connect({ address: this.ready.temporal });
     const client = new Client({ connection, dataConverter: dataConverter(path.join(this.home, 'keys')) });
-    await client.workflow.start(workflowOf[strategy], { workflowId: rotationWorkflowId(credential), taskQueue: mainQueue, workflowTaskTimeout: '2s', args: [{ credential, options: { without: [] }, by: 'test' }] });
+    await client.workflow.start(workflowOf[strategy], {
+      workflowId: rotationWorkflowId(credential),
+      taskQueue: mainQueue,
+      workflowTaskTimeout: '2s',
+      args: [{ credential, options: { without: [] }, by: 'test' }],
+    });
     await connection.close();
   }
 
   async rotation(credential: string): Promise<RotationShown | undefined> {
-    return (await this.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [credential]))[0];
+    return (
+      await this.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [
+        credential,
+      ])
+    )[0];
   }
 
   async ended(credential: string, withinMs: number): Promise<RotationShown> {
-    for (const until = performance.now() + withinMs; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    for (
+      const until = performance.now() + withinMs;
+      performance.now() < until;
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    ) {
       const rotation = await this.rotation(credential);
       if (rotation?.outcome) return rotation;
     }
@@ -97,7 +116,11 @@ export class Up {
   }
 
   async reached(credential: string, phases: readonly string[], withinMs = 30_000): Promise<void> {
-    for (const until = performance.now() + withinMs; performance.now() < until; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    for (
+      const until = performance.now() + withinMs;
+      performance.now() < until;
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    ) {
       const rotation = await this.rotation(credential);
       if (rotation && phases.includes(rotation.phase)) return;
     }

@@ -1,10 +1,10 @@
 /** Owns the process behind `rekey adopt`: a secret goes from standard input straight into the vault, and only its reference travels on. */
 import { text } from 'node:stream/consumers';
-import { storeSealed } from '../../activities/vault/vault.js';
+import type { AdoptResult } from '../../activities/apply.js';
 import { Secret } from '../../activities/ports/secret.js';
+import { storeSealed } from '../../activities/vault/vault.js';
 import { connect } from '../../client/connection.js';
 import { findInstallation } from '../../client/environment.js';
-import type { AdoptResult } from '../../activities/apply.js';
 import { adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { compose } from '../composition.js';
@@ -17,7 +17,11 @@ await main(async () => {
   const value = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '');
   const { deps, vault, database } = await compose(findInstallation());
   const spec = await deps.ledger.credential(credential);
-  if (!value && spec.strategy === 'overlap') throw new RekeyError('KR_USAGE', 'the secret is read from standard input, and there is none: rekey adopt NAME --id ID < secret-file');
+  if (!value && spec.strategy === 'overlap')
+    throw new RekeyError(
+      'KR_USAGE',
+      'the secret is read from standard input, and there is none: rekey adopt NAME --id ID < secret-file',
+    );
 
   let secret: string | null = null;
   if (value) {
@@ -32,5 +36,8 @@ await main(async () => {
     args: [{ credential, keyId, secret, store: spec.store, by: `cli:${process.env.USER ?? process.getuid?.() ?? 'unknown'}` }],
   })) as AdoptResult;
   const verb = result.adopted ? 'adopted as' : 'is already';
-  answer({ ok: true, ...result }, `key ${keyId} ${verb} generation ${result.generation} of ${credential}; it was not rotated\nnext: rekey plan ${credential}`);
+  answer(
+    { ok: true, ...result },
+    `key ${keyId} ${verb} generation ${result.generation} of ${credential}; it was not rotated\nnext: rekey plan ${credential}`,
+  );
 });

@@ -6,9 +6,13 @@ export async function main(run: () => Promise<void>): Promise<void> {
     await run();
     process.exit(0);
   } catch (error) {
-    const fault = error instanceof RekeyError ? error : new RekeyError('KR_INTERNAL', error instanceof Error ? `${error.name}: ${error.message.split('\n', 1)[0]}` : 'unknown');
+    const fault =
+      error instanceof RekeyError
+        ? error
+        : new RekeyError('KR_INTERNAL', error instanceof Error ? `${error.name}: ${error.message.split('\n', 1)[0]}` : 'unknown');
     const { cure } = errorCodes[fault.code];
-    if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
+    if (process.argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
     else process.stderr.write(`${fault.code}: ${fault.detail}\n${cure}\n`);
     process.exit(fault.code === 'KR_USAGE' || fault.code === 'KR_CONFIG_INVALID' ? 2 : 1);
   }

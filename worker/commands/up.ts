@@ -20,12 +20,15 @@ await main(async () => {
   installRuntime();
   const home = openHome(homeFolder());
   const before = readHomeState(home);
-  if (before.up && isSame(before.up)) throw new RekeyError('KR_USAGE', `rekey up runs already on ${home.root} (pid ${before.up.pid})`);
+  if (before.up && isSame(before.up))
+    throw new RekeyError('KR_USAGE', `rekey up runs already on ${home.root} (pid ${before.up.pid})`);
   // A killed `up` leaves its children behind; they are ended, and nothing else that may have got their pids since.
-  for (const name of ['worker', 'sandbox', 'temporal', 'postgres']) if (before.services[name]) await endProcess(before.services[name], 5_000);
+  for (const name of ['worker', 'sandbox', 'temporal', 'postgres'])
+    if (before.services[name]) await endProcess(before.services[name], 5_000);
 
   const ports: Record<string, number> = {};
-  for (const name of ['postgres', 'temporal', 'temporalHttp', 'temporalMetrics']) ports[name] = await freePort(before.ports[name]);
+  for (const name of ['postgres', 'temporal', 'temporalHttp', 'temporalMetrics'])
+    ports[name] = await freePort(before.ports[name]);
   const temporalAddress = `127.0.0.1:${ports.temporal}`;
   const database = databaseUrl(ports.postgres!);
   const children: Child[] = [];
@@ -55,8 +58,20 @@ await main(async () => {
   // Whoever started us with a pipe and is gone cannot be told anything; to go on is what a supervisor is for.
   process.stdout.on('error', () => undefined);
 
-  const env = { DATABASE_URL: database, REKEY_DATABASE_PASSWORD_FILE: home.passwordFile, TEMPORAL_ADDRESS: temporalAddress, REKEY_KEYS: home.keys, REKEY_HOME: home.root };
-  const node = (name: string, script: string, args: readonly string[], ready: ChildSpec['ready']): ChildSpec => ({ name, command: process.execPath, args: [script, ...args], env, ready });
+  const env = {
+    DATABASE_URL: database,
+    REKEY_DATABASE_PASSWORD_FILE: home.passwordFile,
+    TEMPORAL_ADDRESS: temporalAddress,
+    REKEY_KEYS: home.keys,
+    REKEY_HOME: home.root,
+  };
+  const node = (name: string, script: string, args: readonly string[], ready: ChildSpec['ready']): ChildSpec => ({
+    name,
+    command: process.execPath,
+    args: [script, ...args],
+    env,
+    ready,
+  });
   const started = (async () => {
     let sandbox: Record<string, unknown> | undefined;
     await Promise.all([
@@ -66,11 +81,24 @@ await main(async () => {
       })(),
       (async () => {
         const binary = await findTemporal(process.env, say);
-        await start(temporalServer(home, binary.path, { temporal: ports.temporal!, temporalHttp: ports.temporalHttp!, temporalMetrics: ports.temporalMetrics! }));
+        await start(
+          temporalServer(home, binary.path, {
+            temporal: ports.temporal!,
+            temporalHttp: ports.temporalHttp!,
+            temporalMetrics: ports.temporalMetrics!,
+          }),
+        );
       })(),
       (async () => {
         if (!process.argv.includes('--sandbox')) return;
-        await start(node('sandbox', program('../../sandbox/main.js'), ['--home', home.sandbox], async (line) => void (sandbox = JSON.parse(await line))));
+        await start(
+          node(
+            'sandbox',
+            program('../../sandbox/main.js'),
+            ['--home', home.sandbox],
+            async (line) => void (sandbox = JSON.parse(await line)),
+          ),
+        );
       })(),
     ]);
     await start(node('worker', program('./worker.js'), [], async (line) => void (await line)));
@@ -89,15 +117,24 @@ await main(async () => {
     announce(how.sandbox, temporalAddress, database, children);
     await told;
   }
-  for (const name of ['worker', 'sandbox', 'temporal', 'postgres']) await children.find((c) => c.spec.name === name)?.stop(name === 'worker' ? 15_000 : 8_000);
-  if (how !== 'told' && 'error' in how) throw how.error instanceof RekeyError ? how.error : new RekeyError('KR_SERVICE_AWAY', (how.error as Error).message);
+  for (const name of ['worker', 'sandbox', 'temporal', 'postgres'])
+    await children.find((c) => c.spec.name === name)?.stop(name === 'worker' ? 15_000 : 8_000);
+  if (how !== 'told' && 'error' in how)
+    throw how.error instanceof RekeyError ? how.error : new RekeyError('KR_SERVICE_AWAY', (how.error as Error).message);
 });
 
-function announce(sandbox: Record<string, unknown> | undefined, temporal: string, database: string, children: readonly Child[]): void {
+function announce(
+  sandbox: Record<string, unknown> | undefined,
+  temporal: string,
+  database: string,
+  children: readonly Child[],
+): void {
   const pids = { up: process.pid, ...Object.fromEntries(children.map((child) => [child.spec.name, child.pid])) };
   if (process.argv.includes('--json')) {
     const { ready: _, ...vendors } = sandbox ?? {};
-    process.stdout.write(`${JSON.stringify({ ready: true, temporal, database, ...(sandbox ? { sandbox: vendors } : {}), pids })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ready: true, temporal, database, ...(sandbox ? { sandbox: vendors } : {}), pids })}\n`,
+    );
     return;
   }
   say(`rekey is up: Temporal ${temporal}, PostgreSQL ${database}`);
@@ -109,7 +146,10 @@ function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (said = (said + part).slice(-2_000)));
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new RekeyError('KR_SERVICE_AWAY', `${args[0]!.split('/').at(-1)} failed: ${said.trim()}`))));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (said = (said + part).slice(-2_000)));
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new RekeyError('KR_SERVICE_AWAY', `${args[0]!.split('/').at(-1)} failed: ${said.trim()}`)),
+    );
   });
 }

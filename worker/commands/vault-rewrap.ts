@@ -11,7 +11,10 @@ await main(async () => {
   const { vault } = await compose(installation);
   const to = option('to') ?? newKey(installation.keysFolder);
   const rewrapped = await vault.rewrap(to);
-  answer({ ok: true, masterKey: to, rewrapped }, `${rewrapped} values are wrapped under vault-${to} now; keep the old key file for backups that were made before\nnext: rekey doctor`);
+  answer(
+    { ok: true, masterKey: to, rewrapped },
+    `${rewrapped} values are wrapped under vault-${to} now; keep the old key file for backups that were made before\nnext: rekey doctor`,
+  );
 });
 
 /** `wx`: a key file is never written over. */

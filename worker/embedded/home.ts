@@ -30,9 +30,14 @@ export function openHome(root: string): Home {
   for (const folder of [home.keys, home.logs, home.temporal]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const kind of ['vault', 'codec']) {
     if (readdirSync(home.keys).some((name) => name.startsWith(`${kind}-`))) continue;
-    writeFileSync(path.join(home.keys, `${kind}-${randomBytes(4).toString('hex')}.key`), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    writeFileSync(
+      path.join(home.keys, `${kind}-${randomBytes(4).toString('hex')}.key`),
+      `${randomBytes(32).toString('base64')}\n`,
+      { mode: 0o600, flag: 'wx' },
+    );
   }
-  if (!existsSync(home.passwordFile)) writeFileSync(home.passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+  if (!existsSync(home.passwordFile))
+    writeFileSync(home.passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   return home;
 }
 

@@ -24,7 +24,24 @@ export async function preparePostgres(home: Home, port: number): Promise<ChildSp
     name: 'postgres',
     command: binary('postgres'),
     // Sockets in files are left out: their path would be too long in deep folders, and nobody needs them.
-    args: ['-D', home.postgres, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200', '-c', 'log_statement=none', '-c', 'log_min_error_statement=panic', '-c', 'log_error_verbosity=terse'],
+    args: [
+      '-D',
+      home.postgres,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+      '-c',
+      'max_connections=200',
+      '-c',
+      'log_statement=none',
+      '-c',
+      'log_min_error_statement=panic',
+      '-c',
+      'log_error_verbosity=terse',
+    ],
     cwd: '/',
     stopSignal: 'SIGINT',
     ...(account ?? {}),
@@ -50,14 +67,21 @@ function initialise(home: Home, account: { uid: number; gid: number } | null): v
     writeFileSync(passwordFile, readFileSync(home.passwordFile), { mode: 0o600 });
     mkdirSync(home.postgres, { recursive: true, mode: 0o700 });
     if (account) for (const place of [folder, passwordFile, home.postgres]) chownSync(place, account.uid, account.gid);
-    const made = spawnSync(binary('initdb'), ['-D', home.postgres, '-U', 'rekey', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', `--pwfile=${passwordFile}`], {
-      cwd: '/',
-      encoding: 'utf8',
-      ...(account ?? {}),
-    });
+    const made = spawnSync(
+      binary('initdb'),
+      ['-D', home.postgres, '-U', 'rekey', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', `--pwfile=${passwordFile}`],
+      {
+        cwd: '/',
+        encoding: 'utf8',
+        ...(account ?? {}),
+      },
+    );
     if (made.status !== 0) {
       rmSync(home.postgres, { recursive: true, force: true });
-      throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL cannot create its data folder ${home.postgres}: ${(made.stderr || made.error?.message || '').trim().split('\n').at(-1)}`);
+      throw new RekeyError(
+        'KR_SERVICE_AWAY',
+        `PostgreSQL cannot create its data folder ${home.postgres}: ${(made.stderr || made.error?.message || '').trim().split('\n').at(-1)}`,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -100,7 +124,8 @@ async function waitForChildren(home: Home): Promise<void> {
       return false;
     }
   };
-  for (const until = performance.now() + 5_000; alive() && performance.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const until = performance.now() + 5_000; alive() && performance.now() < until; )
+    await new Promise((resolve) => setTimeout(resolve, 50));
   if (!alive()) rmSync(pidFile, { force: true });
   await new Promise((resolve) => setTimeout(resolve, 200));
 }
@@ -108,12 +133,21 @@ async function waitForChildren(home: Home): Promise<void> {
 /** Null when we are no root: then the server runs as ourselves. */
 function serverAccountIds(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
-  const id = (flag: string) => Number(execFileSync('id', [flag, serverAccount], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  const id = (flag: string) =>
+    Number(execFileSync('id', [flag, serverAccount], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
   try {
     return { uid: id('-u'), gid: id('-g') };
   } catch {
-    const made = spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', serverAccount], { encoding: 'utf8' });
-    if (made.status !== 0) throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL refuses to run as root, and the account ${serverAccount} cannot be made: ${made.stderr.trim()}; run rekey as another user`);
+    const made = spawnSync(
+      'useradd',
+      ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', serverAccount],
+      { encoding: 'utf8' },
+    );
+    if (made.status !== 0)
+      throw new RekeyError(
+        'KR_SERVICE_AWAY',
+        `PostgreSQL refuses to run as root, and the account ${serverAccount} cannot be made: ${made.stderr.trim()}; run rekey as another user`,
+      );
     return { uid: id('-u'), gid: id('-g') };
   }
 }
@@ -124,7 +158,10 @@ function requireReachable(root: string, account: { uid: number; gid: number }): 
     const { mode, uid, gid } = statSync(folder);
     const may = uid === account.uid ? mode & 0o100 : gid === account.gid ? mode & 0o010 : mode & 0o001;
     if (may) continue;
-    throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL runs as ${serverAccount}, since it refuses to be root, and cannot go through ${folder}; set REKEY_HOME to a folder that others may enter, or run rekey as another user`);
+    throw new RekeyError(
+      'KR_SERVICE_AWAY',
+      `PostgreSQL runs as ${serverAccount}, since it refuses to be root, and cannot go through ${folder}; set REKEY_HOME to a folder that others may enter, or run rekey as another user`,
+    );
   }
 }
 

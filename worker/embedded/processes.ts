@@ -18,14 +18,21 @@ export function isSame(process: { readonly pid: number; readonly startedTicks: s
 }
 
 /** Ends a process that is provably the one that was recorded: politely, then for good. */
-export async function endProcess(process_: { readonly pid: number; readonly startedTicks: string | null }, politeMs: number): Promise<void> {
-  for (const [signal, patience] of [['SIGTERM', politeMs], ['SIGKILL', 2_000]] as const) {
+export async function endProcess(
+  process_: { readonly pid: number; readonly startedTicks: string | null },
+  politeMs: number,
+): Promise<void> {
+  for (const [signal, patience] of [
+    ['SIGTERM', politeMs],
+    ['SIGKILL', 2_000],
+  ] as const) {
     if (!isSame(process_)) return;
     try {
       process.kill(process_.pid, signal);
     } catch {
       return;
     }
-    for (const until = performance.now() + patience; performance.now() < until && isSame(process_); ) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (const until = performance.now() + patience; performance.now() < until && isSame(process_); )
+      await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -43,7 +43,13 @@ export class Child {
   }
 
   get status(): ServiceState {
-    return { pid: this.pid, startedTicks: startedTicks(this.pid), command: path.basename(this.spec.command), state: this.#state, restarts: this.#restarts };
+    return {
+      pid: this.pid,
+      startedTicks: startedTicks(this.pid),
+      command: path.basename(this.spec.command),
+      state: this.#state,
+      restarts: this.#restarts,
+    };
   }
 
   /** Starts it and waits until it serves; from then on it is kept alive. Throws when it ends before it ever served. */
@@ -79,7 +85,13 @@ export class Child {
     this.changed();
     const died = new Promise<never>((_, reject) => {
       child.once('error', (error) => reject(error));
-      child.once('exit', (code, signal) => reject(new Error(`${this.spec.name} ended (${signal ?? code}) before it served; see ${path.join(this.home.logs, `${this.spec.name}.log`)}`)));
+      child.once('exit', (code, signal) =>
+        reject(
+          new Error(
+            `${this.spec.name} ended (${signal ?? code}) before it served; see ${path.join(this.home.logs, `${this.spec.name}.log`)}`,
+          ),
+        ),
+      );
     });
     this.#ended = died.catch(() => undefined);
     const firstLine = readFirstLine(child);

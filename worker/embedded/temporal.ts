@@ -5,7 +5,11 @@ import type { Home } from './home.js';
 import type { ChildSpec } from './supervisor.js';
 
 /** Without the first, an activity costs 100 ms; without the second, every timer and retry has a floor of one second. */
-const dynamicConfig = ['history.transferProcessorMaxPollRPS=5000', 'history.timerProcessorMaxTimeShift="20ms"', 'history.workflowIdReuseMinimalInterval="0s"'];
+const dynamicConfig = [
+  'history.transferProcessorMaxPollRPS=5000',
+  'history.timerProcessorMaxTimeShift="20ms"',
+  'history.workflowIdReuseMinimalInterval="0s"',
+];
 
 export interface TemporalPorts {
   readonly temporal: number;
@@ -19,8 +23,25 @@ export function temporalServer(home: Home, binary: string, ports: TemporalPorts,
     name: 'temporal',
     command: binary,
     args: [
-      'server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(ports.temporal), '--http-port', String(ports.temporalHttp), '--metrics-port', String(ports.temporalMetrics),
-      '--db-filename', path.join(home.temporal, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL', '--log-level', 'warn',
+      'server',
+      'start-dev',
+      '--headless',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(ports.temporal),
+      '--http-port',
+      String(ports.temporalHttp),
+      '--metrics-port',
+      String(ports.temporalMetrics),
+      '--db-filename',
+      path.join(home.temporal, 'temporal.db'),
+      '--sqlite-pragma',
+      'journal_mode=WAL',
+      '--sqlite-pragma',
+      'synchronous=NORMAL',
+      '--log-level',
+      'warn',
       ...namespaces.flatMap((name) => ['--namespace', name]),
       ...dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
     ],

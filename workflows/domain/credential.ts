@@ -17,7 +17,10 @@ export interface ConsumerSpec {
 }
 
 /** `all`: every app that the store says uses the key, found when the rotation is opened. `none`: declared to be used by nobody. */
-export type ConsumersSpec = { readonly kind: 'list'; readonly list: readonly ConsumerSpec[] } | { readonly kind: 'all'; readonly host: string } | { readonly kind: 'none' };
+export type ConsumersSpec =
+  | { readonly kind: 'list'; readonly list: readonly ConsumerSpec[] }
+  | { readonly kind: 'all'; readonly host: string }
+  | { readonly kind: 'none' };
 
 export interface Rollout {
   /** How many consumers go first, alone. */

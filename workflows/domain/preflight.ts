@@ -15,7 +15,13 @@ export interface StoreFacts {
   readonly keys: number;
   readonly maxKeys: number | null;
   /** Null: there is no version that could be rotated. */
-  readonly previous: { readonly generation: number; readonly keyId: string; readonly inStore: boolean; readonly inVault: boolean; readonly accepted: boolean } | null;
+  readonly previous: {
+    readonly generation: number;
+    readonly keyId: string;
+    readonly inStore: boolean;
+    readonly inVault: boolean;
+    readonly accepted: boolean;
+  } | null;
   readonly hasLastUsed: boolean;
   /** Apps that the store says use the key, by name; null where it does not know. */
   readonly usedBy: readonly string[] | null;
@@ -26,21 +32,50 @@ export function storeFindings(facts: StoreFacts, spec: CredentialSpec, declared:
   const block = (when: boolean, reason: string, message: string) => when && findings.push({ reason, message });
   const accepts = (risk: AcceptedRisk) => spec.accept.includes(risk);
 
-  if (!facts.managementWorks) return [{ reason: 'management-refused', message: `the management credential of ${spec.store} was refused` }];
+  if (!facts.managementWorks)
+    return [{ reason: 'management-refused', message: `the management credential of ${spec.store} was refused` }];
   if (!facts.previous) return [{ reason: 'no-current-key', message: `no key is adopted yet: rekey adopt ${spec.name} --id ID` }];
-  block(facts.isManagementKey, 'management-key', `the key is the one that rekey manages ${spec.store} with; give the store another management credential`);
+  block(
+    facts.isManagementKey,
+    'management-key',
+    `the key is the one that rekey manages ${spec.store} with; give the store another management credential`,
+  );
   block(!facts.sameAccount, 'account-changed', `${spec.store} is another account than the one that the key was adopted from`);
   block(!facts.previous.inStore, 'key-missing', `key ${facts.previous.keyId} is not in ${spec.store}`);
 
   if (spec.strategy === 'overlap') {
-    block(facts.maxKeys !== null && facts.keys >= facts.maxKeys, 'no-room', `${spec.store} holds ${facts.keys} of at most ${facts.maxKeys} keys; there is no room for one more`);
-    block(!facts.previous.inVault && !accepts('no-way-back'), 'no-way-back', 'the old secret is not in the vault, so consumers could not be given it back: adopt it with its secret, or accept no-way-back');
-    block(facts.previous.inVault && !facts.previous.accepted, 'old-not-accepted', 'the old secret in the vault is not accepted by the store');
-    block(!facts.hasLastUsed && !accepts('no-last-used'), 'no-last-used', `${spec.store} does not tell when a key was last used: accept no-last-used if the list of consumers is complete`);
+    block(
+      facts.maxKeys !== null && facts.keys >= facts.maxKeys,
+      'no-room',
+      `${spec.store} holds ${facts.keys} of at most ${facts.maxKeys} keys; there is no room for one more`,
+    );
+    block(
+      !facts.previous.inVault && !accepts('no-way-back'),
+      'no-way-back',
+      'the old secret is not in the vault, so consumers could not be given it back: adopt it with its secret, or accept no-way-back',
+    );
+    block(
+      facts.previous.inVault && !facts.previous.accepted,
+      'old-not-accepted',
+      'the old secret in the vault is not accepted by the store',
+    );
+    block(
+      !facts.hasLastUsed && !accepts('no-last-used'),
+      'no-last-used',
+      `${spec.store} does not tell when a key was last used: accept no-last-used if the list of consumers is complete`,
+    );
   } else {
     const unknown = (facts.usedBy ?? []).filter((app) => !declared.includes(app));
-    block(spec.consumers.kind === 'list' && unknown.length > 0, 'unknown-consumer', `the store says that these use the key, too: ${unknown.join(', ')}`);
-    block(spec.consumers.kind === 'all' && facts.usedBy?.length === 0, 'no-consumers', 'the store knows no app that uses the key; declare consumers: none if that is right');
+    block(
+      spec.consumers.kind === 'list' && unknown.length > 0,
+      'unknown-consumer',
+      `the store says that these use the key, too: ${unknown.join(', ')}`,
+    );
+    block(
+      spec.consumers.kind === 'all' && facts.usedBy?.length === 0,
+      'no-consumers',
+      'the store knows no app that uses the key; declare consumers: none if that is right',
+    );
   }
   return findings;
 }
@@ -51,8 +86,14 @@ export function consumerFindings(inspection: Inspection, spec: CredentialSpec, p
   if (!inspection.healthy) return [{ reason: 'unhealthy', message: `${consumer} is not healthy: ${detail || inspection.state}` }];
   if (spec.strategy === 'in-place') return [];
   if (!isConverged(inspection, previous, spec.policy.evidence)) {
-    return [{ reason: 'not-on-current', message: `${consumer} does not prove to be on generation ${previous}${detail ? `: ${detail}` : ''}` }];
+    return [
+      {
+        reason: 'not-on-current',
+        message: `${consumer} does not prove to be on generation ${previous}${detail ? `: ${detail}` : ''}`,
+      },
+    ];
   }
-  if (inspection.showsSource && inspection.source !== previous) return [{ reason: 'source-differs', message: `new instances of ${consumer} would start with another key` }];
+  if (inspection.showsSource && inspection.source !== previous)
+    return [{ reason: 'source-differs', message: `new instances of ${consumer} would start with another key` }];
   return [];
 }

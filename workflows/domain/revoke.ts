@@ -25,7 +25,15 @@ export interface RevokeRules {
   readonly accept: readonly AcceptedRisk[];
 }
 
-export type RevokeBlock = 'not-ours' | 'management-key' | 'last-key' | 'staying-not-alive' | 'stale' | 'consumers-behind' | 'source-behind' | 'source-not-shown';
+export type RevokeBlock =
+  | 'not-ours'
+  | 'management-key'
+  | 'last-key'
+  | 'staying-not-alive'
+  | 'stale'
+  | 'consumers-behind'
+  | 'source-behind'
+  | 'source-not-shown';
 
 /** Observations older than this say nothing about now. */
 export const freshMs = 30_000;
@@ -55,9 +63,15 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
 }
 
 /** Whether a consumer is healthy and each of its instances is proved to be on the generation. A consumer without instances proves nothing, unless it is stopped on purpose. */
-export function isConverged(inspection: DatedInspection | Omit<DatedInspection, 'ageMs'>, generation: number, least: Evidence): boolean {
+export function isConverged(
+  inspection: DatedInspection | Omit<DatedInspection, 'ageMs'>,
+  generation: number,
+  least: Evidence,
+): boolean {
   if (!inspection.healthy || inspection.instances.length === 0) return false;
-  return inspection.instances.every((i) => i.generation === generation && evidenceRanks.indexOf(i.evidence) >= evidenceRanks.indexOf(least));
+  return inspection.instances.every(
+    (i) => i.generation === generation && evidenceRanks.indexOf(i.evidence) >= evidenceRanks.indexOf(least),
+  );
 }
 
 export interface QuietRules {
@@ -74,7 +88,12 @@ export type DrainBlock = 'in-grace' | 'still-used' | 'not-looked-twice' | 'no-la
  * Whether the old version is quiet: grace is over, and two readings of the vendor's own value, the first after cutover and lag, the second at
  * least max(grace, lag) later, are the same. Clocks of two houses are never compared; elapsed time alone is never enough.
  */
-export function isQuiet(readings: readonly LastUseReading[], now: number, rules: QuietRules, accept: readonly AcceptedRisk[]): Decision<DrainBlock> {
+export function isQuiet(
+  readings: readonly LastUseReading[],
+  now: number,
+  rules: QuietRules,
+  accept: readonly AcceptedRisk[],
+): Decision<DrainBlock> {
   const graceLeft = rules.cutoverAt + rules.grace - now;
   if (graceLeft > 0) return no('in-grace', `grace lasts ${seconds(graceLeft)} more`);
 
@@ -90,7 +109,8 @@ export function isQuiet(readings: readonly LastUseReading[], now: number, rules:
   const changed = settled.findLastIndex((r) => r.value !== last.value);
   const firstSame = settled[changed + 1]!;
   if (last.at - firstSame.at >= apart) return yes;
-  if (changed >= 0) return no('still-used', `its last use moved; looked at for ${seconds(last.at - firstSame.at)} of ${seconds(apart)} since`);
+  if (changed >= 0)
+    return no('still-used', `its last use moved; looked at for ${seconds(last.at - firstSame.at)} of ${seconds(apart)} since`);
   return no('not-looked-twice', `unchanged for ${seconds(last.at - firstSame.at)} of ${seconds(apart)}`);
 }
 

@@ -1,6 +1,7 @@
 /** Owns which operator verb is legal in which phase, and why another is not: the table that the update validators and the command line both ask. */
-import { type Decision, no, yes } from './decision.js';
+
 import type { Gate } from './credential.js';
+import { type Decision, no, yes } from './decision.js';
 import type { Direction, Phase, Strategy } from './states.js';
 
 export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'expedite', 'abort'] as const;
@@ -32,7 +33,19 @@ export interface VerbFacts {
   readonly consumers: readonly string[];
 }
 
-export type VerbRefusal = 'moved-on' | 'no-gate' | 'paused-already' | 'not-paused' | 'in-window' | 'ending' | 'nothing-failed' | 'not-skippable' | 'unknown-consumer' | 'nothing-to-expedite' | 'beyond-return' | 'going-back';
+export type VerbRefusal =
+  | 'moved-on'
+  | 'no-gate'
+  | 'paused-already'
+  | 'not-paused'
+  | 'in-window'
+  | 'ending'
+  | 'nothing-failed'
+  | 'not-skippable'
+  | 'unknown-consumer'
+  | 'nothing-to-expedite'
+  | 'beyond-return'
+  | 'going-back';
 
 /** From the first undeploy to the last deploy nothing may pause: programs are down. */
 const window: readonly Phase[] = ['undeploying', 'regenerating', 'updating', 'deploying'];
@@ -71,5 +84,7 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
 
 /** The verbs that are legal now, for help texts. */
 export function legalVerbs(facts: VerbFacts): readonly Verb[] {
-  return verbs.filter((verb) => mayVerb(verb, facts, { by: '', expectedPhase: null, reason: null, consumer: facts.consumers[0] ?? null }).ok);
+  return verbs.filter(
+    (verb) => mayVerb(verb, facts, { by: '', expectedPhase: null, reason: null, consumer: facts.consumers[0] ?? null }).ok,
+  );
 }

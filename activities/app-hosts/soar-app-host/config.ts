@@ -18,4 +18,10 @@ export interface SoarConsumer {
 /** It changes nothing that it parses, so that a consumer can be parsed anew wherever it is used. */
 export const consumer: z.ZodType<SoarConsumer> = z.strictObject({ app: z.string().min(1), secret: z.string().min(1).optional() });
 
-export const config: HostConfig<SoarHostSettings> = { kind: 'soar-app-host', settings, consumer, findsConsumers: true, storeKind: 'soar' };
+export const config: HostConfig<SoarHostSettings> = {
+  kind: 'soar-app-host',
+  settings,
+  consumer,
+  findsConsumers: true,
+  storeKind: 'soar',
+};
