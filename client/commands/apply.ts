@@ -1,7 +1,9 @@
 /** Owns `apply`, `config check` and `config show`: from a file to the ledger, through a workflow. */
 import { userInfo } from 'node:os';
 import { connectors } from '../../activities/configuration/connectors.js';
-import { largestFile, type Parsed, type Problem, parseConfiguration } from '../../activities/configuration/parse.js';
+import { formatConfiguration } from '../../activities/configuration/explain.js';
+import { loadConfiguration } from '../../activities/configuration/load.js';
+import { formatProblem, type Problem } from '../../activities/configuration/parse.js';
 import { type ApplyReport, applyWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { connect } from '../connection.js';
