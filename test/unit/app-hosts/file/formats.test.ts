@@ -108,12 +108,15 @@ describe('a place that cannot be told is refused, without quoting the file', () 
 });
 
 describe('a new value', () => {
-  it.each(['123e4567890123456789012345678901', '12345678901234567890123456789012', '0x123456789012345678901234567890', 'true'])(
-    'that YAML would take for something else is quoted: %s',
-    (value) => {
-      expect(findIn.yaml(`api_key: ${old}\n`, 'api_key').replace(value)).toBe(`api_key: "${value}"\n`);
-    },
-  );
+  it.each([
+    '123e4567890123456789012345678901',
+    '12345678901234567890123456789012',
+    '0x123456789012345678901234567890',
+    'true',
+    'yes',
+  ])('that YAML would take for something else is quoted: %s', (value) => {
+    expect(findIn.yaml(`api_key: ${old}\n`, 'api_key').replace(value)).toBe(`api_key: "${value}"\n`);
+  });
 
   it('that its quoting cannot hold is refused', () => {
     expect(() => findIn.dotenv(`K=${old}\n`, 'K').replace("it's")).toThrow(NoPlace);
