@@ -32,7 +32,7 @@ export class ExchangeFailed extends Error {
 }
 
 // The caller's signal is the one deadline, so undici's own are off. Answers of one connection are never mixed up: pipelining stays at 1.
-const common = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 }, maxRedirections: 0 } as const;
+const common = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 } } as const;
 const shared = new Agent({ ...common, pipelining: 1, keepAliveTimeout: 4_000, connections: 8 });
 const fresh = new Agent({ ...common, pipelining: 0 });
 
@@ -104,6 +104,7 @@ const explained: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed',
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut',
+  UND_ERR_INVALID_ARG: 'the request cannot be written, most likely because a secret holds a line break',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is self-signed',

@@ -16,6 +16,8 @@ const lasting: Readonly<Record<string, string>> = {
 export function fileFault(error: unknown, file: string): RekeyError {
   if (error instanceof RekeyError) return error;
   const code = codeOf(error);
+  if (code === 'ABORT_ERR')
+    return new RekeyError('KR_HOST_UNAVAILABLE', `${file}: no time was left to change it; nothing was changed`);
   if (code !== null && code in lasting) return new RekeyError('KR_HOST_REFUSED', `${file} ${lasting[code]} (${code})`);
   if (code !== null) return new RekeyError('KR_HOST_UNAVAILABLE', `${file} cannot be used now (${code})`);
   throw error;

@@ -268,6 +268,14 @@ describe('a connection that fails', () => {
     expect(server.seen).toEqual([]);
   });
 
+  it('of which a header cannot be written: it is said, without the header', async () => {
+    const broken = { ...post, headers: { 'x-key': new Secret(`${key.reveal()}\n`) } };
+    expect(await failure(client().effect(broken, forever()))).toMatchObject({
+      code: 'KR_STORE_UNAVAILABLE',
+      detail: expect.stringMatching(/a secret holds a line break \(UND_ERR_INVALID_ARG\); nothing was sent$/),
+    });
+  });
+
   it('shows no address and no secret', async () => {
     server.answer((_, response) => response.socket!.destroy());
     const { detail } = await failure(client().effect(post, forever()));
