@@ -1,0 +1,122 @@
+/** Owns the demo's rekey: `up` and `rotate` as child processes, what they said, and their end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+
+const program = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+
+export interface Ready {
+  readonly temporal: string;
+  readonly database: string;
+  readonly sandbox: { readonly control: string; readonly config: string };
+}
+
+export interface RotateLine {
+  readonly strategy: string;
+  readonly outcome: string;
+  readonly downtimeMs: number | null;
+  readonly seconds: number;
+  readonly activities: number;
+  readonly historyEvents: number;
+}
+
+export class Rekey {
+  #up: ChildProcess | null = null;
+  #rotating: ChildProcess | null = null;
+  #ready: Ready | null = null;
+  /** All that was printed, to be searched for secrets. The ready line is left out: it carries the simulators' own, on purpose. */
+  readonly said: string[] = [];
+
+  constructor(
+    readonly home: string,
+    private readonly say: (line: string) => void,
+  ) {}
+
+  async start(): Promise<Ready> {
+    const up = program('worker/commands/up.js');
+    if (!existsSync(up)) throw new Error('it is not built; run `npm ci` first');
+    this.say('starting PostgreSQL, Temporal, a worker, and a sandbox with live traffic …');
+    // Of its own process group: a Ctrl-C is for the demo, which ends the rest in order.
+    this.#up = spawn(process.execPath, [up, '--sandbox', '--json'], {
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#listen(this.#up);
+    this.#ready = JSON.parse(await firstLine(this.#up)) as Ready;
+    return this.#ready;
+  }
+
+  /** Rotates and shows each step; the last line of its output is what is known of it. */
+  async rotate(credential: string): Promise<RotateLine> {
+    const child = spawn(process.execPath, [program('client/main.js'), 'rotate', credential, '--wait', '--json'], {
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#rotating = child;
+    this.#listen(child);
+    let out = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (out += text));
+    await once(child, 'close');
+    this.said.push(out);
+    const line = JSON.parse(out.trim().split('\n').at(-1) || '{}') as RotateLine & { error?: { message: string } };
+    if (line.error) throw new Error(line.error.message);
+    return line;
+  }
+
+  /** Ids of the keys that the ledger serves. */
+  async servedKeys(): Promise<readonly string[]> {
+    return (await this.query<{ key_id: string }>(`select key_id from key_status where state <> 'revoked'`)).map(
+      (row) => row.key_id,
+    );
+  }
+
+  async query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
+    const url = new URL(this.#ready!.database);
+    url.password = readFileSync(path.join(this.home, 'keys', 'postgres-password'), 'utf8').trim();
+    const client = new pg.Client({ connectionString: url.href });
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** `up` ends its own children in order; it is given the time for that. */
+  async stop(): Promise<void> {
+    for (const child of [this.#rotating, this.#up]) {
+      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      child.kill('SIGTERM');
+      await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 40_000).unref())]);
+    }
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    // What is set for another installation must not reach this one.
+    const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, REKEY_KEYS: ___, REKEY_DATABASE_PASSWORD_FILE: ____, ...rest } = process.env;
+    return { ...rest, REKEY_HOME: this.home };
+  }
+
+  #listen(child: ChildProcess): void {
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.said.push(text);
+      for (const line of text.split('\n')) if (line.trim()) this.say(`   ${line}`);
+    });
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+    });
+    child.once('exit', (code) => reject(new Error(`rekey up ended with ${code}: ${text.trim()}`)));
+  });
+}
