@@ -110,6 +110,7 @@ export class DatadogClient {
 
   /** The key with its value, which Datadog shows at any time, except for the keys of its own integrations; null where there is none. */
   async get(id: string, signal: AbortSignal): Promise<ApiKey | null> {
+    if (!/^[\w-]+$/.test(id)) return null;
     const reply = await this.#api.observe(
       {
         title: 'read a key',

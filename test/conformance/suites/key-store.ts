@@ -72,15 +72,15 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         expectNoSecret(JSON.stringify(keys), await bench.secrets());
       });
 
-      it.each(['00000000-0000-4000-8000-000000000000', '999999', 'no such key', '../session', '..'])(
-        'for a key that is not there: %s',
-        async (id) => {
-          const store = bench.open();
-          expect(await store.describe(id, never()).catch((error: unknown) => error)).toSatisfy(
-            (answer) => answer === null || answer instanceof TypeError,
-          );
-        },
-      );
+      it.each([
+        '00000000-0000-4000-8000-000000000000',
+        '999999',
+        'no such key',
+        '../session',
+        '..',
+      ])('for a key that is not there: %s', async (id) => {
+        expect(await bench.open().describe(id, never())).toBeNull();
+      });
 
       it('with both eyes open: describe and list say the same', async () => {
         const { store, key } = await bench.present();

@@ -119,12 +119,15 @@ describe('the name of an app secret', () => {
     expect(of('api_key_secret=$A', 'api_key_secret=$B', 'api_key_secret=$A')).toEqual({ ok: true, names: ['A', 'B'] });
   });
 
-  it.each([['api_key_secret=plain'], ['api_key_secret=^VAULT'], ['#api_key_secret=$A'], [''], [null]])(
-    'is not guessed from %j, nor is it shown',
-    (text) => {
-      const names = of(text);
-      expect(names.ok).toBe(false);
-      expect(JSON.stringify(names)).not.toContain('plain');
-    },
-  );
+  it.each([
+    ['api_key_secret=plain'],
+    ['api_key_secret=^VAULT'],
+    ['#api_key_secret=$A'],
+    [''],
+    [null],
+  ])('is not guessed from %j, nor is it shown', (text) => {
+    const names = of(text);
+    expect(names.ok).toBe(false);
+    expect(JSON.stringify(names)).not.toContain('plain');
+  });
 });
