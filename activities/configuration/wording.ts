@@ -53,9 +53,12 @@ function inWords(issue: z.core.$ZodIssue, path: Path, whole: unknown, schema: z.
         issue.format === 'regex' ? `text in the form ${issue.pattern}` : `a valid ${issue.format}`,
       );
     case 'invalid_union': {
-      const branch = likeliest(issue.errors);
-      if (branch) return branch.flatMap((inner) => inWords(inner, [...path, ...inner.path], whole, schema));
-      return finding('fits none of the forms that are known here', null);
+      const meant = likeliest(issue.errors);
+      const within = (issues: readonly z.core.$ZodIssue[]) =>
+        issues.flatMap((inner) => inWords(inner, [...path, ...inner.path], whole, schema));
+      if (meant) return within(meant);
+      const forms = new Set(within(issue.errors.flat()).map(({ expected }) => expected));
+      return finding(kindGiven(given), [...forms].join(', or '));
     }
     case 'invalid_key':
       return [{ path, part: 'key', message: 'the key is not in the right form', expected: null }];
@@ -64,11 +67,11 @@ function inWords(issue: z.core.$ZodIssue, path: Path, whole: unknown, schema: z.
   }
 }
 
-/** The branch that the writer most likely meant: the one with the least wrong. */
-function likeliest(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
-  const isOfAnotherKind = (issues: readonly z.core.$ZodIssue[]) =>
-    issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
-  return branches.filter((issues) => !isOfAnotherKind(issues)).sort((a, b) => a.length - b.length)[0];
+/** The form that the writer most likely meant: of those that the value begins to fit, the one with the least wrong. */
+function likeliest(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+  const begins = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');
+  return forms.filter(begins).sort((a, b) => a.length - b.length)[0];
 }
 
 /** The keys that a schema knows at a path; none where it takes any. */

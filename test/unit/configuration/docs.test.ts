@@ -23,16 +23,12 @@ const page = readFileSync(path.resolve(import.meta.dirname, '../../../docs/confi
 const tables = new Map(
   page.split(/^##+ /m).map((section) => {
     const [heading = '', ...lines] = section.split('\n');
-    const from = lines.indexOf('| key | type | default | meaning |');
-    const rows =
-      from < 0
-        ? []
-        : lines.slice(from + 2).slice(
-            0,
-            lines.slice(from + 2).findIndex((line) => !line.startsWith('|')),
-          );
-    const cells = rows.map((row) => row.split(' | ').map((cell) => cell.replace(/^\| /, '').replaceAll('`', '')));
-    return [heading.replaceAll('`', ''), new Map(cells.map(([key, , byDefault]) => [key!, byDefault!]))] as const;
+    const rows = lines
+      .filter((line) => line.startsWith('|'))
+      .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+    const from = rows.findIndex((cells) => cells.join(' ').trim() === 'key type default meaning');
+    const keys = from < 0 ? [] : rows.slice(from + 2).filter((cells) => cells.length === 6);
+    return [heading.replaceAll('`', ''), new Map(keys.map(([, key, , byDefault]) => [key!, byDefault!]))] as const;
   }),
 );
 

@@ -75,8 +75,15 @@ describe('what would change', () => {
 
 describe('a configuration that is shown', () => {
   it('says everything, in the form in which it is written', () => {
-    const shown = formatConfiguration(now);
-    for (const line of ['grace: 1d', 'every: never', 'wave: 25%', 'token: env:TOKEN', 'secret: file:/run/secrets/web']) {
+    const shown = formatConfiguration(configurationOf(edited('url:', 'timing: { settle: 90s }\n    url:')));
+    for (const line of [
+      'grace: 1d',
+      'every: never',
+      'wave: 25%',
+      'token: env:TOKEN',
+      'settle: 1m30s',
+      'secret: file:/run/secrets/web',
+    ]) {
       expect(shown).toContain(line);
     }
   });

@@ -106,6 +106,10 @@ describe('a configuration without problems', () => {
     });
   });
 
+  it('may have two programs that take one key from one place', () => {
+    expect(problemsOf(edited('/etc/web-2', '/etc/web-1'))).toEqual([]);
+  });
+
   it('has a hash that tells meaning from spelling', () => {
     const hash = (text: string) => {
       const parsed = parse(text);
@@ -114,6 +118,14 @@ describe('a configuration without problems', () => {
     const respelt = edited('management: { token: "env:TOKEN" }', "management:\n      token: 'env:TOKEN' # where it is", small);
     expect(hash(respelt)).toBe(hash(small));
     expect(hash(edited('attributes:', 'policy: { grace: 24h }\n    attributes:'))).toBe(hash(small));
+
+    expect(hash(edited('id: "17", secret: "file:/run/secrets/web"', 'secret: "file:/run/secrets/web", id: "17"'))).toBe(
+      hash(small),
+    );
+    const stores =
+      'stores:\n  other: { kind: plain }\n  vault: { management: { token: "env:TOKEN" }, url: "https://safe.example.com", kind: safe }\n';
+    const reordered = small.replace(/stores:[\s\S]*?(?=hosts:)/, stores);
+    expect(hash(reordered)).toBe(hash(small));
     expect(hash(edited('attributes:', 'policy: { grace: 25h }\n    attributes:'))).not.toBe(hash(small));
     expect(hash(small)).toMatch(/^[0-9a-f]{64}$/);
   });

@@ -50,6 +50,12 @@ describe('a problem', () => {
       '18:63: credentials.team/web.consumers[0].confirm.last4: is missing; expected text',
     ],
     [
+      'a value in none of the forms of a choice',
+      'at: key }',
+      'at: key, confirm: 4 }',
+      '18:72: credentials.team/web.consumers[0].confirm: is a number; expected "none", or a mapping of keys to values',
+    ],
+    [
       'an unknown kind',
       'kind: safe',
       'kind: save',

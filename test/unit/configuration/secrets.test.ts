@@ -11,6 +11,10 @@ describe('a secret in the file', () => {
     ['in a file that is not absolute', edited('"file:/run/secrets/web"', `"file:${marker}"`)],
     ['with a space forgotten before it', edited('{ token: "env:TOKEN" }', `{ token:${marker} }`)],
     ['with a line end in it', edited('"env:TOKEN"', `"exec:a\\n${marker}"`)],
+    [
+      'with a space forgotten before it, where any key may stand',
+      edited('{ kind: plain }', `{ kind: plain, labels: { a:${marker} } }`),
+    ],
     ['in place of the mapping', edited('{ token: "env:TOKEN" }', marker)],
     ['as a key', edited('token: "env:TOKEN"', `token: "env:TOKEN", ${marker}: 1`)],
     ['as a key that stands twice', edited('token: "env:TOKEN"', `${marker}: 1, ${marker}: 1`)],
@@ -26,6 +30,7 @@ describe('a secret in the file', () => {
     ['as an anchor', edited('"env:TOKEN"', `&${marker} [*${marker}]`)],
     ['in broken quotes', edited('"env:TOKEN"', `"\\q${marker}`)],
     ['on a line that is no YAML', edited('version: 1', `version: 1\n${marker}:x: y`)],
+    ['behind exec: with nothing to execute', edited('"env:TOKEN"', '"exec:   "')],
   ])('is refused and never repeated: %s', (_, text) => {
     const problems = problemsOf(text);
     expect(problems).not.toEqual([]);

@@ -21,7 +21,7 @@ export const fakes: ConnectorConfigs = {
     },
     {
       kind: 'plain',
-      settings: z.strictObject({}),
+      settings: z.strictObject({ labels: z.record(z.string(), z.string()).optional() }),
       attributes: z.strictObject({ name: z.string() }),
       strategies: ['overlap'],
       assumptions: {},
@@ -34,7 +34,9 @@ export const fakes: ConnectorConfigs = {
       consumer: z.strictObject({
         file: z.string().regex(/^\//, 'expected an absolute path'),
         at: z.string(),
-        confirm: z.union([z.strictObject({ last4: z.string() }), z.strictObject({ fingerprint: z.string() })]).optional(),
+        confirm: z
+          .union([z.literal('none'), z.strictObject({ last4: z.string() }), z.strictObject({ fingerprint: z.string() })])
+          .optional(),
       }),
       findsConsumers: false,
     },
