@@ -13,7 +13,7 @@ const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
 export function createBooks(deps: Deps) {
   const { ledger } = deps;
   return {
-    openRotation: (request: OpenRequest): Promise<{ rotation: RotationRow; head: ChainHead }> => ledger.open(request),
+    openRotation: (request: OpenRequest) => ledger.open(request),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
     freezePlan: async ({
@@ -86,6 +86,11 @@ export function createBooks(deps: Deps) {
     rememberRunning: async ({ step, running }: StepInput & { running: readonly string[] }): Promise<readonly string[]> =>
       (await ledger.once(step, ownDeadline, async () => ({ running: [...running] }))).result.running,
 
+    /** When programs were first told to stop; a run that takes over goes on counting from there. */
+    openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
+
+    releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
+      ledger.releaseLease(program, step.rotation),
     releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
     note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
     close: ({

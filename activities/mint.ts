@@ -23,7 +23,16 @@ export async function mintVersion(deps: Deps, { step }: StepInput): Promise<Reco
   const versions = await deps.ledger.versions(step.credential);
   const previous = versionOf(versions, rotation.previousGeneration);
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true }, async (attempt) => {
+  // A configuration that was changed since points somewhere else: a key of ours must not be made in a stranger's account.
+  const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
+    if (attempt.before?.account !== previous.account) {
+      attempt.notSent('this');
+      throw new RekeyError(
+        'KR_TARGET_CHANGED',
+        `${rotation.spec.store} is another account than the one that the key was adopted from`,
+      );
+    }
     const key = (await findLostMint(store, attempt)) ?? (await mint(store, rotation, previous.keyId, attempt));
     const secret = await deps.vault.seal(key.secret);
     const { fingerprint } = key.secret;

@@ -21,7 +21,9 @@ export async function regenerateSecret(
 
   return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
     // After a lost reply it does not matter whether the secret changed: the answer is gone either way, and nothing runs that could hold the old one.
-    const unchanged = attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
+    const unchanged =
+      attempt.before?.secretChanged != null &&
+      attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
     attempt.notSent(unchanged ? 'and-before' : 'this');
     const decision = mayRegenerate(
       requiredOf(rotation).map((c) => c.name),

@@ -3,7 +3,7 @@ import { ActivityFailure } from '@temporalio/workflow';
 import type { AdoptInput, AdoptResult, ApplyInput } from '../activities/apply.js';
 import { adoptingAtStore, bookkeeping } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
-import { codeOf, messageOf } from './run.js';
+import { codeOf, messageOf } from './failures.js';
 
 /** Saves the configuration first, so that workers begin to serve new stores; then adopts. One key that cannot be adopted does not hold up the others. */
 export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport> {

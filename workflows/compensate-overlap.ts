@@ -1,7 +1,8 @@
 /** Owns the way back of an overlap rotation: the old version everywhere again and proved, then the new one gone, under the same guard with the roles exchanged. */
 import { atStore, bookkeeping, books, effectsAtStore } from './activity-options.js';
 import type { RotationReport } from './contract.js';
-import { codeOf, type Run } from './run.js';
+import { codeOf } from './failures.js';
+import type { Run } from './run.js';
 import { handOut, look } from './steps.js';
 
 export async function compensateOverlap(run: Run): Promise<RotationReport> {
@@ -30,7 +31,7 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
 /** Revokes the new version; false when a consumer turned out to be on it still. */
 async function removedNew(run: Run, affected: Run['targets'], round: number): Promise<boolean> {
   for (;;) {
-    await look(run, affected);
+    await run.insist(() => look(run, affected));
     try {
       await run.recorded(
         effectsAtStore(run.spec.store).revokeVersion({
@@ -52,6 +53,6 @@ async function removedNew(run: Run, affected: Run['targets'], round: number): Pr
 }
 
 async function settled(run: Run, kinds: readonly string[]): Promise<void> {
-  const left = await bookkeeping.awaitSettled({ step: run.step('settle'), kinds });
+  const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds }));
   if (left > 0) await run.settle(left);
 }

@@ -3,7 +3,8 @@ import { CancellationScope } from '@temporalio/workflow';
 import { atHost, atStore, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
-import { codeOf, Run, Turned } from './run.js';
+import { codeOf, Turned } from './failures.js';
+import { Run } from './run.js';
 import { byHost, preflightHosts } from './steps.js';
 
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
@@ -40,11 +41,14 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   await run.recorded(books.freezePlan({ step: run.step('plan'), targets: run.targets }));
   const before = await books.rememberRunning({ step: run.step('remember-running'), running: atTheHosts.running });
   await run.pass('start');
-  await bookkeeping.takeLeases({ step: run.step('take-leases') });
   await run.pausePoint();
+  await bookkeeping.takeLeases({ step: run.step('take-leases') });
 
   const running = run.required.filter((c) => before.includes(c.name));
-  const since = Date.now();
+  const { since } = await run.recorded(books.openWindow({ step: run.step('open-window'), since: Date.now() }));
+  // Behind a regenerate that is on record the programs may be up again: they are not waited for, and not stopped once more.
+  const done = run.beyond?.done ? await regenerated(run, run.beyond.key) : undefined;
+  if (done !== undefined) return { since, running, secretChanged: done };
   for (let round = 1; ; round++) {
     run.enter('undeploying');
     await Promise.all(
@@ -54,15 +58,19 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
         ),
       ),
     );
-    await Promise.all(
-      byHost(run.required).map(({ host, names }) =>
-        atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
-      ),
-    );
+    await awaitStopped(run);
     run.enter('regenerating');
-    const secretChanged = await regenerated(run, `regenerate/${round}`);
+    const secretChanged = await regenerated(run, run.beyond?.key ?? `regenerate/${round}`);
     if (secretChanged !== undefined) return { since, running, secretChanged };
   }
+}
+
+async function awaitStopped(run: Run): Promise<void> {
+  await Promise.all(
+    byHost(run.required).map(({ host, names }) =>
+      atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
+    ),
+  );
 }
 
 /** The store's mark of the change; undefined when the guard refused and nothing was sent. */
@@ -74,9 +82,10 @@ async function regenerated(run: Run, key: string): Promise<string | null | undef
     );
     return result.secretChanged;
   } catch (error) {
+    // Only the guard knows that nothing was sent.
+    if (codeOf(error) !== 'KR_GUARD_STALE' && codeOf(error) !== 'KR_GUARD_REFUSED') throw error;
     run.returned();
-    if (codeOf(error) === 'KR_GUARD_STALE' || codeOf(error) === 'KR_GUARD_REFUSED') return undefined;
-    throw error;
+    return undefined;
   }
 }
 
@@ -112,11 +121,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
       await run.hold(`the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
     secretChanged = await run.insist(async () => {
-      await Promise.all(
-        byHost(run.required).map(({ host, names }) =>
-          atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
-        ),
-      );
+      await awaitStopped(run);
       return (
         await run.recorded(
           effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }),
@@ -157,7 +162,7 @@ async function compensateInPlace(run: Run): Promise<RotationReport> {
   const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name));
   if (stopped.length > 0) {
     await deployAll(run, stopped, 'back');
-    const left = await bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] });
+    const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));
     if (left > 0) {
       // A late undeploy may land after our deploy: only the look after that counts.
       await run.settle(left);

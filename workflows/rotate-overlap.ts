@@ -4,7 +4,8 @@ import { atStore, books, effectsAtStore } from './activity-options.js';
 import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
-import { codeOf, Run, Turned } from './run.js';
+import { codeOf, Turned } from './failures.js';
+import { Run } from './run.js';
 import { handOut, look, preflightHosts } from './steps.js';
 
 export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
@@ -38,8 +39,11 @@ async function replace(run: Run): Promise<RotationReport | null> {
   for (let round = run.row.round; ; round++) {
     await run.recorded(books.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
     run.enter('draining');
-    await drained(run, round);
-    await run.pass('take-away');
+    // Behind the intent of a revoke there is nothing left to wait for: the step itself looks what became of it.
+    if (!run.beyond) {
+      await drained(run, round);
+      await run.pass('take-away');
+    }
     run.enter('retiring');
     if (await revoked(run, round)) return null;
     // A guard found somebody behind: that consumer is handed the new version again, and the old one has to be quiet anew.
@@ -65,17 +69,20 @@ async function prepare(run: Run): Promise<RotationReport | null> {
 
 /** Waits until the old version is quiet; expedite asks again at once, without grace. */
 async function drained(run: Run, round: number): Promise<void> {
-  for (let expedited = run.expedited; ; expedited = true) {
+  for (let expedited = run.operator.expedited; ; expedited = true) {
     const waiting = new CancellationScope();
-    const hurry = expedited ? null : run.whenExpedited().then(() => waiting.cancel());
+    const hurry = expedited ? null : run.operator.whenExpedited().then(() => waiting.cancel());
     hurry?.catch(() => undefined);
     try {
       return await waiting.run(() => atStore(run.spec.store).drain({ step: run.step('drain', `drain/${round}`) }));
     } catch (error) {
-      if (!isCancellation(error) || !run.expedited || expedited) throw error;
+      if (!isCancellation(error) || !run.operator.expedited || expedited) throw error;
     }
   }
 }
+
+/** Refusals of the revoke's own guard, each with its intent closed as not sent. */
+const guards: readonly string[] = ['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_TARGET_CHANGED'];
 
 /** Revokes the old version; false when the guard says that a consumer is behind. Nothing is sent unless the guard agrees. */
 async function revoked(run: Run, round: number): Promise<boolean> {
@@ -95,6 +102,8 @@ async function revoked(run: Run, round: number): Promise<boolean> {
       );
       return true;
     } catch (error) {
+      // Only a guard knows that nothing was sent; any other failure leaves the point of no return behind us.
+      if (!guards.includes(codeOf(error) ?? '')) throw error;
       run.returned();
       if (codeOf(error) === 'KR_GUARD_STALE') continue;
       if (codeOf(error) === 'KR_GUARD_REFUSED') return false;
@@ -105,19 +114,31 @@ async function revoked(run: Run, round: number): Promise<boolean> {
 
 /** After the point of no return: proof of death, strays, the end. */
 async function finish(run: Run): Promise<RotationReport> {
-  await run.skippably('prove-dead', () =>
-    CancellationScope.cancellable(async () => {
-      const scope = CancellationScope.current();
-      const skipped = run.skipped().then(() => scope.cancel());
-      skipped.catch(() => undefined);
-      await atStore(run.spec.store)
-        .proveDead({ step: run.step('prove-dead') })
-        .catch((error: unknown) => {
-          if (!isCancellation(error)) throw error;
-        });
-    }),
-  );
+  const dead = await run.insist(() => provedDead(run));
+  if (!dead)
+    run.remark(
+      `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
+    );
   run.enter('closing');
   await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays') }));
   return run.close('completed');
+}
+
+/** True when every door refuses the old key, or when an operator does not want to wait for it. */
+function provedDead(run: Run): Promise<boolean> {
+  return run.operator.skippably('prove-dead', () =>
+    CancellationScope.cancellable(async () => {
+      const scope = CancellationScope.current();
+      const skipped = run.operator.skipped().then(() => scope.cancel());
+      skipped.catch(() => undefined);
+      try {
+        return await atStore(run.spec.store).proveDead({ step: run.step('prove-dead') });
+      } catch (error) {
+        if (isCancellation(error)) return true;
+        throw error;
+      } finally {
+        scope.cancel();
+      }
+    }),
+  );
 }

@@ -53,12 +53,13 @@ export async function handOut(run: Run, consumers: readonly ConsumerSpec[], gene
   });
 }
 
-async function handOutTo(run: Run, { host, name }: ConsumerSpec, generation: number, round: string): Promise<void> {
+async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
+  const { host, name } = consumer;
   if (run.isExempt(name)) return;
   await CancellationScope.cancellable(async () => {
     const branch = CancellationScope.current();
     // A cancel must not end the race: what is in flight has to end before the way back begins.
-    const gone = run.whenExempted(name).then(
+    const gone = run.operator.whenExempted(name).then(
       () => 'exempt' as const,
       () => new Promise<never>(() => undefined),
     );
@@ -80,6 +81,9 @@ async function handOutTo(run: Run, { host, name }: ConsumerSpec, generation: num
     // A consumer that is gone for good is let go of at once; what was sent to it is on record.
     done.catch(() => undefined);
     const how = await Promise.race([done, gone]);
-    if (how === 'exempt') branch.cancel();
+    if (how === 'exempt') {
+      branch.cancel();
+      await run.letGo(consumer);
+    }
   });
 }

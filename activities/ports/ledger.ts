@@ -118,6 +118,12 @@ export interface Recorded<Result> {
   readonly head: ChainHead;
 }
 
+/** A revoke or regenerate on the way forward that may have been sent: its step, and whether its outcome is on record. */
+export interface Beyond {
+  readonly key: string;
+  readonly done: boolean;
+}
+
 export interface OpenRequest {
   readonly credential: string;
   readonly options: RotationOptions;
@@ -140,7 +146,9 @@ export interface Ledger {
   readonly id: string;
 
   /** Opens a rotation under the next generation, or takes the open one over with a higher fence. The same run gets the same row again. */
-  open(request: OpenRequest): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead }>;
+  open(
+    request: OpenRequest,
+  ): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead; readonly beyond: Beyond | null }>;
   rotation(id: string): Promise<RotationRow>;
   versions(credential: string): Promise<readonly VersionRow[]>;
 

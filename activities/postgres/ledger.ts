@@ -5,7 +5,7 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
-import type { ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
+import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
 import { appendAudit } from './audit.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep } from './once.js';
@@ -131,7 +131,10 @@ async function readVersions(database: Database, credential: string): Promise<rea
   return rows.map(toVersion);
 }
 
-async function open(client: Queryable, request: OpenRequest): Promise<{ rotation: RotationRow; head: ChainHead }> {
+async function open(
+  client: Queryable,
+  request: OpenRequest,
+): Promise<{ rotation: RotationRow; head: ChainHead; beyond: Beyond | null }> {
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
   ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
@@ -151,7 +154,7 @@ async function open(client: Queryable, request: OpenRequest): Promise<{ rotation
       actor: request.by,
       body: { rotation: existing.id, fence },
     });
-    return { rotation: toRotation({ ...existing, fence: String(fence) }), head };
+    return { rotation: toRotation({ ...existing, fence: String(fence) }), head, beyond: await beyondReturn(client, existing.id) };
   }
 
   const { configuration } = await readConfiguration(client).then(
@@ -202,7 +205,18 @@ async function open(client: Queryable, request: OpenRequest): Promise<{ rotation
     actor: request.by,
     body: { rotation: id, generation, fence, options: request.options as never },
   });
-  return { rotation: toRotation(rows[0] as RotationRecord), head };
+  return { rotation: toRotation(rows[0] as RotationRecord), head, beyond: null };
+}
+
+/** The newest intent beyond which there is no return, unless it is closed as not sent. */
+async function beyondReturn(client: Queryable, rotation: string): Promise<Beyond | null> {
+  const { rows } = await client.query(
+    `select s.key, s.outcome is not null as done from intents i join steps s on s.rotation = i.rotation and s.key = i.step
+     where i.rotation = $1 and i.kind in ('revoke', 'regenerate') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
+     order by i.begun_at desc limit 1`,
+    [rotation],
+  );
+  return (rows[0] as Beyond | undefined) ?? null;
 }
 
 async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {

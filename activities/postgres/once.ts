@@ -38,7 +38,9 @@ export async function once<Result extends JsonObject>(
       earlier: begun.earlier,
       signal,
       stage: (change) => void changes.push(change),
-      notSent: (which) => void (unsent = which),
+      notSent: (which) => {
+        unsent = which;
+      },
       beforeSending: () => {
         if (options.deadline - (performance.now() - started) >= shortestSend) return;
         if (unsent === 'no') unsent = 'this';
@@ -49,7 +51,9 @@ export async function once<Result extends JsonObject>(
   } catch (error) {
     const closing = unsent as 'no' | 'this' | 'and-before';
     if (closing !== 'no')
-      await database.transaction((client) => closeNotSent(client, step, closing === 'this' ? attempt.id : null));
+      await database.transaction((client) =>
+        closeNotSent(client, step, closing === 'this' ? [attempt.id] : [attempt.id, ...begun.earlier.map((e) => e.attempt)]),
+      );
     throw error;
   }
 }
@@ -73,6 +77,12 @@ async function findOutcome<Result extends JsonObject>(
   await requireFence(client, step);
   const recorded = await readOutcome<Result>(client, step);
   if (recorded) return recorded;
+  await requireSettled(client, step, options);
+  return null;
+}
+
+/** Throws KR_SETTLING while an earlier attempt may still land, where repeating is not harmless. */
+async function requireSettled(client: Queryable, step: StepRef, options: OnceOptions): Promise<void> {
   const { rows } = await client.query(
     `select greatest(ceil(extract(epoch from max(settle_at) - clock_timestamp()) * 1000), 0)::int as left_ms
      from intents where rotation = $1 and step = $2 and closed is distinct from 'not-sent'`,
@@ -81,7 +91,6 @@ async function findOutcome<Result extends JsonObject>(
   const left = (rows[0] as { left_ms: number | null }).left_ms ?? 0;
   if (options.waitsOut && left > 0)
     throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
-  return null;
 }
 
 async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
@@ -103,6 +112,8 @@ async function begin<Result extends JsonObject>(
   await requireFence(client, step);
   const done = await readOutcome<Result>(client, step);
   if (done) return { done };
+  // Asked again under the lock: another attempt may have begun since.
+  await requireSettled(client, step, options);
 
   const { rows } = await client.query(
     `select attempt, tag, before, settle_at <= clock_timestamp() as settled from intents
@@ -160,11 +171,11 @@ async function commit<Result extends JsonObject>(
   return { result, head };
 }
 
-/** `attempt` null closes every attempt of the step: they are settled, and the store shows that none of them had an effect. */
-async function closeNotSent(client: Queryable, step: StepRef, attempt: string | null): Promise<void> {
+/** This attempt, or with it the earlier ones that it saw: they are settled, and the store shows that none of them had an effect. */
+async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
   await client.query(
-    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and step = $2 and ($3::uuid is null or attempt = $3) and closed is distinct from 'applied'`,
-    [step.rotation, step.key, attempt],
+    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and step = $2 and attempt = any($3) and closed is distinct from 'applied'`,
+    [step.rotation, step.key, attempts],
   );
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }

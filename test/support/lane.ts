@@ -207,7 +207,9 @@ export class Lane {
     const watch = (worker: ChildProcess): void =>
       void worker.once('exit', () => on && void this.startWorker().then(watch, () => undefined));
     watch(this.workers.at(-1)!);
-    return () => void (on = false);
+    return () => {
+      on = false;
+    };
   }
 
   async #startSandbox(): Promise<void> {

@@ -92,12 +92,9 @@ await main(async () => {
       (async () => {
         if (!process.argv.includes('--sandbox')) return;
         await start(
-          node(
-            'sandbox',
-            program('../../sandbox/main.js'),
-            ['--home', home.sandbox],
-            async (line) => void (sandbox = JSON.parse(await line)),
-          ),
+          node('sandbox', program('../../sandbox/main.js'), ['--home', home.sandbox], async (line) => {
+            sandbox = JSON.parse(await line) as Record<string, unknown>;
+          }),
         );
       })(),
     ]);
