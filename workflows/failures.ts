@@ -1,0 +1,27 @@
+/** Owns how a failed step is read: its code, and the words for people. */
+import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { isErrorCode } from './domain/errors.js';
+
+/** Why the forward way ended. */
+export class Turned extends Error {
+  override readonly name = 'Turned';
+}
+
+/** The code of a failed activity; null for what is none of ours. */
+export function codeOf(error: unknown): string | null {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && isErrorCode(cause.type) ? cause.type : null;
+}
+
+export function messageOf(error: unknown): string {
+  if (isCancellation(error)) return 'cancelled';
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const code = codeOf(error);
+  const text = cause instanceof Error ? cause.message : 'unknown';
+  return code ? `${code}: ${text}` : text;
+}
+
+/** Another run holds the rotation: this one has nothing more to say, and nothing to undo. */
+export function isOvertaken(error: unknown): boolean {
+  return codeOf(error) === 'KR_FENCED';
+}
