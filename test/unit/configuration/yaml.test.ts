@@ -217,6 +217,11 @@ describe('a file', () => {
     ['in Latin 1', Buffer.from('version: 1\n# é', 'latin1'), { line: 2, column: 3, message: 'the file is not UTF-8 here' }],
     ['in UTF-16', Buffer.from('\uFEFFversion: 1', 'utf16le'), { line: 1, column: 1, message: 'the file is not UTF-8 here' }],
     ['of ten megabytes', Buffer.alloc(10 * 1024 * 1024, 0x20), { line: 1, column: 1, message: 'the file is too large' }],
+    [
+      'of too many characters of two bytes',
+      Buffer.from('é'.repeat(1024 * 1024)),
+      { line: 1, column: 1, message: 'the file is too large' },
+    ],
   ])('is refused %s', async (_, content, problem) => {
     expect(await load(content)).toMatchObject({ ok: false, problems: [problem] });
   });
