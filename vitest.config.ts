@@ -1,26 +1,20 @@
 /** Owns how tests run: every file in a process of its own, against servers that the run brings with it. */
 import { defineConfig } from 'vitest/config';
 
-const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 } as const;
+const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 2 } as const;
+const withServers = { ...common, globalSetup: ['test/support/servers.ts'], testTimeout: 300_000 };
+
+/** One group after the other: what starts servers and programs must not be held up by what only computes. */
+const group = (groupOrder: number) => ({ sequence: { groupOrder } });
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
-      {
-        test: { ...common, name: 'sandbox', include: ['test/{sandbox,conformance,embedded}/**/*.test.ts'], maxWorkers: 2 },
-      },
-      {
-        test: {
-          ...common,
-          name: 'servers',
-          include: ['test/{integration,workflow,e2e,replay,chaos}/**/*.test.ts'],
-          globalSetup: ['test/support/servers.ts'],
-          maxWorkers: 2,
-          testTimeout: 180_000,
-        },
-      },
-      { test: { ...common, name: 'record', include: ['test/replay/record.ts'], globalSetup: ['test/support/servers.ts'] } },
+      { test: { ...common, ...group(0), name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
+      { test: { ...common, ...group(1), name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
+      { test: { ...withServers, ...group(2), name: 'servers', include: ['test/{integration,e2e,replay,chaos}/**/*.test.ts'] } },
+      { test: { ...withServers, ...group(3), name: 'bench', include: ['test/bench/bench.ts'] } },
+      { test: { ...withServers, ...group(4), name: 'record', include: ['test/replay/record.ts'] } },
     ],
   },
 });

@@ -47,15 +47,16 @@ const wantedRequests = 1_000;
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-demo-'));
 const rekey = new Rekey(path.join(folder, 'home'), say);
-let ended = false;
+let ending: Promise<never> | null = null;
 
-async function end(code: number): Promise<never> {
-  if (!ended) {
-    ended = true;
+/** Ends what was started, once; whoever comes second waits for the first, and its exit code counts. */
+function end(code: number): Promise<never> {
+  ending ??= (async () => {
     await rekey.stop();
     rmSync(folder, { recursive: true, force: true });
-  }
-  process.exit(code);
+    process.exit(code);
+  })();
+  return ending;
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -79,7 +80,7 @@ try {
   const inPlace = await rotate(ready, 'soar/enrichment', 'soar', 0);
   await finish(ready, [overlap, inPlace]);
 } catch (error) {
-  if (!ended) say(`the demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  if (!ending) say(`the demo failed: ${error instanceof Error ? error.message : String(error)}`);
   await end(1);
 }
 

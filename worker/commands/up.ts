@@ -45,7 +45,10 @@ await main(async () => {
     writeHomeState(home, state);
   };
   write();
+  let stopping = false;
   const start = async (spec: ChildSpec) => {
+    // Told to stop while it was still starting: what is not there yet does not come any more.
+    if (stopping) throw new Error('stopping');
     const child = new Child(spec, home, write);
     children.push(child);
     await child.start();
@@ -114,6 +117,7 @@ await main(async () => {
     announce(how.sandbox, temporalAddress, database, children);
     await told;
   }
+  stopping = true;
   for (const name of ['worker', 'sandbox', 'temporal', 'postgres'])
     await children.find((c) => c.spec.name === name)?.stop(name === 'worker' ? 15_000 : 8_000);
   if (how !== 'told' && 'error' in how)
