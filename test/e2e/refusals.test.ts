@@ -1,0 +1,140 @@
+/** Rotations that are refused before anything is changed, and the command line on bad days. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Lane } from '../support/lane.js';
+
+let lane: Lane;
+beforeAll(async () => {
+  lane = await Lane.start(3);
+});
+afterAll(() => lane?.stop());
+
+function rekey(args: readonly string[], env: Record<string, string> = {}) {
+  const { temporal, keys } = inject('servers');
+  const began = performance.now();
+  const done = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      DATABASE_URL: lane.databaseUrl,
+      TEMPORAL_ADDRESS: temporal,
+      TEMPORAL_NAMESPACE: lane.namespace,
+      REKEY_KEYS: keys,
+      REKEY_HOME: lane.folder,
+      ...env,
+    },
+  });
+  return { ...done, ms: performance.now() - began };
+}
+
+async function expectUntouched(before: number): Promise<void> {
+  expect((await lane.keys('datadog')).length).toBe(before);
+  expect((await lane.database.query('select 1 from intents')).rowCount).toBe(0);
+}
+
+describe('a rotation is refused before any change', () => {
+  it('when there is no room for one more key, naming the limit', async () => {
+    await lane.fresh();
+    const keys = await lane.keys('datadog');
+    const live = keys.filter((k) => k.state === 'live').length;
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: live - 1 });
+    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    expect(done.status).toBe(4);
+    expect(JSON.parse(done.stdout.trim().split('\n').at(-1)!)).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringContaining(`at most ${live - 1}`) as string,
+    });
+    await expectUntouched(keys.length);
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
+  });
+
+  it('when a consumer does not run, naming it', async () => {
+    await lane.fresh();
+    const keys = await lane.keys('datadog');
+    await lane.ask('POST', '/apps/web-2/refuse-start', { on: true });
+    await lane.ask('POST', '/apps/web-2/crash');
+    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    expect(done.status).toBe(4);
+    expect(done.stdout).toContain('web-2');
+    await expectUntouched(keys.length);
+    await lane.ask('POST', '/apps/web-2/refuse-start', { on: false });
+  });
+
+  it('unless that consumer is left behind on purpose, with a reason', async () => {
+    await lane.fresh();
+    await lane.ask('POST', '/apps/web-2/refuse-start', { on: true });
+    await lane.ask('POST', '/apps/web-2/crash');
+    expect(rekey(['rotate', 'datadog/agents', '--without', 'web-2']).status).toBe(2);
+    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json', '--without', 'web-2', '--reason', 'a test']);
+    expect(JSON.parse(done.stdout.trim().split('\n').at(-1)!)).toMatchObject({ outcome: 'completed' });
+    expect(done.status).toBe(0);
+    await lane.ask('POST', '/apps/web-2/refuse-start', { on: false });
+  });
+});
+
+describe('a second rotation of a credential', () => {
+  it('joins when it asks for the same, and is refused when it asks for something else', async () => {
+    await lane.fresh();
+    const first = JSON.parse(rekey(['rotate', 'datadog/agents', '--json']).stdout) as { rotation: string };
+    const second = JSON.parse(rekey(['rotate', 'datadog/agents', '--json']).stdout) as { rotation: string };
+    expect(second.rotation).toBe(first.rotation);
+    const other = rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
+    expect(JSON.parse(other.stdout)).toMatchObject({ ok: false, error: { code: 'KR_ALREADY_OPEN' } });
+    expect((await lane.settled('datadog/agents')).outcome).toBe('completed');
+  });
+});
+
+describe('the command line', () => {
+  it('says within moments which service is away', () => {
+    const database = rekey(['status', '--json'], { DATABASE_URL: 'postgres://rekey@127.0.0.1:1/rekey' });
+    expect(database.status).toBe(1);
+    expect(JSON.parse(database.stdout)).toMatchObject({
+      services: { postgres: { state: 'away' }, temporal: { state: 'running' } },
+    });
+    const temporal = rekey(['rotate', 'datadog/agents', '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(JSON.parse(temporal.stdout)).toMatchObject({
+      error: { code: 'KR_SERVICE_AWAY', message: expect.stringContaining('Temporal') as string },
+    });
+    // A start of the program included; a time-out of a library would be three seconds and more.
+    expect(Math.max(database.ms, temporal.ms)).toBeLessThan(3_000);
+  });
+
+  it('shows an example in the help of every command', () => {
+    for (const command of [
+      'up',
+      'sandbox',
+      'apply',
+      'plan',
+      'rotate',
+      'status',
+      'show',
+      'approve',
+      'reject',
+      'pause',
+      'resume',
+      'retry',
+      'skip',
+      'exempt',
+      'expedite',
+      'abort',
+      'keys',
+      'adopt',
+      'audit verify',
+      'vault rewrap',
+      'config check',
+      'config show',
+      'doctor',
+      'worker',
+      'migrate',
+    ]) {
+      const help = rekey([...command.split(' '), '--help']);
+      expect([help.status, help.stdout.includes(`$ rekey ${command}`)], command).toEqual([0, true]);
+    }
+  }, 60_000);
+
+  it('ends with 2 on what it does not understand', () => {
+    expect(rekey(['frobnicate']).status).toBe(2);
+    expect(JSON.parse(rekey(['rotate', '--json']).stdout)).toMatchObject({ ok: false, error: { code: 'KR_USAGE' } });
+  });
+});
