@@ -35,9 +35,8 @@ await main(async () => {
     taskQueue: mainQueue,
     args: [{ credential, keyId, secret, store: spec.store, by: `cli:${process.env.USER ?? process.getuid?.() ?? 'unknown'}` }],
   })) as AdoptResult;
-  const verb = result.adopted ? 'adopted as' : 'is already';
-  answer(
-    { ok: true, ...result },
-    `key ${keyId} ${verb} generation ${result.generation} of ${credential}; it was not rotated\nnext: rekey plan ${credential}`,
-  );
+  const text = result.adopted
+    ? `key ${keyId} is generation ${result.generation} of ${credential} now; it was not rotated`
+    : `${credential} has generation ${result.generation} already; nothing was adopted, since to replace a key is what a rotation is for`;
+  answer({ ok: true, ...result }, `${text}\nnext: rekey plan ${credential}`);
 });
