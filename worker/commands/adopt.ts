@@ -35,8 +35,8 @@ await main(async () => {
     taskQueue: mainQueue,
     args: [{ credential, keyId, secret, store: spec.store, by: `cli:${process.env.USER ?? process.getuid?.() ?? 'unknown'}` }],
   })) as AdoptResult;
-  const text = result.adopted
+  const said = result.adopted
     ? `key ${keyId} is generation ${result.generation} of ${credential} now; it was not rotated`
     : `${credential} has generation ${result.generation} already; nothing was adopted, since to replace a key is what a rotation is for`;
-  answer({ ok: true, ...result }, `${text}\nnext: rekey plan ${credential}`);
+  answer({ ok: true, ...result }, `${said}\nnext: rekey plan ${credential}`);
 });
