@@ -1,5 +1,6 @@
 /** Owns how a connector introduces itself: its kind, the schema of its part of rekey.yaml, and the factory. The registry in `worker/` lists them. */
 import type { z } from 'zod';
+import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { AppHost } from './app-host.js';
 import type { KeyStore } from './key-store.js';
 import type { Secret } from './secret.js';
@@ -16,6 +17,19 @@ export interface ConnectorContext {
   readonly userAgent: string;
 }
 
+/** What a person can do in place of an API call. */
+export type AssistedEffect = 'mint' | 'regenerate' | 'disable' | 'enable' | 'revoke';
+
+/** What instructions may name; never a secret. */
+export interface AssistedFacts {
+  readonly store: string;
+  /** The name that a new key must get; for others the name that it has, where it is known. */
+  readonly keyName: string;
+  /** Null for a new key, and where the id is the secret. */
+  readonly keyId: string | null;
+  readonly attributes: JsonObject;
+}
+
 /** What `configuration` and the command line need to know; it imports nothing that talks to the outside. */
 export interface StoreConfig<Settings = unknown> {
   readonly kind: string;
@@ -26,6 +40,12 @@ export interface StoreConfig<Settings = unknown> {
   readonly strategies: readonly ('overlap' | 'in-place')[];
   /** Names that `accept:` of the store may hold, each with what is taken on by it. */
   readonly assumptions: Readonly<Record<string, string>>;
+  /** The vendor's own click path for what a person does where `assisted:` of the store names it, a line for each step. */
+  readonly instructions?: Readonly<Partial<Record<AssistedEffect, (facts: AssistedFacts) => readonly string[]>>>;
+  /** What a change of rights opens: more rights, more callers, a longer life. A sentence for each; none when it only narrows. */
+  readonly opens?: (before: JsonObject, after: JsonObject) => readonly string[];
+  /** The rights that the vendor gives where nothing is said, for `--reset-unspecified`. */
+  readonly defaultRights?: JsonObject;
 }
 
 export interface HostConfig<Settings = unknown> {

@@ -7,7 +7,10 @@ export interface KeyStoreCapabilities {
   readonly secretReadable: 'never' | 'always';
   /** The id is the secret: only an internal handle (SHA-256 of "rekey:id:v1:" + value) leaves the connector. */
   readonly idIsSecret: boolean;
+  /** Keys can be listed and described. False where only a person can look: then `list` and `findByTag` answer nothing, `describe` null, and neither says anything. */
+  readonly listsKeys: boolean;
   readonly regenerate: boolean;
+  /** Where the store has no switch but gives a deleted key back (`undoDelete` is `api`), disabling may delete, and `describe` then shows null. */
   readonly disable: boolean;
   readonly undoDelete: 'none' | 'api' | 'ui';
   /** The fewest keys that the store must keep; the most is learned by `check`. */
@@ -73,6 +76,14 @@ export interface KeyReference {
   readonly secret: Secret;
 }
 
+export interface DisabledKey extends KeyReference {
+  /** `KeyDescription.rights` as they were before it was disabled. */
+  readonly rights: JsonObject;
+}
+
+/** All that can be changed of a key without changing its secret; `describe` shows the same. */
+export type KeyImage = Pick<KeyDescription, 'name' | 'rights'> & { readonly state: 'live' | 'disabled' };
+
 export interface Probe {
   /** One entry for each door at which the key must be accepted. */
   readonly doors: readonly { readonly door: string; readonly accepted: boolean }[];
@@ -122,7 +133,14 @@ export interface KeyStore {
 
   /** Makes a key unusable, reversibly; repeating is harmless. Only where declared. */
   disable?(keyId: string, signal: AbortSignal): Promise<void>;
-  enable?(keyId: string, signal: AbortSignal): Promise<void>;
+  /** Makes a disabled key usable again, with the rights that it had; one that is usable already is success. */
+  enable?(key: DisabledKey, signal: AbortSignal): Promise<void>;
+
+  /** Replaces name, rights and state of a key at once, whatever the store does with what is left out; the secret stays. Repeating is harmless. Only where the store can. */
+  update?(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void>;
+
+  /** Milliseconds for which what was derived from a key with these attributes lives on: the drain lasts at least as long. */
+  leastGrace?(attributes: JsonObject): number;
 
   /** Replaces the secret of a key; the old one dies at once. Sent once. Only where declared. */
   regenerate?(keyId: string, signal: AbortSignal): Promise<RegeneratedKey>;

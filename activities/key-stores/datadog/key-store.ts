@@ -34,6 +34,7 @@ class DatadogKeyStore implements KeyStore {
     this.capabilities = {
       secretReadable: 'always',
       idIsSecret: false,
+      listsKeys: true,
       regenerate: false,
       disable: false,
       // A person can restore a revoked key in the web interface for seven days; nothing of ours relies on it.

@@ -38,6 +38,7 @@ class SoarKeyStore implements KeyStore {
     this.capabilities = {
       secretReadable: 'never',
       idIsSecret: false,
+      listsKeys: true,
       regenerate: true,
       disable: false,
       undoDelete: 'none',

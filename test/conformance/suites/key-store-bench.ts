@@ -7,7 +7,16 @@ import type { JsonObject } from '../../../workflows/domain/credential.js';
 import { type RunningSandbox, startSandbox } from '../../sandbox/support.js';
 import { context, declared, type KeyRow, keysOf, requestDeadline, throughLedger } from './sandbox.js';
 
-export const optional = ['readSecret', 'lastUsed', 'consumersOf', 'disable', 'enable', 'regenerate'] as const;
+export const optional = [
+  'readSecret',
+  'lastUsed',
+  'consumersOf',
+  'disable',
+  'enable',
+  'regenerate',
+  'update',
+  'leastGrace',
+] as const;
 export type Ability = (typeof optional)[number];
 
 export interface KeyStoreSubject {

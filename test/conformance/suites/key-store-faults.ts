@@ -39,11 +39,11 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
     disable: {
       kind: 'effect',
       act: async ({ store, key }) => store.disable?.(key.id, never()),
-      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'disabled',
+      happened: ({ key }, rows) => of(rows, key.id)[0]?.state !== 'live',
     },
     enable: {
       kind: 'effect',
-      act: async ({ store, key }) => store.enable?.(key.id, never()),
+      act: async ({ store, key }) => store.enable?.({ keyId: key.id, secret: key.secret, rights: {} }, never()),
       happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'live',
     },
     regenerate: {
