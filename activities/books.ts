@@ -5,14 +5,29 @@ import { programOf } from '../workflows/domain/credential.js';
 import { canonicalJson } from '../workflows/domain/json.js';
 import type { Finding } from '../workflows/domain/preflight.js';
 import type { Outcome } from '../workflows/domain/states.js';
+import { inWindow, nextOpening } from '../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from './deps.js';
-import type { ChainHead, Note, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
+import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
 
 export function createBooks(deps: Deps) {
   const { ledger } = deps;
   return {
+    /** The window's next opening; its distance is 0 while it is open. Asked here, since zones change and a history must not. */
+    windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
+      const now = new Date();
+      const opens = nextOpening(window, now);
+      return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
+    },
+
+    /** What is to be started now: due, and inside its window. */
+    dueRotations: async (): Promise<readonly OpenOrder[]> =>
+      (await ledger.due())
+        .filter(({ window }) => window === null || inWindow(window, new Date()))
+        .map(({ window: _, ...order }) => order),
+    openRotations: () => ledger.openRotations(),
+
     openRotation: (request: OpenRequest) => ledger.open(request),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
@@ -68,6 +83,8 @@ export function createBooks(deps: Deps) {
       delivered: readonly string[];
       minted: boolean;
       versionStands: boolean;
+      /** A disable of the old version may be out, and nothing has made up for it yet. */
+      disabled: boolean;
       undeployed: readonly string[];
       rotation: RotationRow;
     }> => {
@@ -78,6 +95,7 @@ export function createBooks(deps: Deps) {
         delivered: await ledger.deliveredTo(step.rotation),
         undeployed: await ledger.undeployed(step.rotation),
         minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
+        disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
         versionStands: version !== undefined && version.state !== 'revoked',
       };
     },

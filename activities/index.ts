@@ -13,6 +13,7 @@ import {
   updateSecret,
 } from './consumers.js';
 import type { Deps } from './deps.js';
+import { disableVersion, enableVersion, proveEnabled, watchSoak } from './disable.js';
 import { mintVersion, proveVersion } from './mint.js';
 import { preflightHost, preflightStore } from './preflight.js';
 import { proveSecret, regenerateSecret } from './regenerate.js';
@@ -54,6 +55,9 @@ export function createStoreActivities(deps: Deps) {
     mintVersion: sent(deps, mintVersion),
     proveVersion: given(deps, proveVersion),
     drain: given(deps, drain),
+    disableVersion: sent(deps, disableVersion),
+    enableVersion: sent(deps, enableVersion),
+    proveEnabled: given(deps, proveEnabled),
     revokeVersion: sent(deps, revokeVersion),
     proveDead: given(deps, proveDead),
     removeStrays: given(deps, removeStrays),
@@ -67,6 +71,7 @@ export function createHostActivities(deps: Deps) {
   return {
     preflightHost: given(deps, preflightHost),
     inspectConsumers: given(deps, inspectConsumers),
+    watchSoak: given(deps, watchSoak),
     handOut: sent(deps, handOut),
     confirmConsumer: given(deps, confirmConsumer),
     undeployConsumer: sent(deps, undeployConsumer),

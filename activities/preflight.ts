@@ -9,6 +9,8 @@ export interface StorePreflight {
   readonly findings: readonly Finding[];
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
+  /** Whether the store can make a key unusable in a way that can be undone. */
+  readonly disables: boolean;
 }
 
 export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -53,7 +55,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
     rotation.spec,
     declared,
   );
-  return { findings, usedBy };
+  return { findings, usedBy, disables: store.capabilities.disable };
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */

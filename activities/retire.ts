@@ -1,9 +1,10 @@
-/** Owns the taking away: drain, disable, enable, revoke, the proof of death, and the removal of what a lost reply left behind. */
+/** Owns the taking away for good: drain, revoke, the proof of death, and the removal of what a lost reply left behind. */
 import { RekeyError } from '../workflows/domain/errors.js';
-import { isQuiet, mayRevoke, nextLook, type QuietRules } from '../workflows/domain/revoke.js';
-import { type Deps, requiredOf, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
-import { acceptedEverywhere, type KeyStore, refusedEverywhere } from './ports/key-store.js';
-import type { Attempt, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
+import { isQuiet, nextLook, type QuietRules } from '../workflows/domain/revoke.js';
+import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
+import { requireMayTakeAway } from './guard.js';
+import { refusedEverywhere } from './ports/key-store.js';
+import type { Recorded } from './ports/ledger.js';
 
 /** Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth asking again, until the old version is quiet. */
 export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
@@ -15,9 +16,11 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const { policy, accept } = rotation.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
   const patience = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
+  // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer that could be seen.
+  const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
   const rules: QuietRules = {
     cutoverAt: rotation.cutoverAt ?? now,
-    grace: rotation.expedited ? 0 : patience,
+    grace: Math.max(rotation.expedited ? 0 : patience, least),
     lag: store.capabilities.timing.lastUsedLag,
   };
   const quiet = isQuiet(readings, now, rules, accept);
@@ -55,58 +58,16 @@ export async function revokeVersion(
   const { request, settle } = store.capabilities.timing;
 
   return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true }, async (attempt) => {
-    const gone = attempt.earlier.length > 0 && (await store.describe(going.keyId, attempt.signal)) === null;
+    const gone =
+      attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
     if (!gone) {
-      await guard(deps, store, rotation, going, versionOf(versions, input.staying), attempt);
+      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt);
       attempt.beforeSending();
       await store.revoke(going.keyId, within(attempt.signal, request));
     }
     attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
     return { generation, keyId: going.keyId };
   });
-}
-
-async function guard(
-  deps: Deps,
-  store: KeyStore,
-  rotation: RotationRow,
-  going: VersionRow,
-  staying: VersionRow,
-  attempt: Attempt,
-): Promise<void> {
-  attempt.notSent('and-before');
-  const account = await store.check(attempt.signal);
-  if (account.identity !== going.account)
-    throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
-  const alive = acceptedEverywhere(
-    await store.probe({ keyId: staying.keyId, secret: await secretOf(deps, staying) }, attempt.signal),
-  );
-  // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
-  const back = rotation.direction === 'back';
-  const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
-  const required = requiredOf(rotation)
-    .map((c) => c.name)
-    .filter((name) => !delivered || delivered.has(name));
-  const decision = mayRevoke(
-    {
-      owned: true,
-      isManagementKey: account.managementKeyId === going.keyId,
-      going: going.generation,
-      staying: staying.generation,
-      keysInStore: account.keys,
-      minimumKeys: store.capabilities.minKeys,
-      stayingProvedNow: alive,
-      required,
-      inspections: await deps.ledger.inspections(rotation.id),
-    },
-    { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
-  );
-  if (!decision.ok)
-    throw new RekeyError(
-      decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
-      `${decision.reason}: ${decision.message}`,
-    );
-  attempt.notSent('no');
 }
 
 /** Observes: every door, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */

@@ -59,11 +59,13 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
     [] as string[],
   )
   .option('--reason <text>', 'why a consumer is left behind')
-  .action((name: string, options: { wait?: boolean; without: string[]; reason?: string }) =>
+  .option('--outside-window', 'now, although its window is closed')
+  .action((name: string, options: { wait?: boolean; without: string[]; reason?: string; outsideWindow?: boolean }) =>
     run(() => {
       if (options.without.length > 0 && !options.reason) throw new RekeyError('KR_USAGE', '--without needs --reason');
       return rotate(name, {
         wait: options.wait ?? false,
+        outsideWindow: options.outsideWindow ?? false,
         without: options.without.map((consumer) => ({ consumer, reason: options.reason! })),
       });
     }),

@@ -1,9 +1,9 @@
 /** Owns the way back of an overlap rotation: the old version everywhere again and proved, then the new one gone, under the same guard with the roles exchanged. */
 import { atStore, bookkeeping, books, effectsAtStore } from './activity-options.js';
 import type { RotationReport } from './contract.js';
-import { codeOf } from './failures.js';
+import { enabled, guarded } from './retire.js';
 import type { Run } from './run.js';
-import { handOut, look } from './steps.js';
+import { handOut } from './steps.js';
 
 export async function compensateOverlap(run: Run): Promise<RotationReport> {
   const undo = await books.readUndo({ step: run.step('read-undo') });
@@ -13,6 +13,7 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
     return run.close('refused');
   }
   const previous = run.row.previousGeneration!;
+  if (undo.disabled) await enabled(run, 'back');
   // Whoever has an intent may hold the new version, whatever its outcome was.
   const affected = run.targets.filter((t) => undo.delivered.includes(t.name));
   for (let round = 1; ; round++) {
@@ -28,29 +29,22 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
   return run.close('compensated');
 }
 
-/** Revokes the new version; false when a consumer turned out to be on it still. */
-async function removedNew(run: Run, affected: Run['targets'], round: number): Promise<boolean> {
-  for (;;) {
-    await run.insist(() => look(run, affected));
-    try {
-      await run.recorded(
-        effectsAtStore(run.spec.store).revokeVersion({
-          step: run.step('revoke', `revoke/back-${round}`),
-          going: run.row.generation,
-          staying: run.row.previousGeneration!,
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'KR_GUARD_STALE') continue;
-      if (codeOf(error) === 'KR_GUARD_REFUSED') {
-        await run.insist(() => Promise.reject(error));
-        return false;
-      }
-      await run.insist(() => Promise.reject(error));
-    }
-  }
+/** Revokes the new version; false when a consumer turned out to be on it still: then everyone is handed the old one again. */
+async function removedNew(run: Run, behind: Run['targets'], round: number): Promise<boolean> {
+  const [going, staying] = [run.row.generation, run.row.previousGeneration!];
+  const removed = await run.insist(() =>
+    guarded(run, behind, staying, `back-${round}`, () =>
+      run.recorded(
+        effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', `revoke/back-${round}`), going, staying }),
+      ),
+    ),
+  );
+  if (!removed && round % mostRounds === 0) await run.hold('consumers do not stay on the old version');
+  return removed;
 }
+
+/** Rounds of the way back before a person is asked why it does not hold. */
+const mostRounds = 3;
 
 async function settled(run: Run, kinds: readonly string[]): Promise<void> {
   const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds }));

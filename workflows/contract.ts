@@ -16,6 +16,12 @@ export const adoptWorkflowId = (credential: string): string => `adopt/${credenti
 
 export const workflowOf: Readonly<Record<Strategy, string>> = { overlap: 'rotateOverlap', 'in-place': 'rotateInPlace' };
 
+/** A Schedule appends a timestamp to ids, so it starts these, never a rotation. */
+export const schedules = [
+  { id: 'rekey-due', workflow: 'startDueRotations', every: '1 minute' },
+  { id: 'rekey-sweep', workflow: 'sweep', every: '30 seconds' },
+] as const;
+
 export interface RotationOrder {
   readonly credential: string;
   readonly options: RotationOptions;

@@ -1,11 +1,12 @@
 /** Owns the order of an in-place rotation: stop every program, change the secret, hand it over, start them again, with nothing in the window that could be done outside it. */
 import { CancellationScope } from '@temporalio/workflow';
-import { atHost, atStore, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { codeOf, Turned } from './failures.js';
+import { prepare } from './prepare.js';
 import { Run } from './run.js';
-import { byHost, preflightHosts } from './steps.js';
+import { byHost } from './steps.js';
 
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
   return Run.of(order, async (run) => {
@@ -32,15 +33,9 @@ interface Downtime {
 
 /** Up to and with the regenerate; beyond it there is only the way forward. */
 async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
-  run.enter('preparing');
-  const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
-  const atTheHosts = await preflightHosts(run, atTheStore.usedBy);
-  const findings = [...atTheStore.findings, ...atTheHosts.findings];
-  if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
-  if (run.row.targets === null) run.targets = atTheHosts.consumers;
-  await run.recorded(books.freezePlan({ step: run.step('plan'), targets: run.targets }));
-  const before = await books.rememberRunning({ step: run.step('remember-running'), running: atTheHosts.running });
-  await run.pass('start');
+  const prepared = await prepare(run);
+  if ('outcome' in prepared) return prepared;
+  const before = await books.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
   await run.pausePoint();
   await bookkeeping.takeLeases({ step: run.step('take-leases') });
 

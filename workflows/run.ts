@@ -13,7 +13,7 @@ import type { Beyond, ChainHead, Recorded, RotationRow, StepRef, Wait } from '..
 import { books } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { type ConsumerSpec, type Gate, programOf } from './domain/credential.js';
-import type { Finding } from './domain/preflight.js';
+import { type Finding, outsideWindow } from './domain/preflight.js';
 import { mayEnter, type Outcome, type Phase } from './domain/states.js';
 import type { Verb, VerbRequest } from './domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, Turned } from './failures.js';
@@ -187,6 +187,26 @@ export class Run {
       await this.operator.approved();
     }
     this.operator.forgetApproval();
+  }
+
+  /** Speaks against beginning now, or null. */
+  async calendarFinding(): Promise<Finding | null> {
+    const { window } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow) return null;
+    const opening = await books.windowOpening({ window });
+    return opening.inMs > 0 ? outsideWindow(this.row.credential, window, opening.at) : null;
+  }
+
+  /** Waits for the window to open again, when an approval came after it had closed. */
+  async windowOpens(): Promise<void> {
+    const { window, approve } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow || this.#beyond || !approve.includes('start')) return;
+    for (;;) {
+      const { at, inMs } = await books.windowOpening({ window });
+      if (inMs === 0) return;
+      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, exits: ['abort'] });
+      await sleep(inMs);
+    }
   }
 
   /** Waits after a wave; expedite and skip end it. */

@@ -34,8 +34,9 @@ export interface VersionRow {
   readonly origin: 'minted' | 'adopted' | 'regenerated';
   readonly fingerprint: string | null;
   readonly secretRef: string | null;
-  /** Milliseconds since it was made, by the database's clock. */
+  /** Milliseconds since it was made, and since its state was changed, by the database's clock. */
   readonly ageMs: number;
+  readonly changedMs: number;
 }
 
 export interface RotationRow {
@@ -131,6 +132,13 @@ export interface OpenRequest {
   readonly runId: string;
 }
 
+/** A rotation to be started under its canonical id, unless it runs. */
+export interface OpenOrder {
+  readonly credential: string;
+  readonly strategy: Strategy;
+  readonly options: RotationOptions;
+}
+
 export interface Wait {
   /** What it waits for, in words for a person. */
   readonly text: string;
@@ -171,6 +179,10 @@ export interface Ledger {
   ): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }>;
   /** All tags that this rotation's intents of a kind ever had. */
   tags(rotation: string, kind: string): Promise<readonly string[]>;
+  /** What was seen just before the newest intent of a kind under this rotation; null where there is none. */
+  seenBefore(rotation: string, kind: string): Promise<JsonObject | null>;
+  /** Whether an intent of a kind under this rotation may have had its effect. */
+  mayHaveSent(rotation: string, kind: string): Promise<boolean>;
   /** Consumers that a deliver intent of this rotation names, whatever became of it. */
   deliveredTo(rotation: string): Promise<readonly string[]>;
   /** Consumers that an undeploy intent of this rotation names. */
@@ -188,6 +200,11 @@ export interface Ledger {
   /** Commits a verb, a wait or a change of direction before it takes effect. */
   note(step: StepRef, note: Note): Promise<ChainHead>;
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
+
+  /** Credentials whose time has come and that have no open rotation, whether or not their window is open. */
+  due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
+  /** Every open rotation, whether or not a workflow runs it. */
+  openRotations(): Promise<readonly OpenOrder[]>;
 
   saveConfiguration(configuration: Configuration, hash: string, by: string): Promise<{ readonly changed: boolean }>;
   configurationHash(): Promise<string | null>;

@@ -1,5 +1,6 @@
 /** Owns the ledger in PostgreSQL: one method of the port, one transaction. */
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
@@ -7,6 +8,7 @@ import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
 import { appendAudit } from './audit.js';
+import { readDue, readOpen, scheduleAgain, scheduleFromVersion } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
@@ -78,6 +80,20 @@ export async function openLedger(database: Database): Promise<Ledger> {
         await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])
       ).rows.map((r) => r.tag),
 
+    seenBefore: async (rotation, kind) => {
+      const found = await database.query<{ before: JsonObject }>(
+        'select before from intents where rotation = $1 and kind = $2 and before is not null order by begun_at desc limit 1',
+        [rotation, kind],
+      );
+      return found.rows[0]?.before ?? null;
+    },
+    mayHaveSent: async (rotation, kind) =>
+      (
+        await database.query(
+          `select 1 from intents where rotation = $1 and kind = $2 and closed is distinct from 'not-sent' limit 1`,
+          [rotation, kind],
+        )
+      ).rowCount === 1,
     deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
     undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
 
@@ -103,6 +119,9 @@ export async function openLedger(database: Database): Promise<Ledger> {
     close: (step, outcome, reason, downtimeMs) =>
       database.transaction((client) => close(client, step, outcome, reason, downtimeMs)),
 
+    due: () => readDue(database),
+    openRotations: () => readOpen(database),
+
     saveConfiguration: (configuration, hash, by) =>
       database.transaction((client) => saveConfiguration(client, configuration, hash, by)),
     configurationHash: async () =>
@@ -125,7 +144,7 @@ async function subjects(database: Database, rotation: string, kind: string): Pro
 
 async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {
   const { rows } = await database.query<VersionRecord>(
-    'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age from versions where credential = $1 order by generation',
+    'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age, extract(epoch from clock_timestamp() - changed_at) * 1000 as changed from versions where credential = $1 order by generation',
     [credential],
   );
   return rows.map(toVersion);
@@ -300,12 +319,7 @@ async function close(
   );
   if (rowCount === 1) {
     await client.query('update leases set rotation = null where rotation = $1', [step.rotation]);
-    if (outcome === 'completed') {
-      await client.query(
-        `update credentials set next_due = clock_timestamp() + ((spec->'policy'->>'every') || ' milliseconds')::interval where name = $1 and spec->'policy'->>'every' is not null`,
-        [step.credential],
-      );
-    }
+    await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, step.credential);
   }
   return appendAudit(client, step.credential, {
     kind: 'close',

@@ -59,6 +59,7 @@ export interface VersionRecord {
   fingerprint: string | null;
   secret_ref: string | null;
   age: string;
+  changed: string;
 }
 
 export function toVersion(row: VersionRecord): VersionRow {
@@ -71,6 +72,7 @@ export function toVersion(row: VersionRecord): VersionRow {
     fingerprint: row.fingerprint,
     secretRef: row.secret_ref,
     ageMs: Number(row.age),
+    changedMs: Number(row.changed),
   };
 }
 

@@ -71,6 +71,11 @@ export const errorCodes = {
     meaning: 'Another attempt of the same step has taken over, or has finished.',
     cure: 'Nothing: the step is repeated and finds the outcome.',
   },
+  KR_SOAKING: {
+    ...transient,
+    meaning: 'The old key is disabled and watched; nobody has missed it so far.',
+    cure: 'Wait, or `rekey expedite` to end the soak now.',
+  },
   KR_SETTLING: {
     ...transient,
     meaning: 'An earlier attempt may still land; its settle time is waited out.',
@@ -115,8 +120,13 @@ export const errorCodes = {
   },
   KR_GUARD_REFUSED: {
     ...permanent,
-    meaning: 'The guard of an irreversible step said no; nothing was sent.',
-    cure: 'See the reason; the rotation goes back and waits.',
+    meaning: 'The guard of a step that takes something away said no; nothing was sent.',
+    cure: 'See the reason; the rotation goes back.',
+  },
+  KR_CONSUMER_BEHIND: {
+    ...permanent,
+    meaning: 'A consumer is not proved to be on the version that stays, or would start with another; nothing was taken away.',
+    cure: 'Nothing at first: the consumer is asked again, then handed the version again. See `rekey show`.',
   },
   KR_NOT_PROVED: {
     ...permanent,
