@@ -86,6 +86,8 @@ export function createBooks(deps: Deps) {
       /** A disable of the old version may be out, and nothing has made up for it yet. */
       disabled: boolean;
       undeployed: readonly string[];
+      /** What a person was asked for and has not answered. */
+      asked: readonly { readonly key: string; readonly kind: string }[];
       rotation: RotationRow;
     }> => {
       const rotation = await ledger.rotation(step.rotation);
@@ -93,6 +95,7 @@ export function createBooks(deps: Deps) {
       return {
         rotation,
         delivered: await ledger.deliveredTo(step.rotation),
+        asked: await ledger.openAsks(step.rotation),
         undeployed: await ledger.undeployed(step.rotation),
         minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
         disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
@@ -106,6 +109,8 @@ export function createBooks(deps: Deps) {
 
     /** When programs were first told to stop; a run that takes over goes on counting from there. */
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
+
+    declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
 
     releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
       ledger.releaseLease(program, step.rotation),

@@ -2,6 +2,7 @@
 import type { ConsumerSpec } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { AppHost, KnownVersion } from './ports/app-host.js';
+import type { StoreConfig } from './ports/connector.js';
 import type { KeyStore } from './ports/key-store.js';
 import type { Ledger, RotationRow, StepRef, VersionRow } from './ports/ledger.js';
 import type { Secret } from './ports/secret.js';
@@ -11,7 +12,7 @@ export interface Deps {
   readonly ledger: Ledger;
   readonly vault: Vault;
   /** By their names in rekey.yaml, opened from the configuration that was applied last. */
-  readonly stores: { of(name: string): Promise<KeyStore> };
+  readonly stores: { of(name: string): Promise<KeyStore>; configOf(name: string): Promise<StoreConfig> };
   readonly hosts: { of(name: string): Promise<AppHost> };
   readonly resolve: (reference: string) => Promise<Secret>;
 }

@@ -61,7 +61,9 @@ export async function revokeVersion(
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
     if (!gone) {
-      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt);
+      attempt.notSent('and-before');
+      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt.signal);
+      attempt.notSent('no');
       attempt.beforeSending();
       await store.revoke(going.keyId, within(attempt.signal, request));
     }

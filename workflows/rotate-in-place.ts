@@ -1,6 +1,7 @@
 /** Owns the order of an in-place rotation: stop every program, change the secret, hand it over, start them again, with nothing in the window that could be done outside it. */
 import { CancellationScope } from '@temporalio/workflow';
 import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import { atTheStore } from './assisted.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { codeOf, Turned } from './failures.js';
@@ -72,16 +73,21 @@ async function awaitStopped(run: Run): Promise<void> {
 async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
   run.passReturn();
   try {
-    const result = await CancellationScope.nonCancellable(() =>
-      run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) })),
-    );
+    const result = await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
     return result.secretChanged;
   } catch (error) {
-    // Only the guard knows that nothing was sent.
-    if (codeOf(error) !== 'KR_GUARD_STALE' && codeOf(error) !== 'KR_GUARD_REFUSED') throw error;
+    // Only the guard, and a person who declines, know that nothing was sent.
+    if (!['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_NOT_DONE'].includes(codeOf(error) ?? '')) throw error;
     run.returned();
+    if (codeOf(error) === 'KR_NOT_DONE') throw error;
     return undefined;
   }
+}
+
+function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
+  return atTheStore(run, { effect: 'regenerate', key, generation: run.row.generation }, () =>
+    effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) }),
+  );
 }
 
 /** How often a secret that somebody else changed after us is regenerated again. */
@@ -117,11 +123,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
     run.enter('regenerating');
     secretChanged = await run.insist(async () => {
       await awaitStopped(run);
-      return (
-        await run.recorded(
-          effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }),
-        )
-      ).secretChanged;
+      return (await regenerateAtStore(run, `regenerate/again-${trial}`)).secretChanged;
     });
   }
   run.enter('deploying');

@@ -1,6 +1,7 @@
 /** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, books, effectsAtStore } from './activity-options.js';
+import { atTheStore } from './assisted.js';
 import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
@@ -30,7 +31,8 @@ async function replace(run: Run): Promise<RotationReport | null> {
   if ('outcome' in prepared) return prepared;
 
   const store = run.spec.store;
-  await run.recorded(effectsAtStore(store).mintVersion({ step: run.step('mint') }));
+  const minted = { effect: 'mint', key: 'mint', generation: run.row.generation } as const;
+  await atTheStore(run, minted, () => effectsAtStore(store).mintVersion({ step: run.step('mint') }));
   await atStore(store).proveVersion({ step: run.step('prove') });
 
   run.enter('distributing');

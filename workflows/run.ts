@@ -277,7 +277,7 @@ export class Run {
     this.#sawHead(await books.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
   }
 
-  async #record(verb: Verb, { by, reason, consumer }: VerbRequest) {
+  async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
     this.#sawHead(await books.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
     return { rotation: this.row.id, phase: this.#phase };
   }

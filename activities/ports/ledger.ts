@@ -31,6 +31,7 @@ export interface VersionRow {
   readonly state: VersionState;
   readonly account: string;
   readonly keyId: string;
+  readonly keyName: string | null;
   readonly origin: 'minted' | 'adopted' | 'regenerated';
   readonly fingerprint: string | null;
   readonly secretRef: string | null;
@@ -104,6 +105,11 @@ export interface Attempt {
   stage(change: Change): void;
 }
 
+/** An effect that a person was asked for: its outcome, or the intent that waits for that person. */
+export type Asked =
+  | { readonly done: Recorded<JsonObject> }
+  | { readonly done: null; readonly attempt: string; readonly tag: string };
+
 export interface OnceOptions {
   /** Milliseconds: how long the attempt may take, and how long after that its request may still land. */
   readonly deadline: number;
@@ -148,6 +154,8 @@ export interface Wait {
   readonly deadline: string | null;
   /** Commands that end it, without `rekey`. */
   readonly exits: readonly string[];
+  /** What that person is to do, a line for each step. */
+  readonly instructions?: readonly string[];
 }
 
 export interface Ledger {
@@ -166,6 +174,21 @@ export interface Ledger {
     options: OnceOptions,
     body: (attempt: Attempt) => Promise<Result>,
   ): Promise<Recorded<Result>>;
+
+  /** Whether a person was asked for the step, and has not answered. */
+  isAsked(step: StepRef): Promise<boolean>;
+  /** Commits the intent of a step that a person carries out, once; nothing but that person settles it. */
+  ask(step: StepRef, before: JsonObject | null): Promise<Asked>;
+  answered<Result extends JsonObject>(
+    step: StepRef,
+    attempt: string,
+    result: Result,
+    changes: readonly Change[],
+  ): Promise<Recorded<Result>>;
+  /** That person says that it was not done, and will not be. */
+  declined(step: StepRef): Promise<void>;
+  /** Steps of this rotation that a person was asked for and has not answered. */
+  openAsks(rotation: string): Promise<readonly { readonly key: string; readonly kind: string }[]>;
 
   /** Checks fence and head, and shows the step as the one that is being worked on. */
   enter(step: StepRef, wait: Wait | null): Promise<void>;

@@ -56,12 +56,16 @@ export class PostgresVault implements Vault {
     return new Secret(openUnder(this.keys.get(row.master_key), ref, row).toString('utf8'));
   }
 
+  async discard(ref: string): Promise<void> {
+    await this.database.query('delete from vault_secrets where ref = $1', [ref]);
+  }
+
   async roundTrip(): Promise<void> {
     const value = new Secret(randomBytes(32).toString('hex'));
     const sealed = await this.seal(value);
     await this.database.transaction((client) => storeSealed(client, sealed));
     const same = (await this.open(sealed.ref)).equals(value);
-    await this.database.query('delete from vault_secrets where ref = $1', [sealed.ref]);
+    await this.discard(sealed.ref);
     if (!same) throw new RekeyError('KR_INTERNAL', 'the vault gave back another value than it was given');
   }
 

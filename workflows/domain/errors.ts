@@ -128,6 +128,11 @@ export const errorCodes = {
     meaning: 'A consumer is not proved to be on the version that stays, or would start with another; nothing was taken away.',
     cure: 'Nothing at first: the consumer is asked again, then handed the version again. See `rekey show`.',
   },
+  KR_NOT_DONE: {
+    ...permanent,
+    meaning: 'A person was asked to do something at the store, and says that it will not be done.',
+    cure: 'Nothing: the rotation goes back.',
+  },
   KR_NOT_PROVED: {
     ...permanent,
     meaning: 'The new key was not accepted everywhere in the time that the store needs to spread it.',
@@ -164,10 +169,10 @@ export const errorCodes = {
     meaning: 'The revoked key is still accepted somewhere.',
     cure: 'Nothing at first; if it lasts, look at the store.',
   },
-  KR_SECRET_REFUSED: {
+  KR_PROVIDED_REFUSED: {
     ...permanent,
-    meaning: 'The store refused the regenerated secret, and nothing else changed it.',
-    cure: 'Look at the account in the store, then `rekey retry`. It is never tried in a loop: the store locks accounts.',
+    meaning: 'What a person says to have done does not hold; nothing was recorded, and it is still waited for.',
+    cure: 'Look at the reason and at the instructions of `rekey show`, then say `rekey provide` again.',
   },
   KR_APP_REFUSED: {
     ...permanent,
