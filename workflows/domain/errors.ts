@@ -96,6 +96,11 @@ export const errorCodes = {
     meaning: 'The ledger has lost commits that this rotation has seen.',
     cure: 'Nothing at first: the rotation puts back what it remembers and does the rest again. Find out how commits could be lost.',
   },
+  KR_NAMESPACE_MISSING: {
+    ...permanent,
+    meaning: 'Temporal does not have the namespace that rekey was told to use.',
+    cure: 'Make it with `temporal operator namespace create -n NAME`, or set TEMPORAL_NAMESPACE to one that is there.',
+  },
   KR_LEDGER_UNAVAILABLE: {
     ...unclear,
     meaning: 'PostgreSQL does not answer.',
