@@ -7,7 +7,7 @@ import type { Finding } from '../workflows/domain/preflight.js';
 import type { Outcome } from '../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from './deps.js';
-import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
+import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, Remembered, RotationRow } from './ports/ledger.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
 
@@ -29,6 +29,8 @@ export function createBooks(deps: Deps) {
     openRotations: () => ledger.openRotations(),
 
     openRotation: (request: OpenRequest) => ledger.open(request),
+
+    reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
     freezePlan: async ({
@@ -86,6 +88,8 @@ export function createBooks(deps: Deps) {
       /** A disable of the old version may be out, and nothing has made up for it yet. */
       disabled: boolean;
       undeployed: readonly string[];
+      /** What a person was asked for and has not answered. */
+      asked: readonly { readonly key: string; readonly kind: string }[];
       rotation: RotationRow;
     }> => {
       const rotation = await ledger.rotation(step.rotation);
@@ -93,6 +97,7 @@ export function createBooks(deps: Deps) {
       return {
         rotation,
         delivered: await ledger.deliveredTo(step.rotation),
+        asked: await ledger.openAsks(step.rotation),
         undeployed: await ledger.undeployed(step.rotation),
         minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
         disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
@@ -106,6 +111,8 @@ export function createBooks(deps: Deps) {
 
     /** When programs were first told to stop; a run that takes over goes on counting from there. */
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
+
+    declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
 
     releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
       ledger.releaseLease(program, step.rotation),

@@ -23,7 +23,9 @@ export async function disableVersion(
     rights: (await store.describe(going.keyId, signal))?.rights ?? null,
   });
   return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: false, look }, async (attempt) => {
-    await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, staying), attempt);
+    attempt.notSent('and-before');
+    await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, staying), attempt.signal);
+    attempt.notSent('no');
     attempt.beforeSending();
     await store.disable!(going.keyId, within(attempt.signal, request));
     attempt.stage({ kind: 'move-version', generation, event: 'disable' });

@@ -4,7 +4,7 @@ import { RekeyError } from '../workflows/domain/errors.js';
 import { mayRevoke, type RevokeBlock } from '../workflows/domain/revoke.js';
 import { type Deps, requiredOf, secretOf, sleep, within } from './deps.js';
 import { acceptedEverywhere, type KeyStore } from './ports/key-store.js';
-import type { Attempt, RotationRow, VersionRow } from './ports/ledger.js';
+import type { RotationRow, VersionRow } from './ports/ledger.js';
 
 /** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
 const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
@@ -13,17 +13,16 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   'source-behind': 'KR_CONSUMER_BEHIND',
 };
 
-/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED, each with the attempt closed as not sent. */
+/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
 export async function requireMayTakeAway(
   deps: Deps,
   store: KeyStore,
   rotation: RotationRow,
   going: VersionRow,
   staying: VersionRow,
-  attempt: Attempt,
+  signal: AbortSignal,
 ): Promise<void> {
-  attempt.notSent('and-before');
-  const account = await store.check(attempt.signal);
+  const account = await store.check(signal);
   if (account.identity !== going.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
   // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
@@ -40,14 +39,13 @@ export async function requireMayTakeAway(
       staying: staying.generation,
       keysInStore: store.capabilities.listsKeys ? account.keys : null,
       minimumKeys: store.capabilities.minKeys,
-      stayingProvedNow: await isAliveNow(deps, store, staying, attempt.signal),
+      stayingProvedNow: await isAliveNow(deps, store, staying, signal),
       required,
       inspections: await deps.ledger.inspections(rotation.id),
     },
     { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
-  attempt.notSent('no');
 }
 
 /** A door may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */

@@ -1,5 +1,6 @@
 /** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
 import { adoptVersion, saveConfiguration } from './apply.js';
+import { askPerson, takeProvided } from './assisted.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
 import {
@@ -61,6 +62,8 @@ export function createStoreActivities(deps: Deps) {
     revokeVersion: sent(deps, revokeVersion),
     proveDead: given(deps, proveDead),
     removeStrays: given(deps, removeStrays),
+    askPerson: given(deps, askPerson),
+    takeProvided: given(deps, takeProvided),
     regenerateSecret: sent(deps, regenerateSecret),
     proveSecret: sent(deps, proveSecret),
   };

@@ -25,7 +25,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
   let key = null;
   let usedBy: readonly string[] | null = null;
   if (account && previous) {
-    const inStore = (await store.describe(previous.keyId, signal)) !== null;
+    const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
     // In place the old secret is never needed, and a login with it could count towards a lock.
     const probed =
       rotation.strategy === 'overlap' && inStore && previous.secretRef
@@ -55,7 +55,11 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
     rotation.spec,
     declared,
   );
-  return { findings, usedBy, disables: store.capabilities.disable };
+  return {
+    findings,
+    usedBy,
+    disables: store.capabilities.disable || rotation.stores.store.assisted?.includes('disable') === true,
+  };
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */

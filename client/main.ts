@@ -106,6 +106,15 @@ for (const verb of verbs) {
     });
 }
 
+command(
+  rekey,
+  'provide <rotation>',
+  'says that a person has done what the rotation asked for; a key comes from standard input or a hidden prompt',
+  "provide 'dnn/site#2' < new-key",
+)
+  .option('--id <id>', "the store's id of the new key, where it shows one")
+  .option('--done', 'there is no key to hand in: it was disabled, enabled or deleted')
+  .action(() => become('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
   (name: string | undefined) => run(() => keys(name)),
 );

@@ -1,6 +1,7 @@
 /** Owns the taking away of a version: quiet first, then disabled and watched where the store can, then revoked, each under a guard that looks once more. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from './activity-options.js';
+import { atTheStore } from './assisted.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { codeOf } from './failures.js';
 import type { Run } from './run.js';
@@ -25,9 +26,10 @@ export async function retired(run: Run, round: number, disables: boolean): Promi
     }
   }
   const gone = await guarded(run, run.required, staying, `revoke-${round}`, () => {
-    run.passReturn();
-    const input = { step: run.step('revoke', `revoke/${round}`), going, staying };
-    return CancellationScope.nonCancellable(() => run.recorded(effectsAtStore(run.spec.store).revokeVersion(input)));
+    const key = `revoke/${round}`;
+    run.passReturn(key);
+    const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), going, staying });
+    return CancellationScope.nonCancellable(() => atTheStore(run, { effect: 'revoke', key, generation: going, staying }, byApi));
   });
   if (!gone && disables) await enabled(run, `${round}`);
   return gone;
@@ -35,10 +37,10 @@ export async function retired(run: Run, round: number, disables: boolean): Promi
 
 function disabled(run: Run, round: number): Promise<boolean> {
   const [going, staying] = [run.row.previousGeneration!, run.row.generation];
+  const key = `disable/${round}`;
+  const byApi = () => effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', key), going, staying });
   return guarded(run, run.required, staying, `disable-${round}`, () =>
-    run.recorded(
-      effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', `disable/${round}`), going, staying }),
-    ),
+    atTheStore(run, { effect: 'disable', key, generation: going, staying }, byApi),
   );
 }
 
@@ -62,8 +64,9 @@ const mostEnables = 3;
 export async function enabled(run: Run, round: string): Promise<void> {
   const generation = run.row.previousGeneration!;
   for (let tries = 1; ; tries++) {
-    const step = run.step('enable', `enable/${round}-${tries}`);
-    await run.insist(() => run.recorded(effectsAtStore(run.spec.store).enableVersion({ step, generation })));
+    const key = `enable/${round}-${tries}`;
+    const byApi = () => effectsAtStore(run.spec.store).enableVersion({ step: run.step('enable', key), generation });
+    await run.insist(() => atTheStore(run, { effect: 'enable', key, generation }, byApi));
     const proved = await run.insist(() => atStore(run.spec.store).proveEnabled({ step: run.step('prove-enabled'), generation }));
     if (proved) return;
     if (tries % mostEnables === 0) await run.hold(`generation ${generation} was enabled and is still refused`);
@@ -101,7 +104,13 @@ export async function guarded(
 }
 
 /** Codes of a guard that refused, each with its intent closed as not sent. */
-const refusals: readonly string[] = ['KR_GUARD_STALE', 'KR_CONSUMER_BEHIND', 'KR_GUARD_REFUSED', 'KR_TARGET_CHANGED'];
+const refusals: readonly string[] = [
+  'KR_GUARD_STALE',
+  'KR_CONSUMER_BEHIND',
+  'KR_GUARD_REFUSED',
+  'KR_TARGET_CHANGED',
+  'KR_NOT_DONE',
+];
 
 /** Runs a wait that expedite cuts short; then it is asked once more, for what must not be shortened. */
 async function hurried<Result>(run: Run, wait: () => Promise<Result>): Promise<Result> {

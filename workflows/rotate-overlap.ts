@@ -1,6 +1,7 @@
 /** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, books, effectsAtStore } from './activity-options.js';
+import { atTheStore } from './assisted.js';
 import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
@@ -30,10 +31,14 @@ async function replace(run: Run): Promise<RotationReport | null> {
   if ('outcome' in prepared) return prepared;
 
   const store = run.spec.store;
-  await run.recorded(effectsAtStore(store).mintVersion({ step: run.step('mint') }));
+  const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.row.generation }, () =>
+    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: run.minted, delivered: run.handedOut }),
+  );
+  run.minted = keyId;
   await atStore(store).proveVersion({ step: run.step('prove') });
 
   run.enter('distributing');
+  run.handedOut = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
     await handOut(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
     await run.bake(run.spec.rollout.bake);
@@ -63,7 +68,7 @@ async function finish(run: Run): Promise<RotationReport> {
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
   run.enter('closing');
-  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays') }));
+  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays'), known: run.minted }));
   return run.close('completed');
 }
 

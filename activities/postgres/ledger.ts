@@ -7,11 +7,13 @@ import type { DatedInspection, Inspection } from '../../workflows/domain/observa
 import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
+import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
 import { readDue, readOpen, scheduleAgain, scheduleFromVersion } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
+import { reconcile } from './reconcile.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
@@ -19,16 +21,24 @@ export async function openLedger(database: Database): Promise<Ledger> {
   const id = rows[0]!.id;
   const read = async (rotation: string): Promise<RotationRow> => {
     const found = await database.query<RotationRecord>('select * from rotations where id = $1', [rotation]);
-    if (!found.rows[0]) throw new RekeyError('KR_NOT_FOUND', `rotation ${rotation}`);
+    // Only a run of it asks, so it was there.
+    if (!found.rows[0]) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${rotation}`);
     return toRotation(found.rows[0]);
   };
 
   return {
     id,
     open: (request) => database.transaction((client) => open(client, request)),
+    reconcile: (remembered) => database.transaction((client) => reconcile(client, remembered)),
     rotation: read,
     versions: (credential) => readVersions(database, credential),
     once: (step, options, body) => once(database, id, step, options, body),
+
+    isAsked: async (step) => (await openAsks(database, step.rotation)).some(({ key }) => key === step.key),
+    ask: (step, before) => ask(database, id, step, before),
+    answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
+    declined: (step) => declined(database, step),
+    openAsks: (rotation) => openAsks(database, rotation),
 
     enter: (step, wait) =>
       database.transaction(async (client) => {
@@ -77,7 +87,10 @@ export async function openLedger(database: Database): Promise<Ledger> {
 
     tags: async (rotation, kind) =>
       (
-        await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])
+        await database.query<{ tag: string }>(
+          `select tag from intents where rotation = $1 and kind = $2 and closed is distinct from 'not-sent'`,
+          [rotation, kind],
+        )
       ).rows.map((r) => r.tag),
 
     seenBefore: async (rotation, kind) => {
@@ -100,7 +113,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     unsettled: async (rotation, kinds, subject) => {
       const found = await database.query<{ left: string | null }>(
         `select greatest(extract(epoch from max(settle_at) - clock_timestamp()) * 1000, 0) as left from intents
-         where rotation = $1 and kind = any($2) and ($3::text is null or subject = $3) and (closed is null or closed = 'superseded')`,
+         where isfinite(settle_at) and rotation = $1 and kind = any($2) and ($3::text is null or subject = $3) and (closed is null or closed = 'superseded')`,
         [rotation, kinds, subject],
       );
       return Math.ceil(Number(found.rows[0]?.left ?? 0));

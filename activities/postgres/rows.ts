@@ -55,6 +55,7 @@ export interface VersionRecord {
   state: VersionState;
   account: string;
   key_id: string;
+  key_name: string | null;
   origin: VersionRow['origin'];
   fingerprint: string | null;
   secret_ref: string | null;
@@ -68,6 +69,7 @@ export function toVersion(row: VersionRecord): VersionRow {
     state: row.state,
     account: row.account,
     keyId: row.key_id,
+    keyName: row.key_name,
     origin: row.origin,
     fingerprint: row.fingerprint,
     secretRef: row.secret_ref,

@@ -5,10 +5,9 @@ import type { Exemption } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { connect } from '../connection.js';
-import { findInstallation, type Installation } from '../environment.js';
+import { findInstallation, type Installation, whoAsks } from '../environment.js';
 import { LedgerView, type RotationShown } from '../ledger/views.js';
 import { type Answer, asRekeyError } from '../output.js';
-import { whoAsks } from './apply.js';
 
 export interface RotateOptions {
   readonly wait: boolean;

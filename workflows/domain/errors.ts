@@ -94,7 +94,7 @@ export const errorCodes = {
   KR_LEDGER_BEHIND: {
     ...permanent,
     meaning: 'The ledger has lost commits that this rotation has seen.',
-    cure: 'Restore the newest copy of the database; if there is none, `rekey retry` reconciles from what the world shows.',
+    cure: 'Nothing at first: the rotation puts back what it remembers and does the rest again. Find out how commits could be lost.',
   },
   KR_LEDGER_UNAVAILABLE: {
     ...unclear,
@@ -127,6 +127,11 @@ export const errorCodes = {
     ...permanent,
     meaning: 'A consumer is not proved to be on the version that stays, or would start with another; nothing was taken away.',
     cure: 'Nothing at first: the consumer is asked again, then handed the version again. See `rekey show`.',
+  },
+  KR_NOT_DONE: {
+    ...permanent,
+    meaning: 'A person was asked to do something at the store, and says that it will not be done.',
+    cure: 'Nothing: the rotation goes back.',
   },
   KR_NOT_PROVED: {
     ...permanent,
@@ -164,10 +169,10 @@ export const errorCodes = {
     meaning: 'The revoked key is still accepted somewhere.',
     cure: 'Nothing at first; if it lasts, look at the store.',
   },
-  KR_SECRET_REFUSED: {
+  KR_PROVIDED_REFUSED: {
     ...permanent,
-    meaning: 'The store refused the regenerated secret, and nothing else changed it.',
-    cure: 'Look at the account in the store, then `rekey retry`. It is never tried in a loop: the store locks accounts.',
+    meaning: 'What a person says to have done does not hold; nothing was recorded, and it is still waited for.',
+    cure: 'Look at the reason and at the instructions of `rekey show`, then say `rekey provide` again.',
   },
   KR_APP_REFUSED: {
     ...permanent,
