@@ -31,6 +31,12 @@ describe('an overlap rotation of three live programs of a portal', () => {
     const changes = asked.filter((row) => row.from === 'rekey' && row.path.endsWith(before!.id)).map((row) => row.method);
     expect(changes).toEqual(['PUT', 'PUT', 'DELETE']);
     expect((await lane.keys('docspace')).find((key) => key.id === before!.id)?.state).toBe('deleted');
+
+    const { events } = await lane.client.workflow.getHandle('rotation/docspace/exports').fetchHistory();
+    const activities = events?.filter((event) => event.activityTaskScheduledEventAttributes).length ?? 0;
+    console.log('overlap with disable, three consumers:', { events: events?.length, activities });
+    // One consumer may cost 15 activities where the store can disable, a further one 4.
+    expect(activities).toBeLessThanOrEqual(15 + 2 * 4);
   });
 
   it('leaves every key alone that is not its own', async () => {
