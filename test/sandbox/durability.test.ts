@@ -60,14 +60,14 @@ describe('a sandbox that was killed', () => {
 
   it('leaves programs that end by themselves, or are ended by the next one', async () => {
     const left = programs();
-    expect(left).toHaveLength(7);
+    expect(left.length).toBeGreaterThan(9);
     // One that hears nothing any more cannot end by itself.
     process.kill(left[0]!, 'SIGSTOP');
     await sandbox.end('SIGKILL');
-    await until('six ended', () => left.filter(isAlive).length === 1);
+    await until('all others ended', () => left.filter(isAlive).length === 1);
     sandbox = await startSandbox(home);
     expect(left.filter(isAlive)).toEqual([]);
-    expect(programs()).toHaveLength(7);
+    expect(programs()).toHaveLength(left.length);
   });
 
   it('never ends a process that only has the number of one of its own', async () => {

@@ -16,6 +16,12 @@ export const WORKER = 'rekey/0.1.0 (elsewhere; 4194303)';
 export interface Vendors {
   readonly datadog: { url: string; intakeUrl: string; management: { apiKey: string; applicationKey: string } };
   readonly soar: { url: string; orgId: number; orgName: string; management: { keyId: string; keySecret: string } };
+  readonly algolia: {
+    url: string;
+    appId: string;
+    hosts: Readonly<Record<'write' | 'dsn' | '1' | '2' | '3', string>>;
+    management: { adminKey: string };
+  };
 }
 
 export interface Reply {
@@ -76,6 +82,11 @@ export class RunningSandbox {
         management: { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') },
       },
       soar: { ...this.vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } },
+      algolia: {
+        ...this.vendors.algolia,
+        appId: /appId: (\w+)/.exec(readFileSync(path.join(this.home, 'rekey.yaml'), 'utf8'))![1]!,
+        management: { adminKey: secret('algolia-admin-key') },
+      },
     };
   }
 
@@ -128,6 +139,10 @@ export function basic(id: string, secret: string): Record<string, string> {
 
 export function soarHeaders({ soar }: Vendors): Record<string, string> {
   return basic(soar.management.keyId, soar.management.keySecret);
+}
+
+export function algoliaHeaders({ algolia }: Vendors, key = algolia.management.adminKey): Record<string, string> {
+  return { 'x-algolia-application-id': algolia.appId, 'x-algolia-api-key': key };
 }
 
 function parse(text: string): unknown {
