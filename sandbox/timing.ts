@@ -27,6 +27,11 @@ export const TIMING = {
     ban: 3_600_000,
   },
 
+  dnn: {
+    /** How often each app asks for content. */
+    askEvery: 100,
+  },
+
   consumers: {
     /** From the start of a process until it reads its configuration. */
     agentStart: 200,

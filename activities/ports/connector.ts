@@ -40,6 +40,8 @@ export interface StoreConfig<Settings = unknown> {
   readonly strategies: readonly ('overlap' | 'in-place')[];
   /** Names that `accept:` of the store may hold, each with what is taken on by it. */
   readonly assumptions: Readonly<Record<string, string>>;
+  /** Effects that a person carries out although `assisted:` does not name them, since these settings have no API for them. */
+  assistedBy?(settings: Settings): readonly AssistedEffect[];
   /** The vendor's own click path for what a person does where `assisted:` of the store names it, a line for each step. */
   readonly instructions?: Readonly<Partial<Record<AssistedEffect, (facts: AssistedFacts) => readonly string[]>>>;
   /** What a change of rights opens: more rights, more callers, a longer life. A sentence for each; none when it only narrows. */

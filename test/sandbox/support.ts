@@ -16,6 +16,7 @@ export const WORKER = 'rekey/0.1.0 (elsewhere; 4194303)';
 export interface Vendors {
   readonly datadog: { url: string; intakeUrl: string; management: { apiKey: string; applicationKey: string } };
   readonly soar: { url: string; orgId: number; orgName: string; management: { keyId: string; keySecret: string } };
+  readonly dnn: { url: string; site: string; management: { token: string } };
 }
 
 export interface Reply {
@@ -76,6 +77,7 @@ export class RunningSandbox {
         management: { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') },
       },
       soar: { ...this.vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } },
+      dnn: { ...this.vendors.dnn, management: { token: secret('dnn-host-token') } },
     };
   }
 
@@ -124,6 +126,10 @@ export function datadogHeaders({ datadog }: Vendors): Record<string, string> {
 
 export function basic(id: string, secret: string): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };
+}
+
+export function bearer(value: string): Record<string, string> {
+  return { authorization: `Bearer ${value}` };
 }
 
 export function soarHeaders({ soar }: Vendors): Record<string, string> {

@@ -30,6 +30,10 @@ export interface KeyStoreSubject {
   readonly faultBody: (text: string) => unknown;
   /** The methods of the port that it has beyond those that all have. */
   readonly abilities: readonly Ability[];
+  /** Where the vendor has several accounts: the one that the store is opened on. */
+  readonly account?: string;
+  /** False where the management credential is no key of the store's. */
+  readonly managedByKey?: false;
   /** What only this vendor needs before the suite, such as a higher rate limit. */
   readonly prepare?: (sandbox: RunningSandbox) => Promise<void>;
 }
@@ -96,9 +100,9 @@ export class KeyStoreBench {
     return { store, key };
   }
 
-  /** Every key that the vendor ever had, as the vendor knows it. */
-  truth(): Promise<KeyRow[]> {
-    return keysOf(this.sandbox, this.subject.vendor);
+  /** Every key that the account ever had, as the vendor knows it. */
+  async truth(): Promise<KeyRow[]> {
+    return (await keysOf(this.sandbox, this.subject.vendor)).filter(({ account }) => account === this.subject.account);
   }
 
   async live(): Promise<KeyRow[]> {
@@ -106,7 +110,7 @@ export class KeyStoreBench {
   }
 
   async secrets(): Promise<string[]> {
-    return (await this.truth()).map((row) => row.value);
+    return (await keysOf(this.sandbox, this.subject.vendor)).map((row) => row.value);
   }
 
   async states(): Promise<(readonly [string, string])[]> {
