@@ -86,10 +86,9 @@ export class DnnClient {
 
   /** The old value dies at once, and nothing brings it back. */
   async reset(id: string, signal: AbortSignal): Promise<ApiKey> {
-    this.#mustBeAccepted('dnn-reset-call');
     const { method, path: at } = this.settings.calls.reset;
     const call = { title: 'reset a key', method, path: at.replaceAll('{id}', path`${id}`), answers: [200, 201] };
-    return (await this.#effect(call, signal)).read(this.#apiKey());
+    return (await this.#effect(call, signal, ['dnn-reset-call'])).read(this.#apiKey());
   }
 
   /** 404 is the answer to a key that is already gone. */
@@ -129,17 +128,16 @@ export class DnnClient {
     return this.#http.observe({ ...call, ...(await this.#management()) }, signal);
   }
 
-  async #effect(call: Call, signal: AbortSignal): Promise<Reply> {
-    return this.#http.effect({ ...call, ...(await this.#management()) }, signal);
+  async #effect(call: Call, signal: AbortSignal, assumed: readonly Assumption[] = []): Promise<Reply> {
+    return this.#http.effect({ ...call, ...(await this.#management(assumed)) }, signal);
   }
 
-  async #management(): Promise<Pick<Call, 'headers' | 'secrets'>> {
+  async #management(assumed: readonly Assumption[] = []): Promise<Pick<Call, 'headers' | 'secrets'>> {
     if (!this.settings.management) {
       const text = `${this.context.name}: DNN publishes no call for this, so a person does it; or give the store \`management: { token }\``;
       throw new RekeyError('KR_STORE_REFUSED', text);
     }
-    this.#mustBeAccepted('dnn-apikeys-calls');
-    this.#mustBeAccepted('dnn-host-token');
+    for (const assumption of ['dnn-apikeys-calls', 'dnn-host-token', ...assumed] as const) this.#mustBeAccepted(assumption);
     return bearer(await this.context.resolve(this.settings.management.token));
   }
 
