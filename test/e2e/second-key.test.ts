@@ -26,7 +26,7 @@ async function goOn(...apps: string[]): Promise<void> {
 
 describe('a SOAR key that is rotated by overlap', () => {
   /** The sandbox's own declaration is in place; its old secret is known here, so that there is a way back. */
-  async function overlap(): Promise<void> {
+  async function overlap(policy = 'evidence: rolled-out'): Promise<void> {
     const file = path.join(lane.folder, 'soar-enrichment');
     writeFileSync(file, (await live('soar')).find(({ id }) => id === '17')!.value, { mode: 0o600 });
     await lane.database.query('truncate versions, credentials cascade');
@@ -34,7 +34,7 @@ describe('a SOAR key that is rotated by overlap', () => {
       text
         .replace('store: soar\n    strategy: in-place', 'store: soar\n    strategy: overlap')
         .replace(/current: \{ id: "17" \}.*\n/, `current: { id: "17", secret: ${JSON.stringify(`file:${file}`)} }\n`)
-        .replace('policy: { downtime: 10s }', 'accept: [no-last-used, source-not-shown]\n    policy: { evidence: rolled-out }'),
+        .replace('policy: { downtime: 10s }', `accept: [no-last-used, source-not-shown]\n    policy: { ${policy} }`),
     );
   }
 
@@ -59,7 +59,7 @@ describe('a SOAR key that is rotated by overlap', () => {
   });
 
   it('brings an app back whose queue refuses the second key', async () => {
-    await overlap();
+    await overlap('evidence: rolled-out, confirm: 15s');
     // The place in the second queue is lost behind our back, before the app is there.
     await lane.ask('POST', '/faults', {
       vendor: 'soar',
@@ -72,9 +72,6 @@ describe('a SOAR key that is rotated by overlap', () => {
       bodyText: '{}',
       times: 1,
     });
-    await lane.database.query(
-      `update credentials set spec = jsonb_set(spec, '{policy,confirm}', '15000') where name = 'soar/enrichment'`,
-    );
     expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'compensated' });
     await goOn('enrichment', 'phishing');
     const traffic = await trafficOf('enrichment', 'phishing');
@@ -97,6 +94,8 @@ describe('a DNN key', () => {
     const after = await live('dnn');
     const strangers = before.filter(({ id }) => id !== first.id).map(({ id }) => id);
     expect(after.map(({ id }) => id)).toEqual(expect.arrayContaining(strangers));
-    expect(after.filter(({ id }) => !strangers.includes(id))).toMatchObject([{ name: expect.stringMatching(/^site apps rekey-/) }]);
+    expect(after.filter(({ id }) => !strangers.includes(id))).toMatchObject([
+      { name: expect.stringMatching(/^site apps rekey-/) },
+    ]);
   });
 });
