@@ -43,6 +43,11 @@ export const TIMING = {
     callEvery: 200,
   },
 
+  dnn: {
+    /** How often each app asks for content. */
+    askEvery: 100,
+  },
+
   consumers: {
     /** From the start of a process until it reads its configuration. */
     agentStart: 200,

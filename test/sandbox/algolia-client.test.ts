@@ -103,7 +103,7 @@ it("satisfies Algolia's own client in searching, with a key and with one that is
   const validUntil = Math.floor(Date.now() / 1000) + 60;
   const secured = client.generateSecuredApiKey({
     parentApiKey: key,
-    restrictions: { validUntil, filters: 'a:b', restrictIndices: 'products' },
+    restrictions: { validUntil, filters: 'a:b', restrictIndices: ['products'] },
   });
   expect(client.getSecuredApiKeyRemainingValidity({ securedApiKey: secured })).toBeGreaterThan(50);
   expect((await clientWith(secured).searchSingleIndex({ indexName: 'products' })).hits).toEqual([]);

@@ -23,6 +23,7 @@ export interface Vendors {
     hosts: Readonly<Record<'write' | 'dsn' | '1' | '2' | '3', string>>;
     management: { adminKey: string };
   };
+  readonly dnn: { url: string; site: string; management: { token: string } };
 }
 
 export interface Reply {
@@ -89,6 +90,7 @@ export class RunningSandbox {
         appId: /appId: (\w+)/.exec(readFileSync(path.join(this.home, 'rekey.yaml'), 'utf8'))![1]!,
         management: { adminKey: secret('algolia-admin-key') },
       },
+      dnn: { ...this.vendors.dnn, management: { token: secret('dnn-host-token') } },
     };
   }
 
@@ -137,6 +139,10 @@ export function datadogHeaders({ datadog }: Vendors): Record<string, string> {
 
 export function basic(id: string, secret: string): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };
+}
+
+export function bearer(value: string): Record<string, string> {
+  return { authorization: `Bearer ${value}` };
 }
 
 export function soarHeaders({ soar }: Vendors): Record<string, string> {
