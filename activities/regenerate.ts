@@ -29,18 +29,20 @@ export async function regenerateSecret(
       requiredOf(rotation).map((c) => c.name),
       await deps.ledger.inspections(rotation.id),
     );
-    if (!decision.ok)
-      throw new RekeyError(
-        decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
-        `${decision.reason}: ${decision.message}`,
-      );
+    if (!decision.ok) {
+      const refusal = decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED';
+      // The refusals say that nothing was sent, so that the programs may be started with the old secret: an earlier attempt may have ended it.
+      throw new RekeyError(unchanged ? refusal : 'KR_BEYOND_RETURN', `${decision.reason}: ${decision.message}`);
+    }
     attempt.beforeSending();
     attempt.notSent('no');
     const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
 
     const secret = await deps.vault.seal(key.secret);
     const { generation } = rotation;
-    if (previous.state === 'active')
+    // Looked at now: an attempt of another round may have been recorded meanwhile.
+    const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
+    if (replaced.state === 'active')
       attempt.stage({ kind: 'move-version', generation: previous.generation, event: 'regenerate' });
     attempt.stage({
       kind: 'add-version',

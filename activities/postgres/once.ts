@@ -18,15 +18,15 @@ export async function once<Result extends JsonObject>(
   options: OnceOptions,
   body: (attempt: Attempt) => Promise<Result>,
 ): Promise<Recorded<Result>> {
-  const done = await database.transaction((client) => findOutcome<Result>(client, step, options));
-  if (done) return done;
+  const found = await database.transaction((client) => findOutcome<Result>(client, step, options));
+  if ('done' in found) return found.done;
   const before = options.look ? await options.look(AbortSignal.timeout(options.deadline)) : null;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId) };
   // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
   const started = performance.now();
   const signal = AbortSignal.timeout(options.deadline);
-  const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before));
+  const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before, found.latest));
   if ('done' in begun) return begun.done;
 
   const changes: Change[] = [];
@@ -73,12 +73,17 @@ async function findOutcome<Result extends JsonObject>(
   client: Queryable,
   step: StepRef,
   options: OnceOptions,
-): Promise<Recorded<Result> | null> {
+): Promise<{ done: Recorded<Result> } | { latest: string | null }> {
   await requireFence(client, step);
-  const recorded = await readOutcome<Result>(client, step);
-  if (recorded) return recorded;
+  const done = await readOutcome<Result>(client, step);
+  if (done) return { done };
   await requireSettled(client, step, options);
-  return null;
+  return { latest: await latestAttempt(client, step) };
+}
+
+async function latestAttempt(client: Queryable, step: StepRef): Promise<string | null> {
+  const { rows } = await client.query('select attempt from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
+  return (rows[0] as Pick<StepRecord, 'attempt'> | undefined)?.attempt ?? null;
 }
 
 /** Throws KR_SETTLING while an earlier attempt may still land, where repeating is not harmless. */
@@ -108,12 +113,15 @@ async function begin<Result extends JsonObject>(
   options: OnceOptions,
   attempt: { id: string; tag: string },
   before: JsonObject | null,
+  latest: string | null,
 ): Promise<{ earlier: readonly EarlierAttempt[] } | { done: Recorded<Result> }> {
   await requireFence(client, step);
   const done = await readOutcome<Result>(client, step);
   if (done) return { done };
-  // Asked again under the lock: another attempt may have begun since.
+  // Asked again under the lock: another attempt may have begun since. What was seen before it says nothing about what it did.
   await requireSettled(client, step, options);
+  if (options.look && (await latestAttempt(client, step)) !== latest)
+    throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} began meanwhile`);
 
   const { rows } = await client.query(
     `select attempt, tag, before, settle_at <= clock_timestamp() as settled from intents

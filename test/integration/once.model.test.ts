@@ -13,8 +13,10 @@ import { RegenerateWorld } from '../support/model/regenerate-world.js';
 import { RevokeWorld } from '../support/model/revoke-world.js';
 import type { Bench } from '../support/model/world.js';
 
-/** `REKEY_MODEL_RUNS` for a longer search, `REKEY_MODEL_SEED` to repeat one. */
-const runs = Number(process.env.REKEY_MODEL_RUNS ?? 60);
+/** `REKEY_MODEL_RUNS` worlds for each story, for a longer search; else as many as there is time for. `REKEY_MODEL_SEED` repeats a search. */
+const asked = process.env.REKEY_MODEL_RUNS;
+const bounds = asked ? { numRuns: Number(asked) } : { numRuns: 60, interruptAfterTimeLimit: 8_000 };
+const timeout = 120_000 + bounds.numRuns * 2_000;
 const seed = Number(process.env.REKEY_MODEL_SEED ?? Date.now() % 1_000_000_000);
 
 let bench: Bench;
@@ -88,20 +90,32 @@ async function holds(make: (bench: Bench, credential: string) => Playable): Prom
       throw new Error(`${(error as Error).message}\n${world.trace.join('\n')}`);
     }
   };
-  console.info(`${runs} worlds with seed ${seed}`);
-  await fc.assert(fc.asyncProperty(tape, story), { numRuns: runs, seed });
+  console.info(`at most ${bounds.numRuns} worlds with seed ${seed}`);
+  await fc.assert(fc.asyncProperty(tape, story), { ...bounds, seed });
 }
 
 describe('attempts that are late, doubled or dead', () => {
-  it('of a mint leave no key that is neither used nor removed, where a secret is shown once', () =>
-    holds((b, name) => new MintWorld(b, name, 'never')));
+  it(
+    'of a mint leave no key that is neither used nor removed, where a secret is shown once',
+    () => holds((b, name) => new MintWorld(b, name, 'never')),
+    timeout,
+  );
 
-  it('of a mint leave no key that is neither used nor removed, where a secret is shown again', () =>
-    holds((b, name) => new MintWorld(b, name, 'always')));
+  it(
+    'of a mint leave no key that is neither used nor removed, where a secret is shown again',
+    () => holds((b, name) => new MintWorld(b, name, 'always')),
+    timeout,
+  );
 
-  it('of a revoke never end the last key that works, nor the old one while the rotation may turn back', () =>
-    holds((b, name) => new RevokeWorld(b, name)));
+  it(
+    'of a revoke never end the last key that works, nor the old one while the rotation may turn back',
+    () => holds((b, name) => new RevokeWorld(b, name)),
+    timeout,
+  );
 
-  it('of a regenerate leave the secret that works in the vault, and the old one while the rotation may turn back', () =>
-    holds((b, name) => new RegenerateWorld(b, name)));
+  it(
+    'of a regenerate leave the secret that works in the vault, and the old one while the rotation may turn back',
+    () => holds((b, name) => new RegenerateWorld(b, name)),
+    timeout,
+  );
 });

@@ -118,6 +118,12 @@ export const errorCodes = {
     meaning: 'The guard of an irreversible step said no; nothing was sent.',
     cure: 'See the reason; the rotation goes back and waits.',
   },
+  KR_BEYOND_RETURN: {
+    retryable: false,
+    effect: 'unknown',
+    meaning: 'A revoke or regenerate may have been sent: there is no way back any more.',
+    cure: 'Stop what the message names, if anything; then `rekey retry`: the step is repeated.',
+  },
   KR_NOT_PROVED: {
     ...permanent,
     meaning: 'The new key was not accepted everywhere in the time that the store needs to spread it.',

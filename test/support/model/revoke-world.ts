@@ -31,7 +31,7 @@ export class RevokeWorld extends World {
       const other = key.id === this.old.id ? this.#next : this.old.id;
       expect(this.vendor.keys.get(other)!.alive, 'the last key that works is never ended').toBe(true);
       if (key.id === this.old.id)
-        expect(this.#stage, 'the old key lives as long as the rotation may turn back').toMatch(/retiring|gone/);
+        expect(this.#stage, 'the old key lives as long as the rotation may turn back').not.toMatch(/back|compensated/);
       const on = key.id === this.old.id ? 2 : 1;
       expect(this.#seen(on, request.by.began), `some look of the attempt showed the program on generation ${on}`).toBe(true);
     };
@@ -40,6 +40,7 @@ export class RevokeWorld extends World {
   }
 
   #revoke(): void {
+    this.#stage = 'retiring';
     const key = `revoke/${this.#round}`;
     this.task = {
       recorded: true,
@@ -50,8 +51,7 @@ export class RevokeWorld extends World {
       },
       refused: async (code) => {
         if (!code.startsWith('KR_GUARD_')) return false;
-        await this.#mayTurnNow();
-        this.#stage = 'returned';
+        await this.#mayReturn();
         return true;
       },
     };
@@ -134,7 +134,6 @@ export class RevokeWorld extends World {
   }
 
   #again(): void {
-    this.#stage = 'retiring';
     this.#round++;
     this.#revoke();
   }
@@ -147,24 +146,21 @@ export class RevokeWorld extends World {
   /** What the ledger says of the point of no return decides what the new run may do. */
   async #takeOver(): Promise<void> {
     const { beyond } = await this.takeOver();
-    if (this.#stage === 'retiring' && beyond === null) {
-      await this.#mayTurnNow();
-      this.#stage = 'returned';
-      this.task = null;
-    }
-    if (this.#stage === 'returned' && beyond !== null)
-      throw new Error('the ledger has an intent of which the guard knew nothing');
+    if (this.#stage === 'retiring' && beyond === null) await this.#mayReturn();
+    if (this.#stage === 'returned' && beyond !== null) this.#revoke();
   }
 
-  /** Only while nothing that was sent can take the old key away. */
-  async #mayTurnNow(): Promise<void> {
-    expect(this.vendor.keys.get(this.old.id)!.alive, 'the old key lives when the way back is opened').toBe(true);
+  /** A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing else. */
+  async #mayReturn(): Promise<void> {
+    this.#stage = 'returned';
+    this.task = null;
     await requireNotSent(this.bench.database, this.vendor, this.rotation.id, 'revoke');
   }
 
   async #abort(): Promise<void> {
+    if (!(await this.turnBack())) return this.#revoke();
     this.#stage = 'back';
-    await this.turnBack();
+    expect(this.old.alive, 'the old key lives when the rotation turns back').toBe(true);
     await createBooks(this.quietDeps()).reinstate({ step: this.step('reinstate', 'compensating') });
     this.#on = 1;
     this.#removeNew();

@@ -94,12 +94,19 @@ export abstract class World {
     return opened;
   }
 
-  async turnBack(): Promise<void> {
+  /** False when the ledger knows of something that may have been sent. */
+  async turnBack(): Promise<boolean> {
     await this.bench.clock.show(this.bench.database);
     const step = this.step('turn-back', 'compensating');
-    this.#head = await this.ledger.note(step, { kind: 'turn-back', reason: 'aborted' });
+    try {
+      this.#head = await this.ledger.note(step, { kind: 'turn-back', reason: 'aborted' });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'KR_BEYOND_RETURN') throw error;
+      return false;
+    }
     this.fence++;
     this.#valid = null;
+    return true;
   }
 
   step(kind: string, phase: Phase, key: string = kind, subject: string | null = null): StepRef {
@@ -175,11 +182,12 @@ export abstract class World {
       const well = this.#go(worker, 'well');
       moves.push(well, well, well, well);
       for (const way of worker.gate!.ways) moves.push(this.#go(worker, way));
-      moves.push({ name: `worker ${worker.number} dies`, run: () => this.#kill(worker) });
     }
+    const oldest = this.#living[0];
+    if (oldest) moves.push({ name: `worker ${oldest.number} dies`, run: () => this.#kill(oldest) });
     for (const request of this.vendor.held)
       moves.push({ name: `${request.kind} of worker ${request.by.number} lands late`, run: () => this.vendor.landLate(request) });
-    for (const milliseconds of [200, timing.settle, timing.request * 2, 31_000])
+    for (const milliseconds of [100, timing.request * 2 + timing.settle, 31_000])
       moves.push({ name: `${milliseconds} ms go by`, run: () => this.bench.clock.advance(milliseconds) });
     if (this.#mayStart())
       moves.push(...Array.from({ length: 3 }, () => ({ name: 'the engine tries', run: () => this.#start() })));
