@@ -19,7 +19,7 @@ export async function regenerateSecret(
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
   });
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, oneObject: true, look }, async (attempt) => {
     // After a lost reply it does not matter whether the secret changed: the answer is gone either way, and nothing runs that could hold the old one.
     const unchanged =
       attempt.before?.secretChanged != null &&
