@@ -9,6 +9,9 @@ import { requireNotSent, requireOneOutcome, requireUsable, versionsOf } from './
 import { timing } from './vendor.js';
 import { type Move, World } from './world.js';
 
+/** What the guard of a revoke says when it sends nothing. */
+const isRefusal = (code: string) => code.startsWith('KR_GUARD_') || code === 'KR_CONSUMER_BEHIND';
+
 export class RevokeWorld extends World {
   /** `retiring`: a revoke may be out. `returned`: a guard said no and nothing was sent, so that an abort is legal. */
   #stage: 'retiring' | 'returned' | 'back' | 'gone' | 'compensated' = 'retiring';
@@ -50,7 +53,7 @@ export class RevokeWorld extends World {
         this.#stage = 'gone';
       },
       refused: async (code) => {
-        if (!code.startsWith('KR_GUARD_')) return false;
+        if (!isRefusal(code)) return false;
         await this.#mayReturn();
         return true;
       },
@@ -66,7 +69,7 @@ export class RevokeWorld extends World {
       done: () => {
         this.#stage = 'compensated';
       },
-      refused: (code) => code.startsWith('KR_GUARD_'),
+      refused: isRefusal,
     };
   }
 
