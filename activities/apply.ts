@@ -1,5 +1,6 @@
 /** Owns taking a configuration over and adopting the keys that it names; adopting a key never rotates it. */
 import type { Configuration } from '../workflows/domain/configuration.js';
+import type { CredentialSpec } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { Deps } from './deps.js';
 import type { Secret } from './ports/secret.js';
@@ -17,7 +18,7 @@ export async function saveConfiguration(deps: Deps, { configuration, hash, by }:
 export interface AdoptInput {
   readonly credential: string;
   readonly keyId: string;
-  /** `env:`, `file:`, `exec:`, or `vault:<ref>` for a value that a person handed in; null where none is needed. */
+  /** `env:`, `file:`, `exec:`, `consumer:` for what that one has, or `vault:<ref>` for what a person handed in; null where none is needed. */
   readonly secret: string | null;
   readonly by: string;
 }
@@ -46,9 +47,7 @@ export async function adoptVersion(
 
   let secret: Secret | null = null;
   if (reference !== null) {
-    secret = reference.startsWith('vault:')
-      ? await deps.vault.open(reference.slice('vault:'.length))
-      : await deps.resolve(reference);
+    secret = await secretBehind(deps, spec, reference, signal);
     // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
     if (spec.strategy === 'overlap') {
       const { doors } = await store.probe({ keyId, secret }, signal);
@@ -65,4 +64,15 @@ export async function adoptVersion(
     secret: sealed,
   };
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
+}
+
+async function secretBehind(deps: Deps, spec: CredentialSpec, reference: string, signal: AbortSignal): Promise<Secret> {
+  const [, kind, rest = ''] = /^(vault|consumer):(.*)$/.exec(reference) ?? [];
+  if (kind === 'vault') return deps.vault.open(rest);
+  if (kind === undefined) return deps.resolve(reference);
+  const consumer = spec.consumers.kind === 'list' ? spec.consumers.list.find(({ name }) => name === rest) : undefined;
+  if (!consumer) throw new RekeyError('KR_NOT_FOUND', `${rest} among the consumers of ${spec.name}`);
+  const held = await (await deps.hosts.of(consumer.host)).readSecret?.(consumer, signal);
+  if (!held) throw new RekeyError('KR_REFERENCE_UNRESOLVED', `host ${consumer.host} shows no secret of ${rest}`);
+  return held;
 }

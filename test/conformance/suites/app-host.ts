@@ -1,4 +1,5 @@
 /** Owns the conformance suite of the port `AppHost`: what every implementation is held to. */
+import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AppHost, KnownVersion } from '../../../activities/ports/app-host.js';
 import type { AppHostConnector } from '../../../activities/ports/connector.js';
@@ -25,6 +26,8 @@ export interface AppHostWorld {
   readonly next: () => Promise<DeliverableVersion>;
   /** What the source holds, as the file or the vendor itself knows it; null where nobody can look. */
   readonly held: (() => Promise<string>) | null;
+  /** The source itself, where it is a file of this machine. */
+  readonly file?: string;
 }
 
 export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed';
@@ -43,6 +46,11 @@ export interface AppHostSubject {
 
 const ledger = 'ledger-a';
 const never = () => new AbortController().signal;
+
+function ownerOf(file: string): { mode: number; uid: number; gid: number } {
+  const { mode, uid, gid } = statSync(file);
+  return { mode, uid, gid };
+}
 
 export function describeAppHost(subject: AppHostSubject): void {
   const { kind } = subject.connector.config;
@@ -148,13 +156,25 @@ export function describeAppHost(subject: AppHostSubject): void {
         expectNoSecret(JSON.stringify(await inspect(known)), await secrets());
       });
 
+      it('changes nothing of the source but the secret: not its owner, its mode or a byte', async () => {
+        const { file, current } = world;
+        if (file === undefined) return expect(world.held).toBeNull();
+        chmodSync(file, 0o604);
+        if (process.getuid?.() === 0) chownSync(file, 12, 34);
+        const before = { text: readFileSync(file, 'utf8'), ...ownerOf(file) };
+        const version = await world.next();
+        await deliver(version);
+        const secret = version.secret.reveal();
+        expect({ text: readFileSync(file, 'utf8').replace(secret, current.secret.reveal()), ...ownerOf(file) }).toEqual(before);
+      });
+
       it('refuses an older hand-out of the same ledger, if it remembers', async () => {
         if (!world.host.capabilities.remembersFence) return expect(world.held).toBeNull();
         const version = await world.next();
         await deliver(version, 7);
         await deliver(version, 7);
         const error = await failure(deliver(world.current, 6));
-        expect(error).toMatchObject({ code: 'KR_HOST_FENCED', detail: expect.stringMatching(/\b7\b/) });
+        expect(error).toMatchObject({ code: 'KR_HOST_FENCED', heldFence: 7, detail: expect.stringMatching(/\b7\b/) });
         expect(await world.held!()).toBe(version.secret.reveal());
         await deliver(world.current, 8);
         await deliver(version, 1, 'ledger-b');
