@@ -53,4 +53,4 @@ describeMachine({
   name: 'the machine itself',
   open: async () => ({ machine: new LocalMachine(), close: async () => undefined }),
 });
-describeAppHost({ connector, vendor: 'datadog', abilities: ['readSecret'], overHttp: false, world });
+describeAppHost({ connector, vendor: 'datadog', abilities: ['readSecret'], overHttp: false, writesFile: true, world });

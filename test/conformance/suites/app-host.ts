@@ -26,7 +26,7 @@ export interface AppHostWorld {
   readonly next: () => Promise<DeliverableVersion>;
   /** What the source holds, as the file or the vendor itself knows it; null where nobody can look. */
   readonly held: (() => Promise<string>) | null;
-  /** The source itself, where it is a file of this machine. */
+  /** The source itself, where rekey writes a file of this machine. */
   readonly file?: string;
 }
 
@@ -40,6 +40,10 @@ export interface AppHostSubject {
   readonly abilities: readonly HostAbility[];
   /** For a host that is reached over HTTP: every fault is planted at every request. */
   readonly overHttp: boolean;
+  /** Whether rekey itself writes the source, a file of this machine. */
+  readonly writesFile?: boolean;
+  /** Under which name its requests are recorded in the sandbox, if not the vendor's. */
+  readonly door?: string;
   /** Opened with the shorter deadline of the suites if `impatient`. */
   readonly world: (sandbox: RunningSandbox, impatient: boolean) => Promise<AppHostWorld>;
 }
@@ -54,6 +58,7 @@ function ownerOf(file: string): { mode: number; uid: number; gid: number } {
 
 export function describeAppHost(subject: AppHostSubject): void {
   const { kind } = subject.connector.config;
+  const door = subject.door ?? subject.vendor;
   const has = (ability: HostAbility) => subject.abilities.includes(ability);
 
   describe(`${kind} as an app host`, () => {
@@ -156,17 +161,20 @@ export function describeAppHost(subject: AppHostSubject): void {
         expectNoSecret(JSON.stringify(await inspect(known)), await secrets());
       });
 
-      it('changes nothing of the source but the secret: not its owner, its mode or a byte', async () => {
-        const { file, current } = world;
-        if (file === undefined) return expect(world.held).toBeNull();
-        chmodSync(file, 0o604);
-        if (process.getuid?.() === 0) chownSync(file, 12, 34);
-        const before = { text: readFileSync(file, 'utf8'), ...ownerOf(file) };
-        const version = await world.next();
-        await deliver(version);
-        const secret = version.secret.reveal();
-        expect({ text: readFileSync(file, 'utf8').replace(secret, current.secret.reveal()), ...ownerOf(file) }).toEqual(before);
-      });
+      it.runIf(subject.writesFile)(
+        'changes nothing of the source but the secret: not its owner, its mode or a byte',
+        async () => {
+          const { current } = world;
+          const file = world.file!;
+          chmodSync(file, 0o604);
+          if (process.getuid?.() === 0) chownSync(file, 12, 34);
+          const before = { text: readFileSync(file, 'utf8'), ...ownerOf(file) };
+          const version = await world.next();
+          await deliver(version);
+          const secret = version.secret.reveal();
+          expect({ text: readFileSync(file, 'utf8').replace(secret, current.secret.reveal()), ...ownerOf(file) }).toEqual(before);
+        },
+      );
 
       it('refuses an older hand-out of the same ledger, if it remembers', async () => {
         if (!world.host.capabilities.remembersFence) return expect(world.held).toBeNull();
@@ -186,7 +194,7 @@ export function describeAppHost(subject: AppHostSubject): void {
         const version = await world.next();
         const gone = AbortSignal.abort();
         const fence = { ledgerId: ledger, number: 1 };
-        const sent = await requestsOf(sandbox, subject.vendor, async () => {
+        const sent = await requestsOf(sandbox, door, async () => {
           for (const act of [
             () => world.host.deliver({ consumer: world.consumer, version, fence }, gone),
             () => world.host.apply(world.consumer, gone),
@@ -214,33 +222,63 @@ export function describeAppHost(subject: AppHostSubject): void {
         });
     });
 
+    if (subject.overHttp && subject.door !== undefined)
+      it('delivers again after a lost reply, and the program is reloaded once for it', async () => {
+        await sandbox.reset();
+        const impatient = await subject.world(sandbox, true);
+        const { host, consumer } = impatient;
+        const version = await impatient.next();
+        const delivery = { consumer, version, fence: { ledgerId: ledger, number: 1 } };
+        const lose = (body: string) =>
+          sandbox.tell('POST', '/faults', { vendor: door, method: 'POST', body, when: 'after', action: 'drop' });
+        await lose('"deliver"');
+        expect((await failure(host.deliver(delivery, never()))).code).toBe('KR_HOST_UNCLEAR');
+        expect(await impatient.held!()).toBe(version.secret.reveal());
+        await host.deliver(delivery, never());
+        world = await subject.world(sandbox, false);
+        await world.host.deliver(delivery, never());
+        await lose('"apply"');
+        expect((await failure(world.host.apply(consumer, never()))).code).toBe('KR_HOST_UNCLEAR');
+        const instance = async () => (await inspect([version], consumer)).instances;
+        const [first] = await instance();
+        expect(first).toMatchObject({ generation: version.generation });
+        await world.host.apply(consumer, never());
+        expect(await instance()).toEqual([first]);
+      });
+
     if (subject.overHttp) describeFaults();
 
     function describeFaults(): void {
-      const deeds: Readonly<Record<string, (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>>> = {
+      type Deed = (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>;
+      const looks: Readonly<Record<string, Deed>> = {
         identity: ({ host }) => host.identity(never()),
         inspect: ({ host, consumer, current }): Promise<Inspection> => host.inspect(consumer, [current], never()),
+        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
+      };
+      const effects: Readonly<Record<string, Deed>> = {
         deliver: ({ host, consumer }, version) =>
           host.deliver({ consumer, version, fence: { ledgerId: ledger, number: 1 } }, never()),
         undeploy: ({ host, consumer }) => host.undeploy!(consumer, never()),
         deploy: ({ host, consumer }) => host.deploy!(consumer, never()),
-        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
       };
+      const deeds = Object.entries({ ...looks, ...effects }).filter(
+        ([name]) => !optional.some((ability) => ability === name) || has(name as HostAbility),
+      );
 
-      describe.each(Object.entries(deeds).map(([name, act]) => ({ name, act })))('$name, when', ({ act }) => {
+      describe.each(deeds.map(([name, act]) => ({ name, act })))('$name, when', ({ name, act }) => {
         it.each(faults)('$name: says so, and nothing else', async (fault) => {
           // The first round finds out which requests it makes; each of the others loses one of them.
           const impatient = await subject.world(sandbox, true);
           await impatient.host.inspect(impatient.consumer, [], never());
-          const requests = different(await requestsOf(sandbox, subject.vendor, () => act(impatient, impatient.current)));
+          const requests = different(await requestsOf(sandbox, door, () => act(impatient, impatient.current)));
           expect(requests).not.toEqual([]);
           for (const request of requests) {
-            await plant(sandbox, subject.vendor, fault, request);
+            await plant(sandbox, door, fault, request);
             let error!: RekeyError;
-            const made = await requestsOf(sandbox, subject.vendor, async () => {
+            const made = await requestsOf(sandbox, door, async () => {
               error = await failure(act(impatient, impatient.current));
             });
-            const isEffect = request.method !== 'GET';
+            const isEffect = name in effects && request.method !== 'GET';
             const lost = isEffect && fault.means === 'lost';
             expect(error.code).toBe(lost ? 'KR_HOST_UNCLEAR' : 'KR_HOST_UNAVAILABLE');
             expect(error.retryAfterMs).toBe(fault.retryAfterMs);

@@ -136,7 +136,10 @@ export function describeMachine(subject: MachineSubject): void {
       ['that is a device', () => '/dev/null', /not a regular file/],
       [
         'that is far too long',
-        () => (writeFileSync(path.join(folder, 'long'), Buffer.alloc(5 * 1024 * 1024)), path.join(folder, 'long')),
+        () => {
+          writeFileSync(path.join(folder, 'long'), Buffer.alloc(5 * 1024 * 1024));
+          return path.join(folder, 'long');
+        },
         /longer than/,
       ],
     ])('refuses a file %s', async (_, name, reason) => {
