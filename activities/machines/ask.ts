@@ -23,9 +23,18 @@ export async function ask(machine: Machine, address: string, userAgent: string, 
     if (error instanceof RekeyError) throw error;
     return { problem: `nobody answers at ${shown} (${codeOf(error) ?? 'no connection'})` };
   }
-  const socket = secure ? tls.connect({ socket: connection, servername: host }) : connection;
+  try {
+    return await exchange(secure ? tls.connect({ socket: connection, servername: host }) : connection, url, userAgent, signal);
+  } catch (error) {
+    if (signal.aborted) throw new RekeyError('KR_HOST_UNAVAILABLE', `${shown}: no complete answer within the deadline`);
+    return { problem: `${shown}: the answer broke off (${codeOf(error) ?? 'no reason'})` };
+  } finally {
+    connection.destroy();
+  }
+}
+
+function exchange(socket: Duplex, url: URL, userAgent: string, signal: AbortSignal): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new RekeyError('KR_HOST_UNAVAILABLE', `${shown}: no complete answer within the deadline`));
     const request = http.request({
       createConnection: () => socket,
       method: 'GET',
@@ -33,11 +42,9 @@ export async function ask(machine: Machine, address: string, userAgent: string, 
       headers: { host: url.host, 'user-agent': userAgent, connection: 'close' },
       signal,
     });
-    const failed = (error: unknown) =>
-      signal.aborted ? late() : resolve({ problem: `${shown}: the answer broke off (${codeOf(error) ?? 'no reason'})` });
     // A stream that carries TLS or a tunnel may fail before the request has taken it over.
-    socket.on('error', failed);
-    request.on('error', failed);
+    socket.on('error', reject);
+    request.on('error', reject);
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -45,11 +52,10 @@ export async function ask(machine: Machine, address: string, userAgent: string, 
         if (size < longest) chunks.push(chunk.subarray(0, longest - size));
         size += chunk.length;
       });
-      response.on('error', failed);
+      response.on('error', reject);
       response.on('end', () => {
-        connection.destroy();
         if (response.statusCode === 200) resolve({ body: Buffer.concat(chunks).toString('utf8') });
-        else resolve({ problem: `${shown} answers ${response.statusCode}` });
+        else resolve({ problem: `${url.origin}${url.pathname} answers ${response.statusCode}` });
       });
     });
     request.end();

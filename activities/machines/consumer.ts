@@ -38,15 +38,12 @@ export interface MachineTiming {
   readonly settle: number;
 }
 
-/** A restart may take a while. What a killed command had already asked of an init system can land a little later. */
-const ownTiming = { request: 60_000, settle: 5_000 };
-
-export const machineTiming = z
-  .strictObject({ request: duration.optional(), settle: duration.optional() })
-  .default({})
-  .transform(
-    ({ request, settle }): MachineTiming => ({ request: request ?? ownTiming.request, settle: settle ?? ownTiming.settle }),
-  );
+/** `timing:` of a host; what is left out is the host's own. */
+export const machineTiming = (own: MachineTiming) =>
+  z
+    .strictObject({ request: duration.optional(), settle: duration.optional() })
+    .default({})
+    .transform(({ request, settle }): MachineTiming => ({ request: request ?? own.request, settle: settle ?? own.settle }));
 
 const command = z.string().trim().min(1);
 const absolute = z.string().refine((text) => path.posix.isAbsolute(text) && !/[\0\r\n]/.test(text), 'expected an absolute path');

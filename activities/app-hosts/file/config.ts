@@ -9,8 +9,11 @@ export interface FileHostSettings {
   readonly timing: MachineTiming;
 }
 
+/** A restart may take a while. What a killed command had already asked of an init system can land a little later. */
+const ownTiming = { request: 60_000, settle: 5_000 };
+
 const settings: z.ZodType<FileHostSettings> = z
-  .strictObject({ identity: z.string().min(1).optional(), timing: machineTiming })
+  .strictObject({ identity: z.string().min(1).optional(), timing: machineTiming(ownTiming) })
   .transform(({ identity, timing }) => ({ identity: identity ?? null, timing }));
 
 export const config: HostConfig<FileHostSettings> = {

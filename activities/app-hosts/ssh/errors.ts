@@ -1,0 +1,31 @@
+/** Owns what the failures of a connection, and of rekey's own scripts on a machine, mean for a hand-out. */
+import { RekeyError } from '../../../workflows/domain/errors.js';
+import { scrub } from '../../http/scrub.js';
+import { codeOf, refusedFile } from '../../machines/errors.js';
+import { longestSource } from '../../machines/source.js';
+
+/** The library names the level on which a connection failed; its messages are not shown, since they hold bytes of the other side. */
+export function connectionFault(error: Error & { level?: string }, address: string): RekeyError {
+  if (error.level === 'client-authentication')
+    return new RekeyError('KR_HOST_REFUSED', `${address}: the machine does not take our key for this account`);
+  if (/no matching/.test(error.message))
+    return new RekeyError('KR_HOST_REFUSED', `${address}: it has no host key, or no cipher, of a kind that we know and take`);
+  if (/Cannot parse privateKey|passphrase/.test(error.message))
+    return new RekeyError('KR_HOST_REFUSED', `${address}: our private key cannot be read; if it has a passphrase, name it`);
+  return new RekeyError('KR_HOST_UNAVAILABLE', `${address}: no connection (${codeOf(error) ?? error.level ?? 'no reason'})`);
+}
+
+/** The exit codes of the scripts in `scripts.ts`. */
+export const exits = { missing: 44, notAFile: 45, tooLong: 46, locked: 73, changed: 74, cut: 75 } as const;
+
+/** A script that ended before it changed anything. */
+export function scriptFault(exitCode: number | null, said: string, file: string): RekeyError {
+  if (exitCode === exits.missing) return new RekeyError('KR_HOST_REFUSED', `${file} does not exist`);
+  if (exitCode === exits.notAFile) return refusedFile(file, 'it is not a regular file');
+  if (exitCode === exits.tooLong) return refusedFile(file, `it is longer than ${longestSource} bytes`);
+  if (exitCode === exits.locked) return new RekeyError('KR_HOST_UNAVAILABLE', `${file} is held by another writer`);
+  const text = scrub(said.trimEnd().split('\n').at(-1) ?? '') || `exit code ${exitCode}`;
+  // What stays until a person changes something: rights, missing programs, a folder that has gone.
+  const lasting = /denied|not permitted|read-only|no such file|not found|a password is required|may not run/i.test(said);
+  return new RekeyError(lasting ? 'KR_HOST_REFUSED' : 'KR_HOST_UNAVAILABLE', `${file}: ${text}; nothing was changed`);
+}
