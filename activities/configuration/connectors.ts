@@ -4,7 +4,11 @@ import { config as soarAppHost } from '../app-hosts/soar-app-host/config.js';
 import { config as ssh } from '../app-hosts/ssh/config.js';
 import { config as webhook } from '../app-hosts/webhook/config.js';
 import { config as datadog } from '../key-stores/datadog/config.js';
+import { config as docspace } from '../key-stores/docspace/config.js';
 import { config as soar } from '../key-stores/soar/config.js';
 import type { ConnectorConfigs } from './schema.js';
 
-export const connectors: ConnectorConfigs = { stores: [datadog, soar], hosts: [fileHost, soarAppHost, webhook, ssh] };
+export const connectors: ConnectorConfigs = {
+  stores: [datadog, soar, docspace],
+  hosts: [fileHost, soarAppHost, webhook, ssh],
+};
