@@ -48,7 +48,7 @@ export interface Machine {
    */
   write(seen: SourceFile, change: Change, signal: AbortSignal): Promise<boolean>;
 
-  /** Throws `CommandEnded`, or RekeyError where the command could not be started. */
+  /** Throws `CommandEnded` once the command may have begun, RekeyError where it certainly did not. */
   run(command: Command, signal: AbortSignal): Promise<CommandResult>;
 
   /** A connection as the machine's own programs make it: `127.0.0.1` is the machine itself. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
@@ -67,11 +68,12 @@ async function world(sandbox: RunningSandbox): Promise<AppHostWorld> {
   };
 }
 
-describeMachine({
-  name: 'a machine by SSH',
-  open: async () => ({
-    machine: new RemoteMachine(new Connections(settings(), context('fleet')), { address: address() }, settings()),
-    close: async () => undefined,
-  }),
+const machine = (own: SshSettings) => ({
+  machine: new RemoteMachine(new Connections(own, context('fleet')), { address: address() }, own),
+  close: async () => undefined,
 });
+describeMachine({ name: 'a machine by SSH', open: async () => machine(settings()) });
+// Where it would ask for a password there is nothing to try; test/unit/app-hosts/ssh.test.ts has what is said then.
+if (spawnSync('sudo', ['-n', 'true']).status === 0)
+  describeMachine({ name: 'a machine by SSH, as root by sudo', open: async () => machine({ ...settings(), sudo: true }) });
 describeAppHost({ connector, vendor: 'datadog', abilities: ['readSecret'], overHttp: false, writesFile: true, world });

@@ -1,5 +1,6 @@
 /** Owns the commands that an operator declared for a consumer: run by `sh` in a process group of their own, ended at the deadline. */
 import { spawn } from 'node:child_process';
+import { RekeyError } from '../../../workflows/domain/errors.js';
 import { CommandEnded, type CommandResult } from '../../machines/machine.js';
 
 const kept = 256 * 1024;
@@ -28,7 +29,8 @@ export function runCommand(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(new CommandEnded('not started'));
+    if (signal.aborted)
+      return reject(new RekeyError('KR_HOST_UNAVAILABLE', 'no time was left for a command; it was not started'));
     const env = {
       ...Object.fromEntries(passed.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
       ...own,

@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
+import ssh2, { Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import { codeOf } from '../../machines/errors.js';
 import type { ConnectorContext } from '../../ports/connector.js';
 import type { SshSettings } from './config.js';
-import { connectionFault } from './errors.js';
+import { connectionFault, privateKeyFault } from './errors.js';
 import { fingerprintOf, type KnownKeys, keysFor, nameOf, type Place, parseAddress } from './known-hosts.js';
 import { Limit } from './limit.js';
 
@@ -116,7 +116,11 @@ export class Connections {
       if (signal.aborted) return onAbort();
       signal.addEventListener('abort', onAbort, { once: true });
       client.on('error', (error) =>
-        fail(refusal === null ? connectionFault(error, target.address) : new RekeyError('KR_HOST_REFUSED', refusal)),
+        fail(
+          refusal === null
+            ? connectionFault(error, target.address, this.settings.user)
+            : new RekeyError('KR_HOST_REFUSED', refusal),
+        ),
       );
       client.on('close', () => fail(new RekeyError('KR_HOST_UNAVAILABLE', `${target.address}: the connection was closed`)));
       client.on('ready', () => {
@@ -130,7 +134,7 @@ export class Connections {
         ident: /^rekey\/[\w.]+/.exec(this.context.userAgent)?.[0].replace('/', '_') ?? 'rekey',
         algorithms: { serverHostKey: [...algorithmsFor(known)] },
         hostVerifier: (key: Buffer) => {
-          refusal = refusalOf(key, place, known, target.hostKey);
+          refusal = refusalOf(key, place, known, target.hostKey, this.#knownHosts);
           return refusal === null;
         },
         readyTimeout: 0,
@@ -144,22 +148,37 @@ export class Connections {
     const { management } = this.settings;
     if (management === null) {
       const agent = process.env.SSH_AUTH_SOCK;
-      if (!agent) throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: the worker has no SSH agent (SSH_AUTH_SOCK)`);
+      if (!agent)
+        throw new RekeyError(
+          'KR_HOST_REFUSED',
+          `${this.context.name}: the worker has no SSH agent; start it with SSH_AUTH_SOCK, or name management.privateKey`,
+        );
       return { agent, authHandler: ['agent'] };
     }
     const privateKey = (await this.context.resolve(management.privateKey)).reveal();
     const passphrase = management.passphrase && (await this.context.resolve(management.passphrase)).reveal();
+    if (ssh2.utils.parseKey(`${privateKey}\n`, passphrase) instanceof Error) throw privateKeyFault(this.context.name);
     return { privateKey: `${privateKey}\n`, ...(passphrase && { passphrase }), authHandler: ['publickey'] };
   }
 
+  get #knownHosts(): string {
+    return this.settings.knownHosts ?? path.join(homedir(), '.ssh', 'known_hosts');
+  }
+
   async #knownKeys(place: Place): Promise<KnownKeys> {
-    const file = this.settings.knownHosts ?? path.join(homedir(), '.ssh', 'known_hosts');
+    const file = this.#knownHosts;
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: ${file} cannot be read (${codeOf(error)})`);
+      throw new RekeyError(
+        'KR_HOST_REFUSED',
+        `${this.context.name}: ${file} cannot be read (${codeOf(error)}); make it, or pin hostKey`,
+      );
     });
     const known = keysFor(text, place);
     if (known.trusted.length === 0)
-      throw new RekeyError('KR_HOST_REFUSED', `${nameOf(place)} is not in ${file}, and no host key is pinned for it`);
+      throw new RekeyError(
+        'KR_HOST_REFUSED',
+        `${nameOf(place)} is not in ${file}; compare its fingerprint on the machine (ssh-keygen -lf), then add its key there or pin hostKey`,
+      );
     return known;
   }
 }
@@ -171,11 +190,12 @@ function algorithmsFor(known: KnownKeys | null): readonly ServerHostKeyAlgorithm
   return hostKeyTypes.filter((name) => types.has(name.startsWith('rsa-') ? 'ssh-rsa' : name));
 }
 
-/** Why the machine is not the one that is meant; null where it is. */
-function refusalOf(key: Buffer, place: Place, known: KnownKeys | null, pinned: string | undefined): string | null {
+/** Why the machine is not the one that is meant, and what to do; null where it is. */
+function refusalOf(key: Buffer, place: Place, known: KnownKeys | null, pinned: string | undefined, file: string): string | null {
   const shown = key.toString('base64');
   const who = `${nameOf(place)} shows the host key ${fingerprintOf(key)}`;
-  if (known === null) return fingerprintOf(key) === pinned ? null : `${who}, which is not the pinned one`;
-  if (known.revoked.includes(shown)) return `${who}, which is revoked`;
-  return known.trusted.some((trusted) => trusted.key === shown) ? null : `${who}, which is not the known one`;
+  const cure = 'find out on the machine which is right: if it was made anew, correct';
+  if (known === null) return fingerprintOf(key) === pinned ? null : `${who}, not the pinned ${pinned}; ${cure} hostKey`;
+  if (known.revoked.includes(shown)) return `${who}, which ${file} marks as revoked; give the machine another`;
+  return known.trusted.some((trusted) => trusted.key === shown) ? null : `${who}, not the one of ${file}; ${cure} the file`;
 }

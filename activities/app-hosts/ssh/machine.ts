@@ -74,7 +74,6 @@ export class RemoteMachine implements Machine {
       if (error instanceof Unseen && error.sent) throw new CommandEnded(error.message);
       if (error instanceof Unseen)
         throw new RekeyError('KR_HOST_UNAVAILABLE', `${this.target.address}: a command was ${error.message}`);
-      if (error instanceof RekeyError && signal.aborted) throw new CommandEnded('not started');
       throw error;
     }
   }

@@ -49,7 +49,7 @@ exec 3<&0
 seconds=$1 script=$2; shift 2
 timeout -k 2 "$seconds" sh -c "$script" rekey "$@" </dev/null 3<&- &
 child=$!
-( cat <&3 >/dev/null; kill -KILL -- "-$child" ) >/dev/null 2>&1 &
+( cat <&3 >/dev/null; kill -s KILL -- "-$child" ) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
 wait "$child"; code=$?
