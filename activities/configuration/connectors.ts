@@ -1,4 +1,5 @@
 /** Owns the list of what can be configured: the configuration part of every connector, and nothing that talks to the outside. */
+import { config as assisted } from '../app-hosts/assisted/config.js';
 import { config as fileHost } from '../app-hosts/file/config.js';
 import { config as soarAppHost } from '../app-hosts/soar-app-host/config.js';
 import { config as ssh } from '../app-hosts/ssh/config.js';
@@ -10,5 +11,5 @@ import type { ConnectorConfigs } from './schema.js';
 
 export const connectors: ConnectorConfigs = {
   stores: [datadog, soar, docspace],
-  hosts: [fileHost, soarAppHost, webhook, ssh],
+  hosts: [fileHost, soarAppHost, webhook, ssh, assisted],
 };

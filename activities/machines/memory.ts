@@ -1,4 +1,5 @@
 /** Owns what stands beside a consumer's file: the number of the last hand-out, so that a late worker cannot bring an older key back. */
+import path from 'node:path';
 import { z } from 'zod';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { HandOutFence } from '../ports/app-host.js';
@@ -40,4 +41,9 @@ export function raised(
   }
   if (held?.fence === fence.number && held.generation === generation) return null;
   return { ledgers: { ...remembered.ledgers, [fence.ledgerId]: { ...ours, [consumer]: { fence: fence.number, generation } } } };
+}
+
+/** The file beside a consumer's file in which hand-outs are remembered. */
+export function memoryOf(file: string): string {
+  return path.posix.join(path.posix.dirname(file), `.${path.posix.basename(file)}.rekey`);
 }

@@ -1,5 +1,4 @@
 /** Owns the file from which a consumer takes its key: read, and changed in one place as a compare-and-swap, behind the fence. */
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Delivery } from '../ports/app-host.js';
@@ -9,7 +8,7 @@ import { refusedFile } from './errors.js';
 import { isPlainText, NoPlace, type Place } from './formats/format.js';
 import { findIn } from './formats/index.js';
 import type { Machine, SourceFile } from './machine.js';
-import { nothing, parseMemory, raised } from './memory.js';
+import { memoryOf, nothing, parseMemory, raised } from './memory.js';
 
 /** Whoever changes the file between our reading and our writing wins so often, other hand-outs included; after that it is a finding, not a race. */
 const swapTries = 10;
@@ -112,9 +111,4 @@ function placeIn(file: string, text: string, consumer: MachineConsumer): Place {
 
 function find(text: string, { format, at }: MachineConsumer): Place {
   return findIn[format](text, at ?? '');
-}
-
-/** The file beside a consumer's file in which hand-outs are remembered. */
-export function memoryOf(file: string): string {
-  return path.posix.join(path.posix.dirname(file), `.${path.posix.basename(file)}.rekey`);
 }

@@ -1,9 +1,7 @@
 /** Owns the worker's own machine as an app host: a file holds the key, commands and signals make the program take it. */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { machineConsumer } from '../../machines/consumer.js';
 import { MachineHost } from '../../machines/host.js';
+import { ownIdentity } from '../../machines/identity.js';
 import type { AppHostConnector } from '../../ports/connector.js';
 import { config, type FileHostSettings } from './config.js';
 import { LocalMachine } from './machine.js';
@@ -23,12 +21,3 @@ export const connector: AppHostConnector = {
     });
   },
 };
-
-/** systemd asks not to show a machine's id (machine-id(5)), so a hash of it stands for the machine. */
-async function ownIdentity(): Promise<string> {
-  const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  return createHash('sha256')
-    .update(`rekey:host:v1:${id.trim() || hostname()}`)
-    .digest('hex')
-    .slice(0, 16);
-}

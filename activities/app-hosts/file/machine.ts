@@ -14,7 +14,8 @@ import {
   type Machine,
   type SourceFile,
 } from '../../machines/machine.js';
-import { longestSource, memoryOf } from '../../machines/source.js';
+import { memoryOf } from '../../machines/memory.js';
+import { longestSource } from '../../machines/source.js';
 import { runCommand } from './commands.js';
 import { withLock } from './lock.js';
 import { removeLeftovers, replaceFile } from './replace.js';

@@ -28,10 +28,18 @@ export interface AppHostWorld {
   readonly held: (() => Promise<string>) | null;
   /** The source itself, where rekey writes a file of this machine. */
   readonly file?: string;
+  /** Where a person carries it out: puts the version that lies ready into the program, and says so. */
+  readonly person?: (version: DeliverableVersion) => Promise<void>;
 }
 
-export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed';
-const optional = ['undeploy', 'deploy', 'readSecret', 'consumersNamed'] as const satisfies readonly HostAbility[];
+export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'byHand';
+export const optional = [
+  'undeploy',
+  'deploy',
+  'readSecret',
+  'consumersNamed',
+  'byHand',
+] as const satisfies readonly HostAbility[];
 
 export interface AppHostSubject {
   readonly connector: AppHostConnector;
@@ -152,6 +160,7 @@ export function describeAppHost(subject: AppHostSubject): void {
           await host.apply(consumer, never());
           await host.apply(consumer, never());
         }
+        await world.person?.(version);
         const known = has('deploy') ? [version] : [world.current, version];
         await until('it proves the next version', async () =>
           isConverged(await inspect(known), version.generation, 'rolled-out'),
@@ -208,6 +217,31 @@ export function describeAppHost(subject: AppHostSubject): void {
         expect(sent).toEqual([]);
         expect(await world.held?.()).toBe(before);
       });
+
+      if (has('byHand'))
+        it('believes nobody who says it of another version, and forgets what was said once another is laid out', async () => {
+          const { byHand } = world.host;
+          const { consumer, current } = world;
+          const version = await world.next();
+          const delivery = (fence: number) => ({ consumer, version, fence: { ledgerId: ledger, number: fence } });
+          await deliver(version, 5);
+          const onNothing = async () => (await inspect([current, version])).instances.every((i) => i.generation === null);
+          expect(await onNothing()).toBe(true);
+          expect(await byHand!.take(delivery(6), current.secret.fingerprint, never())).toMatch(/fingerprint/);
+          expect(await onNothing()).toBe(true);
+          expect((await failure(byHand!.take(delivery(4), null, never()))).code).toBe('KR_HOST_FENCED');
+          expect((await failure(byHand!.take(delivery(7), null, AbortSignal.abort()))).code).toBe('KR_HOST_UNAVAILABLE');
+          expect(await onNothing()).toBe(true);
+          expect(await world.held!()).toBe(version.secret.reveal());
+          expectNoSecret(byHand!.instructions(consumer, version.generation, true).join(), await secrets());
+          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expect(await world.held!()).toBe('');
+          expect(isConverged(await inspect([current, version]), version.generation, 'uses')).toBe(true);
+          await deliver(current, 9);
+          await byHand!.withdraw(consumer, never());
+          expect(await world.held!()).toBe('');
+        });
 
       if (has('consumersNamed'))
         it('finds the programs that a store names, and misses none in silence', async () => {
