@@ -12,7 +12,7 @@ import { type HookState, newHookState } from './hooks.js';
 import { Requests } from './requests.js';
 import { Traffic } from './traffic.js';
 import { createVendors } from './vendors/registry.js';
-import type { Planted, Vendor } from './vendors/vendor.js';
+import type { Planted, Vendor, World } from './vendors/vendor.js';
 
 export interface Ready {
   readonly ready: true;
@@ -32,7 +32,11 @@ export class Sandbox {
   readonly #hooks: Durable<HookState>;
   #control = '';
 
-  constructor(private readonly home: string) {
+  /** `vendors`: names of those that are simulated. */
+  constructor(
+    private readonly home: string,
+    vendors: readonly string[],
+  ) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     this.#faults = new Faults(this.#state('faults', () => []));
     mkdirSync(path.join(home, 'state'), { recursive: true, mode: 0o700 });
@@ -49,14 +53,15 @@ export class Sandbox {
       this.#state('planted', () => ({})),
     );
     this.#hooks = this.#state('hooks', newHookState);
-    this.#vendors = createVendors({
+    const world = {
       home,
       doors: this.#doors,
       traffic: this.#traffic,
       consumers: this.#consumers,
       state: (name, initial) => this.#state(name, initial),
       hostCommand: (verb, app) => hostCommand(this.#control, verb, app),
-    });
+    } satisfies World;
+    this.#vendors = createVendors(world, vendors);
   }
 
   async start(): Promise<Ready> {

@@ -112,7 +112,7 @@ const currentSecret = z.union([z.string().regex(/^consumer:[a-z0-9][a-z0-9._-]*$
   error: `is not a reference to a secret, and secrets never stand in this file; expected ${forms}, or "consumer:NAME"`,
 });
 
-export const currentFields = { id: z.string().min(1).max(500), secret: currentSecret.optional() };
+export const currentFields = { id: z.string().min(1).max(500).optional(), secret: currentSecret.optional() };
 
 export const consumerFields = { name: consumerName, host: z.string() };
 export const allConsumersFields = { host: z.string(), all: z.literal(true) };

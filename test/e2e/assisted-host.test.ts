@@ -141,7 +141,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     const goingBack = () =>
       lane.until('the way back', 60_000, async () => {
         const now = await lane.rotation(credential);
-        return (now?.outcome || /put generation 2 into/.test(now?.waits_for?.text ?? '')) && now;
+        return now && (now.outcome !== null || /put generation 2 into/.test(now.waits_for?.text ?? '')) ? now : undefined;
       });
     for (let now = await goingBack(); !now.outcome; now = await goingBack())
       await done(next, now.waits_for!.text.split(' ').at(-1)!);
