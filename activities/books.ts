@@ -7,7 +7,7 @@ import type { Finding } from '../workflows/domain/preflight.js';
 import type { Outcome } from '../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from './deps.js';
-import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
+import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, Remembered, RotationRow } from './ports/ledger.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
 
@@ -29,6 +29,8 @@ export function createBooks(deps: Deps) {
     openRotations: () => ledger.openRotations(),
 
     openRotation: (request: OpenRequest) => ledger.open(request),
+
+    reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
     freezePlan: async ({

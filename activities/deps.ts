@@ -27,7 +27,7 @@ export { within } from './http/deadline.js';
 
 export function versionOf(versions: readonly VersionRow[], generation: number | null): VersionRow {
   const found = versions.find((v) => v.generation === generation);
-  if (!found) throw new RekeyError('KR_INTERNAL', `there is no generation ${generation}`);
+  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know generation ${generation}`);
   return found;
 }
 
@@ -51,7 +51,7 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
 
 export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
   const found = rotation.targets?.find((t) => t.name === name);
-  if (!found) throw new RekeyError('KR_INTERNAL', `${name} is not a consumer of ${rotation.id}`);
+  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${name} as a consumer of ${rotation.id}`);
   return found;
 }
 

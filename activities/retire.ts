@@ -11,6 +11,8 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  // Nobody can use what is gone; the revoke that follows finds it so.
+  if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
   const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
   const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
   const { policy, accept } = rotation.spec;
@@ -88,16 +90,21 @@ export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSi
   return true;
 }
 
+export interface StraysInput extends StepInput {
+  /** The key that this run minted; the ledger may have lost it. */
+  readonly known: string | null;
+}
+
 /**
  * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was ever handed them. Waits until no mint of ours
  * can land any more, so that a late create is caught, too.
  */
-export async function removeStrays(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<readonly string[]> {
+export async function removeStrays(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
   const rotation = await deps.ledger.rotation(step.rotation);
   const tags = await deps.ledger.tags(step.rotation, 'mint');
-  if (tags.length === 0) return [];
+  if (tags.length === 0 && known === null) return [];
   const store = await deps.stores.of(rotation.spec.store);
   const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
   const removed: string[] = [];
@@ -107,6 +114,11 @@ export async function removeStrays(deps: Deps, { step }: StepInput, signal: Abor
       await store.revoke(stray.id, signal);
       removed.push(stray.id);
     }
+  }
+  // Consumers were handed another version since, and confirmed.
+  if (known !== null && !recorded.has(known) && !removed.includes(known) && (await store.describe(known, signal)) !== null) {
+    await store.revoke(known, signal);
+    removed.push(known);
   }
   return removed;
 }

@@ -11,14 +11,18 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
   await books.releaseLeases({ step: run.step('release-leases') });
   await settleAsked(run);
   const undo = await books.readUndo({ step: run.step('read-undo') });
-  if (!undo.minted) {
+  if (!undo.minted && !run.minted) {
     run.enter('closing');
     return run.close('refused');
   }
   const previous = run.row.previousGeneration!;
   if (undo.disabled) await enabled(run, 'back');
+  // A ledger that was set back may have lost the revoke: nobody is handed a key that is dead.
+  while (!(await run.insist(() => atStore(run.spec.store).proveEnabled({ step: run.step('prove-old'), generation: previous }))))
+    await run.hold(`generation ${previous} is not accepted any more`);
   // Whoever has an intent may hold the new version, whatever its outcome was.
-  const affected = run.targets.filter((t) => undo.delivered.includes(t.name));
+  const forgotten = run.reconciled > 0 && run.handedOut;
+  const affected = run.targets.filter((t) => forgotten || undo.delivered.includes(t.name));
   for (let round = 1; ; round++) {
     const behind = affected.filter((t) => !run.isExempt(t.name));
     await run.insist(() => handOut(run, behind, previous, `back-${round}`));
@@ -28,7 +32,7 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
     if (!undo.versionStands || (await removedNew(run, behind, round))) break;
   }
   run.enter('closing');
-  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays') }));
+  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays'), known: run.minted }));
   return run.close('compensated');
 }
 

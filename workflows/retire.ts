@@ -26,8 +26,8 @@ export async function retired(run: Run, round: number, disables: boolean): Promi
     }
   }
   const gone = await guarded(run, run.required, staying, `revoke-${round}`, () => {
-    run.passReturn();
     const key = `revoke/${round}`;
+    run.passReturn(key);
     const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), going, staying });
     return CancellationScope.nonCancellable(() => atTheStore(run, { effect: 'revoke', key, generation: going, staying }, byApi));
   });

@@ -36,7 +36,8 @@ interface Downtime {
 async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
-  const before = await books.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  run.running ??= await books.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  const before = run.running;
   await run.pausePoint();
   await bookkeeping.takeLeases({ step: run.step('take-leases') });
 
@@ -45,8 +46,10 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   // Behind a regenerate that is on record the programs may be up again: they are not waited for, and not stopped once more.
   const done = run.beyond?.done ? await regenerated(run, run.beyond.key) : undefined;
   if (done !== undefined) return { since, running, secretChanged: done };
-  for (let round = 1; ; round++) {
+  // Behind a ledger that was set back, programs may run again that its outcomes say were told to stop.
+  for (let round = 1 + run.reconciled * 1000; ; round++) {
     run.enter('undeploying');
+    for (const { name } of running) run.toldToStop.add(name);
     await Promise.all(
       running.map(({ host, name }) =>
         run.recorded(
@@ -71,7 +74,7 @@ async function awaitStopped(run: Run): Promise<void> {
 
 /** The store's mark of the change; undefined when the guard refused and nothing was sent. */
 async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
-  run.passReturn();
+  run.passReturn(key);
   try {
     const result = await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
     return result.secretChanged;
@@ -156,7 +159,7 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
 /** Before the regenerate: every program that was told to stop goes back to the state that preflight recorded. */
 async function compensateInPlace(run: Run): Promise<RotationReport> {
   const undo = await books.readUndo({ step: run.step('read-undo') });
-  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name));
+  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || run.toldToStop.has(t.name));
   if (stopped.length > 0) {
     await deployAll(run, stopped, 'back');
     const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));

@@ -31,11 +31,14 @@ async function replace(run: Run): Promise<RotationReport | null> {
   if ('outcome' in prepared) return prepared;
 
   const store = run.spec.store;
-  const minted = { effect: 'mint', key: 'mint', generation: run.row.generation } as const;
-  await atTheStore(run, minted, () => effectsAtStore(store).mintVersion({ step: run.step('mint') }));
+  const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.row.generation }, () =>
+    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: run.minted, delivered: run.handedOut }),
+  );
+  run.minted = keyId;
   await atStore(store).proveVersion({ step: run.step('prove') });
 
   run.enter('distributing');
+  run.handedOut = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
     await handOut(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
     await run.bake(run.spec.rollout.bake);
@@ -65,7 +68,7 @@ async function finish(run: Run): Promise<RotationReport> {
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
   run.enter('closing');
-  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays') }));
+  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays'), known: run.minted }));
   return run.close('completed');
 }
 

@@ -131,6 +131,17 @@ export interface Beyond {
   readonly done: boolean;
 }
 
+/** What a run of a rotation remembers when the ledger has lost its last commits. */
+export interface Remembered {
+  readonly rotation: RotationRow;
+  readonly fence: number;
+  readonly head: ChainHead;
+  readonly targets: readonly ConsumerSpec[] | null;
+  /** It was going back, and why. */
+  readonly back: string | null;
+  readonly runId: string;
+}
+
 export interface OpenRequest {
   readonly credential: string;
   readonly options: RotationOptions;
@@ -165,6 +176,8 @@ export interface Ledger {
   open(
     request: OpenRequest,
   ): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead; readonly beyond: Beyond | null }>;
+  /** Puts back what the ledger has lost of a rotation and its run remembers, under a fence above both. Everything else is done again. */
+  reconcile(remembered: Remembered): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead }>;
   rotation(id: string): Promise<RotationRow>;
   versions(credential: string): Promise<readonly VersionRow[]>;
 

@@ -13,6 +13,7 @@ import { readDue, readOpen, scheduleAgain, scheduleFromVersion } from './calenda
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
+import { reconcile } from './reconcile.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
@@ -20,13 +21,15 @@ export async function openLedger(database: Database): Promise<Ledger> {
   const id = rows[0]!.id;
   const read = async (rotation: string): Promise<RotationRow> => {
     const found = await database.query<RotationRecord>('select * from rotations where id = $1', [rotation]);
-    if (!found.rows[0]) throw new RekeyError('KR_NOT_FOUND', `rotation ${rotation}`);
+    // Only a run of it asks, so it was there.
+    if (!found.rows[0]) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${rotation}`);
     return toRotation(found.rows[0]);
   };
 
   return {
     id,
     open: (request) => database.transaction((client) => open(client, request)),
+    reconcile: (remembered) => database.transaction((client) => reconcile(client, remembered)),
     rotation: read,
     versions: (credential) => readVersions(database, credential),
     once: (step, options, body) => once(database, id, step, options, body),

@@ -52,7 +52,8 @@ export class PostgresVault implements Vault {
       [ref],
     );
     const row = rows[0];
-    if (!row) throw new RekeyError('KR_NOT_FOUND', `secret ${ref} in the vault`);
+    // References are made by commits: one that leads to nothing was lost with them.
+    if (!row) throw new RekeyError('KR_LEDGER_BEHIND', `the vault does not know ${ref}`);
     return new Secret(openUnder(this.keys.get(row.master_key), ref, row).toString('utf8'));
   }
 

@@ -23,7 +23,7 @@ const assumptions = {
 const address = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const complain = (/** @type {string} */ message) => context.addIssue({ code: 'custom', message });
-  if (!url || url.protocol !== 'postgres:' || url.hostname === '' || url.pathname.length < 2)
+  if (url?.protocol !== 'postgres:' || url.hostname === '' || url.pathname.length < 2)
     return complain('expected an address such as postgres://db.example.com:5432/orders');
   if (url.username || url.password) return complain('an address must not hold a user or a password');
   if ([...url.searchParams.keys()].some((name) => name !== 'sslmode' && name !== 'sslrootcert'))

@@ -94,7 +94,12 @@ export const errorCodes = {
   KR_LEDGER_BEHIND: {
     ...permanent,
     meaning: 'The ledger has lost commits that this rotation has seen.',
-    cure: 'Restore the newest copy of the database; if there is none, `rekey retry` reconciles from what the world shows.',
+    cure: 'Nothing at first: the rotation puts back what it remembers and does the rest again. Find out how commits could be lost.',
+  },
+  KR_NAMESPACE_MISSING: {
+    ...permanent,
+    meaning: 'Temporal does not have the namespace that rekey was told to use.',
+    cure: 'Make it with `temporal operator namespace create -n NAME`, or set TEMPORAL_NAMESPACE to one that is there.',
   },
   KR_LEDGER_UNAVAILABLE: {
     ...unclear,

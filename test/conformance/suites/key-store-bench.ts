@@ -1,11 +1,11 @@
 /** Owns what a test of a key store needs: the store, opened as the product opens it, keys of its own, and the truth about both. */
 import { afterAll, beforeAll } from 'vitest';
 import type { ConnectorContext, KeyStoreConnector, ResolveReference } from '../../../activities/ports/connector.js';
-import type { KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
+import type { KeyImage, KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
-import { type KeyRow, requestDeadline, throughLedger } from './expect.js';
+import { type KeyRow, never, requestDeadline, throughLedger } from './expect.js';
 
-export { never } from './expect.js';
+export { never };
 
 export const optional = [
   'readSecret',
@@ -45,6 +45,8 @@ export interface KeyStoreSubject<World extends StoreWorld = StoreWorld> {
   readonly management: readonly string[];
   /** The methods of the port that it has beyond those that all have. */
   readonly abilities: readonly Ability[];
+  /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
+  readonly otherRights?: JsonObject;
   /** False where the management credential is no key of the store's. */
   readonly managedByKey?: false;
   /** Called once, before the first test. */
@@ -55,6 +57,8 @@ export interface World {
   readonly store: KeyStore;
   /** A key made for this test. */
   readonly key: MintedKey;
+  /** What is to be made of it, where it is to be changed. */
+  readonly image?: KeyImage;
 }
 
 export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
@@ -97,6 +101,12 @@ export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
   async present(): Promise<World> {
     const store = this.open();
     return { store, key: await this.mint(store) };
+  }
+
+  /** What a change makes of a key: another name, and other rights where the subject names some. */
+  async changedImage({ store, key }: World, state: KeyImage['state'] = 'live'): Promise<KeyImage> {
+    const { rights } = (await store.describe(key.id, never()))!;
+    return { name: `changed ${key.name.slice(-12)}`, rights: { ...rights, ...this.subject.otherRights }, state };
   }
 
   /** A store whose deadline is short, that has logged in already, and a key of its own. */

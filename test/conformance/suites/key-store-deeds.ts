@@ -42,6 +42,11 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
       act: async ({ store, key }) => store.enable?.({ keyId: key.id, secret: key.secret, rights: {} }, never()),
       happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'live',
     },
+    update: {
+      kind: 'effect',
+      act: async ({ store, key, image }) => store.update?.(key.id, image!, never()),
+      happened: ({ key }, rows) => of(rows, key.id)[0]?.name.startsWith('changed') === true,
+    },
     regenerate: {
       kind: 'effect',
       act: async ({ store, key }) => store.regenerate?.(key.id, never()),
@@ -57,7 +62,7 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
 export async function preparedFor<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>, name: string): Promise<World> {
   const world = await bench.impatient();
   if (name === 'enable') await world.store.disable?.(world.key.id, never());
-  return world;
+  return name === 'update' ? { ...world, image: await bench.changedImage(world) } : world;
 }
 
 const tagIn = (name: string): string => /rekey-\S+/.exec(name)![0];

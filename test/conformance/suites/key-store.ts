@@ -4,6 +4,7 @@ import { acceptedEverywhere, refusedEverywhere } from '../../../activities/ports
 import { Secret } from '../../../activities/ports/secret.js';
 import { expectNoSecret, failure, until } from './expect.js';
 import { KeyStoreBench, type KeyStoreSubject, never, optional, type StoreWorld } from './key-store-bench.js';
+import { describeUpdateOfKeyStore } from './key-store-update.js';
 import { describeBrokenWire, type WiredWorld } from './key-store-wire.js';
 
 /** For a store of which no simulator of ours stands for its vendor: its world brings a wire that can be broken. */
@@ -173,10 +174,14 @@ export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
           // Where disabling is a delete that can be undone, nothing is left to describe.
           const shown = store.capabilities.undoDelete === 'api' ? undefined : 'disabled';
           expect((await store.describe(key.id, never()))?.state).toBe(shown);
+          expect((await bench.truth()).filter(({ id }) => id === key.id).map(({ state }) => state)).not.toContain('live');
+          const reference = { keyId: key.id, secret: key.secret };
+          await until('it is refused', async () => refusedEverywhere(await store.probe(reference, never())));
           const disabled = { keyId: key.id, secret: key.secret, rights: before.rights };
           await store.enable!(disabled, never());
           await store.enable!(disabled, never());
           expect(await store.describe(key.id, never())).toEqual(before);
+          await until('it is accepted again', async () => acceptedEverywhere(await store.probe(reference, never())));
         });
 
       if (bench.has('regenerate'))
@@ -196,6 +201,8 @@ export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
           expect(acceptedEverywhere(await store.probe({ keyId: key.id, secret: made.secret }, never()))).toBe(true);
         });
     });
+
+    if (bench.has('update')) describeUpdateOfKeyStore(bench);
 
     describe('its management credential', () => {
       it.each(subject.management)('with a wrong %s is refused, by name, and not shown', async (field) => {
