@@ -140,7 +140,8 @@ async function takeSecret(
   const known = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
   if (known) return { refused: `this is the key of generation ${known.generation}, no new one` };
   const previous = versionOf(versions, rotation.previousGeneration);
-  const id = effect === 'regenerate' ? previous.keyId : (keyId ?? tag);
+  const made = store.capabilities.idIsSecret ? secret.handle : (keyId ?? tag);
+  const id = effect === 'regenerate' ? previous.keyId : made;
   // Where a refused login counts towards a lock, the one login is left to the step that counts it.
   if (store.capabilities.probeRetryOn401) {
     const seen = await patiently(store, { keyId: id, secret }, acceptedEverywhere, signal);

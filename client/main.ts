@@ -124,7 +124,7 @@ command(
   'takes over a key that exists; its secret comes from standard input',
   'adopt datadog/agents --id 6f1c9f6e-… < secret-file',
 )
-  .requiredOption('--id <id>', "the store's id of the key")
+  .option('--id <id>', "the store's id of the key; left out where the key is its own id")
   .action(() => become('worker/commands/adopt.js', rest(1)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
 command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>

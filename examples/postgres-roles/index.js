@@ -34,7 +34,10 @@ const roles = `
   from pg_roles r
   where exists (select from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid and g.rolname = $1)`;
 
-/** @implements {import('rekey').KeyStore} */
+/**
+ * @typedef {import('rekey').KeyStore} KeyStore
+ * @implements {KeyStore}
+ */
 class PostgresRoles {
   kind = config.kind;
 

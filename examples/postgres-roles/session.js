@@ -42,9 +42,9 @@ export async function withSession({ name, title, request }, login, signal, work)
   if (bounded.aborted) throw fault({ message: 'given up before it began' });
   const url = new URL(login.address);
   url.username = encodeURIComponent(login.user);
+  url.password = encodeURIComponent(login.password.reveal());
   const client = new pg.Client({
     connectionString: url.href,
-    password: login.password.reveal(),
     connectionTimeoutMillis: request,
     // The server gives up with us, so that nothing lands long after.
     statement_timeout: request,

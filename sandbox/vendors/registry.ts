@@ -1,10 +1,12 @@
 /** Owns the list of simulated vendors. */
+import { createAlgolia } from './algolia/vendor.js';
 import { createDatadog } from './datadog/vendor.js';
+import { createDnn } from './dnn/vendor.js';
 import { createDocSpace } from './docspace/vendor.js';
 import { createSoar } from './soar/vendor.js';
 import type { Vendor, World } from './vendor.js';
 
-const VENDORS: ReadonlyArray<(world: World) => Vendor> = [createDatadog, createSoar, createDocSpace];
+const VENDORS: ReadonlyArray<(world: World) => Vendor> = [createDatadog, createSoar, createDocSpace, createAlgolia, createDnn];
 
 export function createVendors(world: World): Vendor[] {
   return VENDORS.map((create) => create(world));

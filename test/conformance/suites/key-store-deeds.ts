@@ -1,6 +1,6 @@
 /** Owns the list of what can be asked of a key store, for the tests in which each of it goes wrong. */
-import type { KeyStore } from '../../../activities/ports/key-store.js';
-import type { KeyRow } from './expect.js';
+import { acceptedEverywhere, type KeyStore, refusedEverywhere } from '../../../activities/ports/key-store.js';
+import { type KeyRow, until } from './expect.js';
 import { type KeyStoreBench, never, optional, type StoreWorld, type World } from './key-store-bench.js';
 
 export interface Deed {
@@ -61,7 +61,14 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
 /** A store and a key in the state in which the deed does something. */
 export async function preparedFor<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>, name: string): Promise<World> {
   const world = await bench.impatient();
-  if (name === 'enable') await world.store.disable?.(world.key.id, never());
+  if (name === 'enable') {
+    const { store, key } = world;
+    const probe = () => store.probe({ keyId: key.id, secret: key.secret }, never());
+    // Where disabling is a delete, it cannot be undone before both have spread.
+    await until('it is accepted', async () => acceptedEverywhere(await probe()));
+    await store.disable?.(key.id, never());
+    await until('it is refused', async () => refusedEverywhere(await probe()));
+  }
   return name === 'update' ? { ...world, image: await bench.changedImage(world) } : world;
 }
 

@@ -10,6 +10,8 @@ import { context, declared, keysOf } from './sandbox.js';
 export interface VendorSubject extends Omit<KeyStoreSubject, 'world'> {
   /** A fault body in the vendor's own form. */
   readonly faultBody: (text: string) => unknown;
+  /** Where the vendor has several accounts: the one that the store is opened on. */
+  readonly account?: string;
   /** What only this vendor needs before the suite, such as a higher rate limit. */
   readonly prepare?: (sandbox: RunningSandbox) => Promise<void>;
 }
@@ -27,9 +29,14 @@ export class SandboxBench extends KeyStoreBench<SandboxWorld> {
   get sandbox(): RunningSandbox {
     return this.world.sandbox;
   }
+
+  /** Those of other accounts are no less secret. */
+  override async secrets(): Promise<string[]> {
+    return (await keysOf(this.sandbox, this.vendor.vendor)).map((row) => row.value);
+  }
 }
 
-async function startWorld({ vendor, prepare }: VendorSubject): Promise<SandboxWorld> {
+async function startWorld({ vendor, account, prepare }: VendorSubject): Promise<SandboxWorld> {
   const sandbox = await startSandbox();
   await sandbox.tell('POST', '/traffic/stop');
   await prepare?.(sandbox);
@@ -37,7 +44,7 @@ async function startWorld({ vendor, prepare }: VendorSubject): Promise<SandboxWo
     sandbox,
     entry: declared(sandbox, 'stores', vendor) as unknown as StoreEntry,
     resolve: context(vendor).resolve,
-    keys: () => keysOf(sandbox, vendor),
+    keys: async () => (await keysOf(sandbox, vendor)).filter((row) => row.account === account),
     end: () => sandbox.remove(),
   };
 }

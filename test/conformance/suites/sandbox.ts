@@ -9,6 +9,12 @@ import type { KeyRow } from './expect.js';
 
 export { changesNothing, expectNoSecret, failure, type KeyRow, requestDeadline, throughLedger } from './expect.js';
 
+export interface VendorKeyRow extends KeyRow {
+  readonly vendor: string;
+  readonly account?: string;
+  readonly value: string;
+}
+
 export interface RequestRow {
   readonly id: number;
   readonly method: string;
@@ -30,7 +36,7 @@ export function declared(sandbox: RunningSandbox, section: 'stores' | 'hosts', n
   return entry;
 }
 
-export function keysOf(sandbox: RunningSandbox, vendor: string): Promise<(KeyRow & { readonly value: string })[]> {
+export function keysOf(sandbox: RunningSandbox, vendor: string): Promise<VendorKeyRow[]> {
   return sandbox.tell('GET', `/keys?vendor=${vendor}`);
 }
 
