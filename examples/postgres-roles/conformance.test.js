@@ -16,6 +16,7 @@ describeKeyStore({
   connector,
   attributes: { name: own },
   management: ['user', 'password'],
+  confidential: (secret) => new URL(secret).password,
   abilities: ['lastUsed', 'disable', 'enable'],
   world: async () => {
     const admin = new pg.Client({ connectionString: server.href });

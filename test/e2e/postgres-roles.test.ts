@@ -20,10 +20,17 @@ const server = inject('servers').postgres;
 let lane: Lane;
 let admin: pg.Client;
 
+interface Shown {
+  readonly status: string;
+  readonly fullName: string;
+  readonly failureMessages: readonly string[];
+}
+
 interface Counts {
   readonly queries: number;
   readonly failedQueries: number;
   readonly failedLogins: number;
+  readonly refusedReports: number;
 }
 
 const addressOf = (role: string, password: string) => {
@@ -78,8 +85,10 @@ describe('the example as an outside package', () => {
       { cwd: outside.folder, env: { ...process.env, POSTGRES_URL: `${server}/postgres` }, maxBuffer: 64 * 1024 * 1024 },
     ).catch((error: { stdout: string; stderr: string }) => error);
     const report = JSON.parse(stdout.slice(stdout.indexOf('{"num')));
-    const failed = report.testResults.flatMap((file: { assertionResults: { status: string; fullName: string }[] }) =>
-      file.assertionResults.filter(({ status }) => status !== 'passed').map(({ fullName }) => fullName),
+    const failed = (report.testResults as { assertionResults: Shown[] }[]).flatMap((file) =>
+      file.assertionResults
+        .filter(({ status }) => status !== 'passed')
+        .map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages.join()}`),
     );
     expect(failed).toEqual([]);
     expect(report.numPassedTests).toBeGreaterThan(50);
@@ -91,7 +100,7 @@ describe('login roles under the traffic of pools', () => {
   const names = ['app-1', 'app-2', 'app-3'];
   const apps: ChildProcess[] = [];
 
-  const configuration = () => `version: 1
+  const configuration = (soak: string) => `version: 1
 stores:
   orders:
     module: ../postgres-roles/index.js
@@ -104,7 +113,7 @@ hosts:
   machine: { kind: file, timing: { request: 5s, settle: 1s } }
 defaults:
   rollout: { canary: 1, wave: 50%, bake: 0s }
-  policy: { grace: 1s, soak: 1s, confirm: 30s }
+  policy: { grace: 1s, soak: ${soak}, confirm: 30s }
 credentials:
   orders/app:
     store: orders
@@ -121,7 +130,7 @@ ${names
         format: dotenv
         at: DATABASE_URL
         apply: kill -HUP ${apps[at]!.pid}
-        confirm: { fingerprint: "cat ${lane.folder}/${name}.status" }
+        confirm: { fingerprint: "cat ${lane.folder}/${name}.status; ! grep -q refused ${lane.folder}/${name}.status" }
 `,
   )
   .join('')}`;
@@ -150,7 +159,7 @@ ${names
     }
     // The file stands beside the package, as a path from the folder of rekey.yaml would lead there.
     lane.config = path.join(path.dirname(outside.folder), 'configuration', 'rekey.yaml');
-    await lane.apply(configuration);
+    await lane.apply(() => configuration('1s'));
   });
   afterAll(() => {
     for (const app of apps) app.kill();
@@ -198,6 +207,33 @@ ${names
     expect(await rolesOf()).not.toContain(role);
   });
 
+  it('come back while they are watched when a program turns out to need the old one, and the rotation says which', async () => {
+    await lane.apply(() => configuration('5s'));
+    const [role] = await rolesOf();
+    apps[1]!.send('plan a report');
+    const handle = await lane.rotate('orders/app');
+    await lane.until('the old role to be disabled', 60_000, async () => {
+      const { rows } = await admin.query('select 1 from pg_roles where rolname = $1 and not rolcanlogin', [role]);
+      return rows.length > 0;
+    });
+    apps[1]!.send('make the report');
+    expect(await handle.result()).toMatchObject({ outcome: 'completed', generation: 4 });
+
+    const { rows } = await lane.database.query<{ reason: string }>(
+      `select body->>'reason' as reason from audit_events where kind = 'round' order by position`,
+    );
+    expect(rows.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(
+        new RegExp(`^generation 3 was missed while it was disabled, by app-2 .*"${role}" is not permitted to log in`),
+      ),
+    ]);
+    const after = await counts();
+    expect(after.map((c) => c.refusedReports > 0)).toEqual([false, true, false]);
+    expect(after.map((c) => [c.failedLogins, c.failedQueries])).toEqual(names.map(() => [0, 0]));
+    expect(await rolesOf()).not.toContain(role);
+    await lane.apply(() => configuration('1s'));
+  });
+
   it('wait for a worker that finds their module, while other stores go on', async () => {
     const [module, hidden] = [path.join(outside.folder, 'index.js'), path.join(outside.folder, 'hidden.js')];
     renameSync(module, hidden);
@@ -213,7 +249,7 @@ ${names
     });
     expect(lane.workers.at(-1)!.exitCode).toBeNull();
     renameSync(hidden, module);
-    expect(await handle.result()).toMatchObject({ outcome: 'completed', generation: 4 });
+    expect(await handle.result()).toMatchObject({ outcome: 'completed', generation: 5 });
     expect((await counts()).map((c) => [c.failedLogins, c.failedQueries])).toEqual(names.map(() => [0, 0]));
   });
 });

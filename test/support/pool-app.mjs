@@ -8,14 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 const [, , envFile, statusFile] = process.argv;
-const counts = { queries: 0, failedQueries: 0, failedLogins: 0 };
+const counts = { queries: 0, failedQueries: 0, failedLogins: 0, refusedReports: 0 };
 const lanes = 6;
 
 /** Pools that hold connections, the one for new work last. */
 const pools = [];
 
+/** What it forgot: a report takes the address when it is planned, and connects when it is due. A reload plans it anew. */
+const report = { url: null, refused: null };
+
 function show() {
   const lines = pools.map(({ fingerprint }) => `fingerprint: ${fingerprint} pid ${process.pid}`);
+  if (report.refused) lines.push(`refused: ${report.refused}`);
   writeFileSync(`${statusFile}.new`, `${lines.join('\n')}\n`);
   renameSync(`${statusFile}.new`, statusFile);
 }
@@ -35,6 +39,7 @@ function fingerprintOf(secret) {
 async function reload() {
   const url = /^DATABASE_URL=(.+)$/m.exec(readFileSync(envFile, 'utf8'))[1];
   const fingerprint = fingerprintOf(url);
+  if (report.url) report.url = url;
   if (pools.at(-1)?.fingerprint === fingerprint) return;
   const pool = new pg.Pool({ connectionString: url, max: lanes, application_name: 'pool-app' });
   pool.on('error', () => {
@@ -62,12 +67,34 @@ async function work() {
   }
 }
 
+/** It tries until it is let in. */
+async function makeReport() {
+  for (;;) {
+    const client = new pg.Client({ connectionString: report.url, application_name: 'report' });
+    try {
+      await client.connect();
+      await client.end();
+      report.refused = null;
+      return show();
+    } catch (error) {
+      counts.refusedReports += 1;
+      report.refused = error.message;
+      show();
+      await sleep(100);
+    }
+  }
+}
+
 // One after the other: two hand-outs in a row must not close each other's pool.
 let reloading = reload();
 process.on('SIGHUP', () => {
   reloading = reloading.then(reload);
 });
-process.on('message', () => process.send(counts));
+process.on('message', (message) => {
+  if (message === 'counts') process.send(counts);
+  if (message === 'plan a report') report.url = pools.at(-1).pool.options.connectionString;
+  if (message === 'make the report') void makeReport();
+});
 await reloading;
 for (let lane = 0; lane < lanes; lane++) void work();
 process.send('ready');

@@ -47,6 +47,8 @@ export interface KeyStoreSubject<World extends StoreWorld = StoreWorld> {
   readonly abilities: readonly Ability[];
   /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
   readonly otherRights?: JsonObject;
+  /** The part of a secret that nobody may see, where the rest is none, as with the address around a password. Without it: all of it. */
+  readonly confidential?: (secret: string) => string;
   /** False where the management credential is no key of the store's. */
   readonly managedByKey?: false;
   /** Called once, before the first test. */
@@ -115,6 +117,11 @@ export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
     const store = this.open({ timing: { ...this.entry.timing, request: `${requestDeadline}ms` } });
     await store.check(new AbortController().signal);
     return { store, key };
+  }
+
+  /** What of a key's secret nobody may see. */
+  confidential({ secret }: MintedKey): string {
+    return this.subject.confidential?.(secret.reveal()) ?? secret.reveal();
   }
 
   /** Every key that the vendor knows, or ever had, as the vendor knows it. */

@@ -39,7 +39,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
       await bench.world.wire.refuse();
       const error = await failure(deed.act(world));
       expect(error.code).toBe('KR_STORE_UNAVAILABLE');
-      await expectHonest(error, deed.kind, [world.key.secret.reveal()]);
+      await expectHonest(error, deed.kind, [bench.confidential(world.key)]);
       expect(await bench.states()).toEqual(before);
     });
 
@@ -47,7 +47,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
       const world = await preparedFor(bench, name);
       const before = await bench.states();
       await bench.world.wire.silence();
-      await expectHonest(await failure(deed.act(world)), deed.kind, [world.key.secret.reveal()]);
+      await expectHonest(await failure(deed.act(world)), deed.kind, [bench.confidential(world.key)]);
       expect(await bench.states()).toEqual(before);
     });
 
@@ -65,7 +65,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
         await bench.world.wire.mend();
         if (reason === null) break;
         const error = await failure(Promise.reject(reason));
-        await expectHonest(error, deed.kind, [world.key.secret.reveal()]);
+        await expectHonest(error, deed.kind, [bench.confidential(world.key)]);
         cuts += 1;
         if (error.code === 'KR_STORE_UNAVAILABLE') expect(await bench.states()).toEqual(before);
         else landed ||= await soon(async () => deed.happened!(world, await bench.truth()));
