@@ -224,7 +224,7 @@ ${names
     );
     expect(rows.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(
-        new RegExp(`^generation 3 was missed while it was disabled, by app-2 .*"${role}" is not permitted to log in`),
+        new RegExp(`^generation 3 was missed while it was disabled, by app-2 \\(.* is not permitted to log in\\)$`),
       ),
     ]);
     const after = await counts();

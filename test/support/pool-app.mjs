@@ -14,7 +14,7 @@ const lanes = 6;
 /** Pools that hold connections, the one for new work last. */
 const pools = [];
 
-/** What it forgot: a report takes the address when it is planned, and connects when it is due. A reload plans it anew. */
+/** What no reload knows of: a report takes the address when it is planned, and connects when it is due. */
 const report = { url: null, refused: null };
 
 function show() {
@@ -39,7 +39,6 @@ function fingerprintOf(secret) {
 async function reload() {
   const url = /^DATABASE_URL=(.+)$/m.exec(readFileSync(envFile, 'utf8'))[1];
   const fingerprint = fingerprintOf(url);
-  if (report.url) report.url = url;
   if (pools.at(-1)?.fingerprint === fingerprint) return;
   const pool = new pg.Pool({ connectionString: url, max: lanes, application_name: 'pool-app' });
   pool.on('error', () => {
