@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -50,6 +50,8 @@ const rolesOf = async (): Promise<readonly string[]> => {
 };
 
 beforeAll(async () => {
+  // A host of a third party, beside the store.
+  copyFileSync(path.join(root, 'test/support/outside-host.js'), path.join(outside.folder, 'outside-host.js'));
   lane = await Lane.start(19);
   admin = new pg.Client({ connectionString: `${server}/postgres` });
   await admin.connect();
@@ -111,6 +113,7 @@ stores:
     accept: [short-timing]
 hosts:
   machine: { kind: file, timing: { request: 5s, settle: 1s } }
+  signalled: { module: ../postgres-roles/outside-host.js }
 defaults:
   rollout: { canary: 1, wave: 50%, bake: 0s }
   policy: { grace: 1s, soak: ${soak}, confirm: 30s }
@@ -122,7 +125,14 @@ credentials:
     attributes: { name: ${own} }
     accept: [no-last-used]
     consumers:
+      - name: app-3
+        host: signalled
+        pid: ${apps[2]!.pid}
+        file: ${lane.folder}/app-3.env
+        status: ${lane.folder}/app-3.status
+        variable: DATABASE_URL
 ${names
+  .slice(0, 2)
   .map(
     (name, at) => `      - name: ${name}
         host: machine
@@ -223,9 +233,7 @@ ${names
       `select body->>'reason' as reason from audit_events where kind = 'round' order by position`,
     );
     expect(rows.map(({ reason }) => reason)).toEqual([
-      expect.stringMatching(
-        new RegExp(`^generation 3 was missed while it was disabled, by app-2 \\(.* is not permitted to log in\\)$`),
-      ),
+      expect.stringMatching(/^generation 3 was missed while it was disabled, by app-2 \(.* is not permitted to log in\)$/),
     ]);
     const after = await counts();
     expect(after.map((c) => c.refusedReports > 0)).toEqual([false, true, false]);
