@@ -1,5 +1,6 @@
 // @ts-check
 /** Proves the connector on a real server: POSTGRES_URL is the address of one that may be played with, and its superuser. */
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { Secret } from 'rekey';
 import { describeKeyStore, Wire } from 'rekey/testing';
@@ -9,7 +10,7 @@ if (!process.env.POSTGRES_URL) throw new Error('set POSTGRES_URL to a server tha
 const server = new URL(process.env.POSTGRES_URL);
 const own = `rekey_${process.pid}`;
 /** @type {Record<string, string>} */
-const secrets = { user: `${own}_manager`, password: 'a password of nobody else 0123456789' };
+const secrets = { user: `${own}_manager`, password: randomBytes(16).toString('hex') };
 
 describeKeyStore({
   vendor: 'postgres-roles',
@@ -38,6 +39,7 @@ describeKeyStore({
         accept: ['short-timing'],
       },
       resolve: async (reference) => new Secret(secrets[reference.slice('env:'.length)] ?? ''),
+      secrets: [secrets.password ?? ''],
       keys: async () => {
         const { rows } = await admin.query(
           `select r.rolname as id, r.rolcanlogin as live from pg_roles r join pg_auth_members m on m.member = r.oid

@@ -44,7 +44,9 @@ function host(request) {
       const shown = [...readFileSync(program.status, 'utf8').matchAll(/fingerprint: (\w+)/g)];
       const instances = shown.map(([, fingerprint], at) => {
         const generation = known.find(({ secret }) => secret?.fingerprint === fingerprint)?.generation ?? null;
-        return { id: `#${at + 1}`, generation, evidence: generation === null ? /** @type {const} */ ('none') : 'uses' };
+        /** @type {import('rekey').Evidence} */
+        const evidence = generation === null ? 'none' : 'uses';
+        return { id: `#${at + 1}`, generation, evidence };
       });
       return {
         consumer: spec.name,

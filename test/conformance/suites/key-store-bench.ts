@@ -31,6 +31,8 @@ export interface StoreWorld {
   readonly entry: StoreEntry;
   /** Of the references in `entry`. */
   readonly resolve: ResolveReference;
+  /** What else nobody may see, such as the password with which the store is managed. */
+  readonly secrets?: readonly string[];
   /** Every key of the account as the vendor itself knows it, asked past the connector. Ended ones may be among them, as `deleted`. */
   keys(): Promise<readonly KeyRow[]>;
   end(): Promise<void>;
@@ -134,7 +136,7 @@ export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
   }
 
   async secrets(): Promise<string[]> {
-    return (await this.truth()).flatMap((row) => row.value ?? []);
+    return [...(await this.truth()).flatMap((row) => row.value ?? []), ...(this.world.secrets ?? [])];
   }
 
   async states(): Promise<(readonly [string, string])[]> {
