@@ -9,6 +9,7 @@ describeVendor({
   management: ['token'],
   faultBody: (developerMessage) => ({ status: 422, code: 422, developerMessage, message: 'error.422' }),
   abilities: ['readSecret', 'regenerate', 'update'],
+  otherRights: { permissions: ['read-content-items'] },
   account: 'www.example.com',
   managedByKey: false,
 });

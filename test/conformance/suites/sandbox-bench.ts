@@ -37,7 +37,7 @@ export class SandboxBench extends KeyStoreBench<SandboxWorld> {
 }
 
 async function startWorld({ vendor, account, prepare }: VendorSubject): Promise<SandboxWorld> {
-  const sandbox = await startSandbox();
+  const sandbox = await startSandbox([vendor]);
   await sandbox.tell('POST', '/traffic/stop');
   await prepare?.(sandbox);
   return {
