@@ -98,7 +98,7 @@ export async function watchSoak(
 ): Promise<readonly string[]> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
-  const { soak, evidence } = rotation.spec.policy;
+  const { evidence } = rotation.spec.policy;
   let behind: readonly string[] = consumers;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(lookAgain.least);
@@ -112,10 +112,22 @@ export async function watchSoak(
     if (seen.some((i) => i.authenticationFailed)) break;
   }
   if (behind.length > 0) return behind;
+  await waitOutSoak(deps, { step, going });
+  return [];
+}
 
+export interface SoakedInput extends StepInput {
+  /** The disabled version. */
+  readonly going: number;
+}
+
+/** Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is worth asking again, until the soak is over. */
+export async function waitOutSoak(deps: Deps, { step, going }: SoakedInput): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const { soak } = rotation.spec.policy;
   const since = versionOf(await deps.ledger.versions(step.credential), going).changedMs;
   const left = rotation.expedited ? 0 : soak - since;
-  if (left <= 0) return [];
+  if (left <= 0) return;
   await deps.ledger.enter(step, {
     text: `generation ${going} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,

@@ -15,7 +15,7 @@ import {
   updateSecret,
 } from './consumers.js';
 import type { Deps } from './deps.js';
-import { disableVersion, enableVersion, proveEnabled, watchSoak } from './disable.js';
+import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './disable.js';
 import { mintVersion, proveVersion } from './mint.js';
 import { preflightHost, preflightStore } from './preflight.js';
 import { proveSecret, regenerateSecret } from './regenerate.js';
@@ -60,6 +60,7 @@ export function createStoreActivities(deps: Deps) {
     disableVersion: sent(deps, disableVersion),
     enableVersion: sent(deps, enableVersion),
     proveEnabled: given(deps, proveEnabled),
+    waitOutSoak: given(deps, waitOutSoak),
     revokeVersion: sent(deps, revokeVersion),
     proveDead: given(deps, proveDead),
     removeStrays: given(deps, removeStrays),

@@ -49,10 +49,16 @@ function disabled(run: Run, round: number): Promise<boolean> {
 /** Watches every consumer while the old version is disabled; answers with those that seem to need it. Expedite ends it after one more look. */
 async function soaked(run: Run, round: number): Promise<readonly string[]> {
   const [going, staying] = [run.row.previousGeneration!, run.row.generation];
+  const step = () => run.step('soak', `soak/${round}`);
+  // Nobody declared is nobody to be watched; the time is for those whom nobody knows of.
+  if (run.required.length === 0) {
+    await hurried(run, () => atStore(run.spec.store).waitOutSoak({ step: step(), going }));
+    return [];
+  }
   const watched = await hurried(run, () =>
     Promise.all(
       byHost(run.required).map(({ host, names }) =>
-        atHost(host).watchSoak({ step: run.step('soak', `soak/${round}`), host, consumers: names, going, staying }),
+        atHost(host).watchSoak({ step: step(), host, consumers: names, going, staying }),
       ),
     ),
   );

@@ -32,6 +32,7 @@ const ports = [
 ] as const;
 
 describe.each(ports)('$port', ({ port, file, place, main, registered, configured }) => {
+  const described = port === 'KeyStore' ? 'describeVendor' : `describe${port}`;
   const kinds = [...registered.keys()].sort();
   const ofKind = (kind: string) => read(`test/conformance/${kind}.test.ts`);
 
@@ -44,7 +45,7 @@ describe.each(ports)('$port', ({ port, file, place, main, registered, configured
     expect(conformance).toContain(`${kind}.test.ts`);
     const text = ofKind(kind);
     expect(text).toContain(`import { connector } from '../../${place}/${kind}/${main}.js'`);
-    expect(text).toMatch(new RegExp(`^describe${port}\\(\\{`, 'm'));
+    expect(text).toMatch(new RegExp(`^${described}\\(\\{`, 'm'));
   });
 
   const [, body = ''] = new RegExp(`^export interface ${port} \\{\\n(.*?)^\\}`, 'ms').exec(read(file)) ?? [];

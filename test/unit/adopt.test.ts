@@ -1,3 +1,4 @@
+/** What adopting does with a secret that stands in a consumer's source: it is read there, proved at the store, and refused where it is another. */
 import { describe, expect, it } from 'vitest';
 import { adoptVersion } from '../../activities/apply.js';
 import type { Deps } from '../../activities/deps.js';
@@ -24,6 +25,7 @@ function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: 
     vault: { seal: async (secret: Secret) => ({ sealed: secret.fingerprint }) },
     stores: {
       of: async () => ({
+        capabilities: { idIsSecret: false, listsKeys: true },
         check: async () => ({ identity: 'account' }),
         describe: async () => ({ name: 'web' }),
         probe: async (_: unknown) => ({ doors: [{ accepted }] }),
