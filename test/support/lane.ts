@@ -91,12 +91,12 @@ export class Lane {
   }
 
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
-  async fresh(body: object = {}): Promise<void> {
+  async fresh(body: object = {}, edit?: (text: string) => string): Promise<void> {
     await this.ask('POST', '/reset', body);
     await this.database.query(
       'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
     );
-    await this.apply();
+    await this.apply(edit);
   }
 
   async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {
