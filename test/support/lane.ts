@@ -148,6 +148,11 @@ export class Lane {
       const found = await look();
       if (found) return found;
     }
+    throw new Error(`waited ${withinMs} ms for ${what}; ${await this.whatIsOpen()}`);
+  }
+
+  /** For the message of a test that waits in vain. */
+  async whatIsOpen(): Promise<string> {
     const rotations = await this.database.query<{ id: string }>(
       'select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null',
     );
@@ -159,9 +164,7 @@ export class Lane {
         );
       }),
     );
-    throw new Error(
-      `waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`,
-    );
+    return `open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`;
   }
 
   async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {

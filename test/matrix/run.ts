@@ -1,0 +1,188 @@
+/** Owns how cases run: one for each credential at a time on a lane, on fresh vendor accounts, lanes side by side; a fault that missed its place is tried again. */
+import { randomBytes } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import { type Lane, type RotationShown, sleep } from '../support/lane.js';
+import { type FaultKind, planted } from './faults.js';
+import { leaksOf, secretsOf } from './leaks.js';
+import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, vendorsOf } from './points.js';
+import { type Figures, idle, judge } from './world.js';
+
+export interface Case {
+  readonly point: Point;
+  readonly kind: FaultKind;
+}
+
+export interface Result extends Figures {
+  readonly name: string;
+  readonly outcome: string;
+  readonly seconds: number;
+  readonly tries: number;
+  readonly violations: readonly string[];
+}
+
+/** What a rotation is driven through while its fault is planted; most are just started. */
+export type Drive = (lane: Lane, credential: Credential) => Promise<WorkflowHandle>;
+const justRotate: Drive = (lane, credential) => lane.rotate(credential);
+
+/** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
+export const quick = (text: string): string =>
+  text
+    .replace('{ kind: file }', '{ kind: file, timing: { request: 3s, settle: 500ms } }')
+    .replace('bake: 500ms', 'bake: 0s')
+    .replace('wave: 50%', 'wave: 100%')
+    .replace('grace: 2s', 'grace: 0s')
+    .replace(new RegExp(`      - \\{ name: (${idle.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
+
+export const caseName = ({ point, kind }: Case): string =>
+  `${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
+
+/** Where the way may end in another way than by going through: a look before the first change that finds a host away refuses. */
+const mayEnd = (point: Point): readonly string[] =>
+  point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed'];
+
+const longest = 120_000;
+const mostTries = 5;
+
+/** Puts the lane's accounts and ledger back to the beginning, with next keys that are known beforehand. */
+export async function freshLane(lane: Lane): Promise<readonly string[]> {
+  const next = { datadog: randomBytes(16).toString('hex'), soar: `Marker${randomBytes(20).toString('hex')}` };
+  await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
+  for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
+  return secretsOf(lane, Object.values(next));
+}
+
+/** The points of a clean run, recorded on a worker that has rotated before. */
+export async function recordPoints(lane: Lane): Promise<readonly Point[]> {
+  const credentials = Object.keys(vendorsOf) as Credential[];
+  const points: Point[] = [];
+  for (const warm of [false, true]) {
+    await freshLane(lane);
+    const since = await lastRequest(lane);
+    await Promise.all(credentials.map(async (credential) => (await lane.rotate(credential)).result()));
+    for (const credential of warm ? credentials : []) points.push(...pointsOf(credential, await asked(lane, credential, since)));
+  }
+  return points;
+}
+
+interface Tried {
+  readonly result: Result;
+  readonly hit: Placed | undefined;
+  readonly seen: readonly Placed[];
+}
+
+async function tryOnce(lane: Lane, cases: readonly Case[], drive: Drive): Promise<readonly Tried[]> {
+  const secrets = await freshLane(lane);
+  const before = new Map<Credential, Awaited<ReturnType<Lane['keys']>>>();
+  const faults = new Map<Credential, string>();
+  for (const { point, kind } of cases) {
+    before.set(point.credential, await lane.keys(point.credential.split('/')[0]!));
+    const body = planted(kind, point, secrets, vendorsOf[point.credential]);
+    faults.set(point.credential, (await lane.ask<{ id: string }>('POST', '/faults', body)).id);
+  }
+  const since = await lastRequest(lane);
+  const began = performance.now();
+  const tried = await Promise.all(
+    cases.map(async (it): Promise<Tried> => {
+      const { credential } = it.point;
+      const violations: string[] = [];
+      const rotation = await throughToEnd(lane, credential, drive, violations);
+      const seconds = (performance.now() - began) / 1000;
+      const outcome = rotation?.outcome ?? 'none';
+      const verdict = await judge(lane, credential, before.get(credential)!);
+      violations.push(...verdict.violations);
+      const seen = await asked(lane, credential, since);
+      const hit = seen.find((r) => r.fault === faults.get(credential));
+      return { result: { ...verdict, name: caseName(it), outcome, seconds, tries: 1, violations }, hit, seen };
+    }),
+  );
+  const leaks = await leaksOf(
+    lane,
+    cases.map((it) => it.point.credential),
+    secrets,
+  );
+  return tried.map((t) => ({ ...t, result: { ...t.result, violations: [...t.result.violations, ...leaks] } }));
+}
+
+/** Waits for the end; a rotation that waits for a person, or has no end in time, is a violation, and is put away. */
+async function throughToEnd(
+  lane: Lane,
+  credential: Credential,
+  drive: Drive,
+  violations: string[],
+): Promise<RotationShown | undefined> {
+  const handle = await drive(lane, credential);
+  let over = false;
+  const watched = (async () => {
+    for (const until = performance.now() + longest; !over && performance.now() < until; await sleep(500)) {
+      const waits = (await lane.rotation(credential))?.waits_for;
+      if (waits?.person) throw new Error(`it waits for ${waits.text}`);
+    }
+    if (!over) throw new Error(`it has not ended after ${longest / 1000} s: ${await lane.whatIsOpen()}`);
+  })();
+  try {
+    await Promise.race([handle.result(), watched.then(() => handle.result())]);
+  } catch (error) {
+    violations.push(error instanceof Error ? error.message : String(error));
+    await handle.terminate().catch(() => undefined);
+  } finally {
+    over = true;
+    watched.catch(() => undefined);
+  }
+  return lane.rotation(credential);
+}
+
+/** Runs the cases, at most one for each credential, until each fault has met the request that it was meant for. */
+export async function runCases(lane: Lane, cases: readonly Case[], drive: Drive = justRotate): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  let left = cases;
+  for (let tries = 1; left.length > 0; tries++) {
+    const tried = await tryOnce(lane, left, drive);
+    const again: Case[] = [];
+    for (const [index, { result, hit, seen }] of tried.entries()) {
+      const it = left[index]!;
+      const placed = hit?.window.step === it.point.step;
+      const violations = [...result.violations];
+      if (placed && !mayEnd(it.point).includes(result.outcome)) violations.push(`it is ${result.outcome}`);
+      if (placed || tries === mostTries || violations.length > 0) {
+        if (!placed) violations.push(`its fault met ${hit ? hit.window.step : 'nothing'}`);
+        results.push({ ...result, tries, violations });
+      } else again.push({ ...it, point: placedAnew(it.point, seen) });
+    }
+    left = again;
+  }
+  return results;
+}
+
+/** From what this very run has asked: polls are more or fewer from run to run. */
+function placedAnew(point: Point, seen: readonly Placed[]): Point {
+  const same = pointsOf(point.credential, seen).filter((p) => nameOf(p) === nameOf(point));
+  const found = same.find((p) => p.which === point.which) ?? same.at(-1);
+  return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
+}
+
+/** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */
+export async function workOff<Group, Outcome>(
+  lanes: readonly Lane[],
+  groups: readonly Group[],
+  work: (lane: Lane, group: Group) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const waiting = [...groups];
+  const outcomes: Outcome[] = [];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) outcomes.push(...(await work(lane, group)));
+    }),
+  );
+  return outcomes;
+}
+
+/** One case of each credential in a group, and never one that takes the worker away beside one that does not. */
+export function pairs(cases: readonly Case[]): readonly (readonly Case[])[] {
+  return [true, false].flatMap((kills) => {
+    const of = (credential: Credential) => cases.filter((c) => c.kind.kills === kills && c.point.credential === credential);
+    const [overlap, inPlace] = [of('datadog/agents'), of('soar/enrichment')];
+    return Array.from({ length: Math.max(overlap.length, inPlace.length) }, (_, index) =>
+      [overlap[index], inPlace[index]].filter((c) => c !== undefined),
+    );
+  });
+}
