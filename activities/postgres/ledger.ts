@@ -8,7 +8,7 @@ import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
 import { appendAudit } from './audit.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
-import { once, requireFence, showStep } from './once.js';
+import { once, requireFence, showStep, turnedBy } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
 
@@ -241,15 +241,14 @@ async function showWait(client: Queryable, step: StepRef, wait: Wait): Promise<v
   );
 }
 
+/** Verbs after which a rotation turns back at once. */
+const turning: readonly string[] = ['abort', 'reject'];
+
 async function recordNote(client: Queryable, step: StepRef, note: Note): Promise<ChainHead> {
-  if (note.kind === 'turn-back') {
-    // Asked again because the first answer was lost: the turn is on record, one fence above the step that asks.
-    const { rows } = await client.query(
-      `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
-      [step.rotation, step.fence + 1],
-    );
-    const turned = rows[0] as { audit_position: string; audit_hash: string } | undefined;
-    if (turned) return { position: Number(turned.audit_position), hash: turned.audit_hash };
+  if (note.kind === 'turn-back' || (note.kind === 'verb' && turning.includes(note.verb))) {
+    // Asked again because the first answer was lost: both are on record, since the second is never recorded without the first.
+    const turned = await turnedBy(client, step);
+    if (turned) return turned;
   }
   await requireFence(client, step);
   switch (note.kind) {
