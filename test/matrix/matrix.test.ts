@@ -1,32 +1,16 @@
 /** Every request that a rotation makes, met by every fault: the promises hold in each case. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Lane } from '../support/lane.js';
 import { faultKinds, fits } from './faults.js';
-import type { Point } from './points.js';
-import { type Case, caseName, pairs, type Result, recordPoints, runCases, workOff } from './run.js';
+import { type Case, caseName, pairs, type Result, runCases, startLanes, workOff } from './run.js';
 
-const lanes: Lane[] = [];
-const rests: (() => void)[] = [];
-let points: readonly Point[];
-const count = Number(process.env.REKEY_MATRIX_LANES ?? 6);
-
+let started: Awaited<ReturnType<typeof startLanes>>;
 beforeAll(async () => {
-  const first = await Lane.start(4);
-  lanes.push(first);
-  [points] = await Promise.all([
-    recordPoints(first),
-    (async () => {
-      for (let number = 1; number < count; number++) lanes.push(await Lane.start(4 + number));
-    })(),
-  ]);
-  rests.push(...lanes.map((lane) => lane.keepWorkerAlive()));
+  started = await startLanes(4, Number(process.env.REKEY_MATRIX_LANES ?? 6));
 });
-afterAll(async () => {
-  for (const rest of rests) rest();
-  await Promise.all(lanes.map((lane) => lane.stop()));
-});
+afterAll(() => started?.stop());
 
 it('ends converged, whatever request meets whatever fault', async () => {
+  const { lanes, points } = started;
   const only = new RegExp(process.env.REKEY_MATRIX ?? '');
   const cases: Case[] = faultKinds.flatMap((kind) =>
     points.filter((point) => fits(kind, point)).map((point) => ({ kind, point })),

@@ -1,7 +1,7 @@
 /** Owns how cases run: one for each credential at a time on a lane, on fresh vendor accounts, lanes side by side; a fault that missed its place is tried again. */
 import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import { type Lane, type RotationShown, sleep } from '../support/lane.js';
+import { Lane, sleep } from '../support/lane.js';
 import { type FaultKind, planted } from './faults.js';
 import { leaksOf, secretsOf } from './leaks.js';
 import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, vendorsOf } from './points.js';
@@ -10,6 +10,12 @@ import { type Figures, idle, judge } from './world.js';
 export interface Case {
   readonly point: Point;
   readonly kind: FaultKind;
+  /** The outcomes that keep the promises; `completed` where nothing is said. */
+  readonly ends?: readonly string[];
+  /** How the rotation is brought to where the fault is to meet it; started with the fault planted where nothing is said. */
+  readonly drive?: Drive;
+  /** Said before the name of the case. */
+  readonly after?: string;
 }
 
 export interface Result extends Figures {
@@ -20,9 +26,18 @@ export interface Result extends Figures {
   readonly violations: readonly string[];
 }
 
-/** What a rotation is driven through while its fault is planted; most are just started. */
-export type Drive = (lane: Lane, credential: Credential) => Promise<WorkflowHandle>;
-const justRotate: Drive = (lane, credential) => lane.rotate(credential);
+/** Starts a rotation and plants the fault in time; what the rotation asks from then on is what the case is about. */
+export type Drive = (
+  lane: Lane,
+  credential: Credential,
+  plant: () => Promise<void>,
+) => Promise<{ readonly handle: WorkflowHandle; readonly since: number; readonly turnedAt?: number }>;
+
+const fromTheStart: Drive = async (lane, credential, plant) => {
+  await plant();
+  const since = await lastRequest(lane);
+  return { handle: await lane.rotate(credential), since };
+};
 
 /** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
 export const quick = (text: string): string =>
@@ -33,12 +48,12 @@ export const quick = (text: string): string =>
     .replace('grace: 2s', 'grace: 0s')
     .replace(new RegExp(`      - \\{ name: (${idle.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
 
-export const caseName = ({ point, kind }: Case): string =>
-  `${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
+export const caseName = ({ point, kind, after }: Case): string =>
+  `${after ? `${after}: ` : ''}${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
 
-/** Where the way may end in another way than by going through: a look before the first change that finds a host away refuses. */
-const mayEnd = (point: Point): readonly string[] =>
-  point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed'];
+/** A look before the first change that finds a host away refuses; everything else goes through. */
+const mayEnd = ({ point, ends }: Case): readonly string[] =>
+  ends ?? (point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed']);
 
 const longest = 120_000;
 const mostTries = 5;
@@ -70,28 +85,26 @@ interface Tried {
   readonly seen: readonly Placed[];
 }
 
-async function tryOnce(lane: Lane, cases: readonly Case[], drive: Drive): Promise<readonly Tried[]> {
+async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tried[]> {
   const secrets = await freshLane(lane);
-  const before = new Map<Credential, Awaited<ReturnType<Lane['keys']>>>();
-  const faults = new Map<Credential, string>();
-  for (const { point, kind } of cases) {
-    before.set(point.credential, await lane.keys(point.credential.split('/')[0]!));
-    const body = planted(kind, point, secrets, vendorsOf[point.credential]);
-    faults.set(point.credential, (await lane.ask<{ id: string }>('POST', '/faults', body)).id);
-  }
-  const since = await lastRequest(lane);
-  const began = performance.now();
   const tried = await Promise.all(
     cases.map(async (it): Promise<Tried> => {
       const { credential } = it.point;
-      const violations: string[] = [];
-      const rotation = await throughToEnd(lane, credential, drive, violations);
+      const before = await lane.keys(credential.split('/')[0]!);
+      const began = performance.now();
+      let fault = '';
+      const plant = async () => {
+        const body = planted(it.kind, it.point, secrets, vendorsOf[credential]);
+        fault = (await lane.ask<{ id: string }>('POST', '/faults', body)).id;
+      };
+      const { handle, since, turnedAt = 0 } = await (it.drive ?? fromTheStart)(lane, credential, plant);
+      const violations = await throughToEnd(lane, credential, handle);
       const seconds = (performance.now() - began) / 1000;
-      const outcome = rotation?.outcome ?? 'none';
-      const verdict = await judge(lane, credential, before.get(credential)!);
+      const outcome = (await lane.rotation(credential))?.outcome ?? 'none';
+      const verdict = await judge(lane, credential, outcome, before);
       violations.push(...verdict.violations);
       const seen = await asked(lane, credential, since);
-      const hit = seen.find((r) => r.fault === faults.get(credential));
+      const hit = seen.find((r) => r.fault === fault && r.window.from >= turnedAt);
       return { result: { ...verdict, name: caseName(it), outcome, seconds, tries: 1, violations }, hit, seen };
     }),
   );
@@ -104,13 +117,7 @@ async function tryOnce(lane: Lane, cases: readonly Case[], drive: Drive): Promis
 }
 
 /** Waits for the end; a rotation that waits for a person, or has no end in time, is a violation, and is put away. */
-async function throughToEnd(
-  lane: Lane,
-  credential: Credential,
-  drive: Drive,
-  violations: string[],
-): Promise<RotationShown | undefined> {
-  const handle = await drive(lane, credential);
+async function throughToEnd(lane: Lane, credential: Credential, handle: WorkflowHandle): Promise<string[]> {
   let over = false;
   const watched = (async () => {
     for (const until = performance.now() + longest; !over && performance.now() < until; await sleep(500)) {
@@ -121,28 +128,28 @@ async function throughToEnd(
   })();
   try {
     await Promise.race([handle.result(), watched.then(() => handle.result())]);
+    return [];
   } catch (error) {
-    violations.push(error instanceof Error ? error.message : String(error));
     await handle.terminate().catch(() => undefined);
+    return [error instanceof Error ? error.message : String(error)];
   } finally {
     over = true;
     watched.catch(() => undefined);
   }
-  return lane.rotation(credential);
 }
 
 /** Runs the cases, at most one for each credential, until each fault has met the request that it was meant for. */
-export async function runCases(lane: Lane, cases: readonly Case[], drive: Drive = justRotate): Promise<readonly Result[]> {
+export async function runCases(lane: Lane, cases: readonly Case[]): Promise<readonly Result[]> {
   const results: Result[] = [];
   let left = cases;
   for (let tries = 1; left.length > 0; tries++) {
-    const tried = await tryOnce(lane, left, drive);
+    const tried = await tryOnce(lane, left);
     const again: Case[] = [];
     for (const [index, { result, hit, seen }] of tried.entries()) {
       const it = left[index]!;
       const placed = hit?.window.step === it.point.step;
       const violations = [...result.violations];
-      if (placed && !mayEnd(it.point).includes(result.outcome)) violations.push(`it is ${result.outcome}`);
+      if (placed && !mayEnd(it).includes(result.outcome)) violations.push(`it is ${result.outcome}`);
       if (placed || tries === mostTries || violations.length > 0) {
         if (!placed) violations.push(`its fault met ${hit ? hit.window.step : 'nothing'}`);
         results.push({ ...result, tries, violations });
@@ -158,6 +165,24 @@ function placedAnew(point: Point, seen: readonly Placed[]): Point {
   const same = pointsOf(point.credential, seen).filter((p) => nameOf(p) === nameOf(point));
   const found = same.find((p) => p.which === point.which) ?? same.at(-1);
   return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
+}
+
+/** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run. */
+export async function startLanes(
+  first: number,
+  count: number,
+): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
+  const lanes = [await Lane.start(first)];
+  const others = (async () => {
+    for (let number = 1; number < count; number++) lanes.push(await Lane.start(first + number));
+  })();
+  const [points] = await Promise.all([recordPoints(lanes[0]!), others]);
+  const rests = lanes.map((lane) => lane.keepWorkerAlive());
+  const stop = async () => {
+    for (const rest of rests) rest();
+    await Promise.all(lanes.map((lane) => lane.stop()));
+  };
+  return { lanes, points, stop };
 }
 
 /** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */

@@ -40,7 +40,7 @@ const sources = ['web-1/datadog.yaml', 'reporter/.env'];
 const sum = (rows: readonly TrafficShown[], of: (row: TrafficShown) => number): number =>
   rows.reduce((total, row) => total + of(row), 0);
 
-export async function judge(lane: Lane, credential: Credential, before: Before): Promise<Verdict> {
+export async function judge(lane: Lane, credential: Credential, outcome: string, before: Before): Promise<Verdict> {
   const vendor = credential.split('/')[0]!;
   const violations: string[] = [];
   const expectEqual = (what: string, found: unknown, wanted: unknown): void => {
@@ -56,6 +56,8 @@ export async function judge(lane: Lane, credential: Credential, before: Before):
   const ours = live(keys).filter((k) => isOurs(credential, k));
   const orphans = Math.max(0, ours.length - 1);
   expectEqual('live keys', ours.length, 1);
+  const same = ours[0]?.value === live(before).find((k) => isOurs(credential, k))?.value;
+  expectEqual('the key is another one', !same, outcome === 'completed');
   const shown = ours[0] ? new Secret(ours[0].value).fingerprint : null;
   // An adopted key of SOAR was shown once, long ago: the ledger does not know its secret.
   const known = versions[0]?.fingerprint === null ? null : shown;
