@@ -30,13 +30,21 @@ const abortedAt =
     const hold = { vendor, method, path, skip, after, when: 'before', action: 'hold' };
     const { id } = await lane.ask<{ id: string }>('POST', '/faults', hold);
     const handle = await lane.rotate(credential);
-    await lane.until(`${credential} to be at ${turn.step}`, 60_000, async () =>
+    await lane.until(`${credential} to be at ${turn.step}`, 120_000, async () =>
       (await lane.ask<{ id: string; held: number }[]>('GET', '/faults')).some((f) => f.id === id && f.held === 1),
     );
     await plant();
     const since = await lastRequest(lane);
     const turnedAt = Date.now();
-    await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    const abort = { by: 'test', expectedPhase: null, reason: 'a test', consumer: null };
+    await handle.executeUpdate('abort', { args: [abort] }).catch(async (error: Error) => {
+      const run = await handle.describe();
+      const end = run.status.name === 'RUNNING' ? null : await handle.result().catch((failed: Error) => failed);
+      const texts = [error, error.cause, end, (end as Error | null)?.cause].map((e) =>
+        e instanceof Error ? e.message : JSON.stringify(e),
+      );
+      throw new Error(`the abort failed: ${texts.join(' / ')}; ${await lane.whatIsOpen()}`);
+    });
     await lane.ask('POST', `/faults/${id}/release`);
     return { handle, since, turnedAt };
   };

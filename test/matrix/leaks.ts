@@ -1,38 +1,34 @@
 /** Owns the search for planted secrets in all that rekey writes down or says: histories as they are and decoded, tables, logs. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inject } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
-import { rotationWorkflowId } from '../../workflows/contract.js';
-import type { Lane } from '../support/lane.js';
 import type { Credential } from './points.js';
+import type { Observed } from './world.js';
 
-/** Every secret of the lane's vendors, those to come included. */
-export async function secretsOf(lane: Lane, planted: readonly string[]): Promise<readonly string[]> {
-  const keys = [...(await lane.keys('datadog')), ...(await lane.keys('soar'))].map((k) => k.value);
+/** Every secret of the vendors, those to come included. */
+export async function secretsOf(world: Observed, planted: readonly string[]): Promise<readonly string[]> {
+  const keys = [...(await world.keys('datadog')), ...(await world.keys('soar'))].map((k) => k.value);
   const management = ['datadog-api-key', 'datadog-application-key', 'soar-key-secret'].map((name) =>
-    readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim(),
+    readFileSync(path.join(world.sandbox, 'secrets', name), 'utf8').trim(),
   );
   return [...new Set([...planted, ...keys, ...management])];
 }
 
 /** Where one of the secrets was found, in whatever form. */
 export async function leaksOf(
-  lane: Lane,
+  world: Observed,
   credentials: readonly Credential[],
   secrets: readonly string[],
 ): Promise<readonly string[]> {
-  const places: [string, string][] = [['logs', lane.logs.join('\n')]];
-  for (const credential of credentials) {
-    const history = await lane.client.workflow.getHandle(rotationWorkflowId(credential)).fetchHistory();
-    places.push([`history of ${credential}`, await legible(history)]);
-  }
-  const { rows } = await lane.database.query<{ name: string }>(
+  const places: [string, string][] = [['logs', world.said()]];
+  for (const credential of credentials)
+    places.push([`history of ${credential}`, await legible(await world.history(credential), world.codec)]);
+  const tables = await world.query<{ name: string }>(
     `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
   );
-  for (const { name } of rows) {
-    const found = await lane.database.query<{ text: string }>(`select t::text as text from ${name} t`);
-    places.push([`table ${name}`, found.rows.map((r) => r.text).join('\n')]);
+  for (const { name } of tables) {
+    const rows = await world.query<{ text: string }>(`select t::text as text from ${name} t`);
+    places.push([`table ${name}`, rows.map((r) => r.text).join('\n')]);
   }
   return places.filter(([, text]) => holds(text, secrets)).map(([place]) => `a secret in ${place}`);
 }
@@ -53,7 +49,7 @@ function forms(secret: string): readonly string[] {
 }
 
 /** Every text of a history and, since a codec hides and does not remove, every payload of it as the worker read it. */
-async function legible(history: object): Promise<string> {
+async function legible(history: object, codecFolder: string): Promise<string> {
   const texts: string[] = [];
   const payloads: object[] = [];
   const collect = (value: unknown): void => {
@@ -63,7 +59,7 @@ async function legible(history: object): Promise<string> {
     for (const inner of Object.values(value)) collect(inner);
   };
   collect(history);
-  const codec = dataConverter(inject('servers').keys).payloadCodecs[0]!;
+  const codec = dataConverter(codecFolder).payloadCodecs[0]!;
   const plain = await codec.decode(payloads as never);
   return [...texts, ...plain.map((p) => Buffer.from(p.data ?? []).toString())].join('\n');
 }

@@ -18,6 +18,7 @@ export interface RequestShown {
   readonly status: number;
   readonly at: string;
   readonly from: 'rekey' | 'app';
+  readonly pid?: number;
   readonly fault?: string;
 }
 

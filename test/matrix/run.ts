@@ -5,7 +5,7 @@ import { Lane, sleep } from '../support/lane.js';
 import { type FaultKind, planted } from './faults.js';
 import { leaksOf, secretsOf } from './leaks.js';
 import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, vendorsOf } from './points.js';
-import { type Figures, idle, judge } from './world.js';
+import { type Figures, judge, observed } from './world.js';
 
 export interface Case {
   readonly point: Point;
@@ -39,10 +39,17 @@ const fromTheStart: Drive = async (lane, credential, plant) => {
   return { handle: await lane.rotate(credential), since };
 };
 
+/** An agent that is restarted and a program that is not, one wave after the other, and the apps of one key; the rest of the sandbox's programs do not run. */
+const running: Readonly<Record<Credential, readonly string[]>> = {
+  'datadog/agents': ['web-1', 'reporter'],
+  'soar/enrichment': ['enrichment', 'phishing'],
+};
+const idle = ['web-2', 'legacy', 'ticketing'];
+
 /** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
 export const quick = (text: string): string =>
   text
-    .replace('{ kind: file }', '{ kind: file, timing: { request: 3s, settle: 500ms } }')
+    .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
     .replace('bake: 500ms', 'bake: 0s')
     .replace('wave: 50%', 'wave: 100%')
     .replace('grace: 2s', 'grace: 0s')
@@ -63,7 +70,7 @@ export async function freshLane(lane: Lane): Promise<readonly string[]> {
   const next = { datadog: randomBytes(16).toString('hex'), soar: `Marker${randomBytes(20).toString('hex')}` };
   await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
   for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
-  return secretsOf(lane, Object.values(next));
+  return secretsOf(observed(lane), Object.values(next));
 }
 
 /** The points of a clean run, recorded on a worker that has rotated before. */
@@ -97,11 +104,14 @@ async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tri
         const body = planted(it.kind, it.point, secrets, vendorsOf[credential]);
         fault = (await lane.ask<{ id: string }>('POST', '/faults', body)).id;
       };
-      const { handle, since, turnedAt = 0 } = await (it.drive ?? fromTheStart)(lane, credential, plant);
-      const violations = await throughToEnd(lane, credential, handle);
+      const driven = (it.drive ?? fromTheStart)(lane, credential, plant);
+      const [{ since, turnedAt = 0 }, violations] = await driven.then(
+        async (begun) => [begun, await throughToEnd(lane, credential, begun.handle)] as const,
+        (error: Error) => [{ since: 0 }, [error.message]] as const,
+      );
       const seconds = (performance.now() - began) / 1000;
       const outcome = (await lane.rotation(credential))?.outcome ?? 'none';
-      const verdict = await judge(lane, credential, outcome, before);
+      const verdict = await judge(observed(lane), credential, running[credential], before, outcome);
       violations.push(...verdict.violations);
       const seen = await asked(lane, credential, since);
       const hit = seen.find((r) => r.fault === fault && r.window.from >= turnedAt);
@@ -109,7 +119,7 @@ async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tri
     }),
   );
   const leaks = await leaksOf(
-    lane,
+    observed(lane),
     cases.map((it) => it.point.credential),
     secrets,
   );

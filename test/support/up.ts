@@ -75,7 +75,7 @@ export class Up {
         await client.connect();
         return (await client.query<Row>(sql, [...values])).rows;
       } catch (error) {
-        if (tries > 100) throw error;
+        if (tries > 600) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       } finally {
         await client.end().catch(() => undefined);
@@ -127,15 +127,31 @@ export class Up {
     throw new Error(`${credential} did not reach ${phases.join(' or ')}`);
   }
 
-  async ask<Answer>(route: string): Promise<Answer> {
-    for (let tries = 0; ; tries++) {
+  /** What was killed is started again: asks until it answers. */
+  async patiently<Answer>(ask: () => Promise<Answer>, tries = 600): Promise<Answer> {
+    for (;;) {
       try {
-        return (await (await fetch(`${this.ready.sandbox.control}${route}`)).json()) as Answer;
+        return await ask();
       } catch (error) {
-        if (tries > 100) throw error;
+        if (--tries < 0) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+  }
+
+  ask<Answer>(route: string): Promise<Answer> {
+    return this.patiently(async () => (await (await fetch(`${this.ready.sandbox.control}${route}`)).json()) as Answer);
+  }
+
+  async post(route: string, body: object = {}): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    await this.patiently(() =>
+      fetch(`${this.ready.sandbox.control}${route}`, { method: 'POST', body: JSON.stringify(body), headers }),
+    );
+  }
+
+  async forgetFaults(): Promise<void> {
+    await this.patiently(() => fetch(`${this.ready.sandbox.control}/faults`, { method: 'DELETE' }));
   }
 
   traffic(): Promise<readonly TrafficShown[]> {
