@@ -42,7 +42,8 @@ export async function adoptVersion(
   const store = await deps.stores.of(spec.store);
   const account = await store.check(signal);
   const key = await store.describe(keyId, signal);
-  if (!key) throw new RekeyError('KR_NOT_FOUND', `key ${keyId} of ${credential} is not in ${spec.store}`);
+  if (!key && store.capabilities.listsKeys)
+    throw new RekeyError('KR_NOT_FOUND', `key ${keyId} of ${credential} is not in ${spec.store}`);
 
   let secret: Secret | null = null;
   if (reference !== null) {
@@ -60,7 +61,7 @@ export async function adoptVersion(
   const version = {
     account: account.identity,
     keyId,
-    keyName: key.name,
+    keyName: key?.name ?? keyId,
     fingerprint: secret?.fingerprint ?? null,
     secret: sealed,
   };

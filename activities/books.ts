@@ -5,15 +5,32 @@ import { programOf } from '../workflows/domain/credential.js';
 import { canonicalJson } from '../workflows/domain/json.js';
 import type { Finding } from '../workflows/domain/preflight.js';
 import type { Outcome } from '../workflows/domain/states.js';
+import { inWindow, nextOpening } from '../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from './deps.js';
-import type { ChainHead, Note, OpenRequest, Recorded, RotationRow } from './ports/ledger.js';
+import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, Remembered, RotationRow } from './ports/ledger.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
 
 export function createBooks(deps: Deps) {
   const { ledger } = deps;
   return {
+    /** The window's next opening; its distance is 0 while it is open. Asked here, since zones change and a history must not. */
+    windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
+      const now = new Date();
+      const opens = nextOpening(window, now);
+      return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
+    },
+
+    /** What is to be started now: due, and inside its window. */
+    dueRotations: async (): Promise<readonly OpenOrder[]> =>
+      (await ledger.due())
+        .filter(({ window }) => window === null || inWindow(window, new Date()))
+        .map(({ window: _, ...order }) => order),
+    openRotations: () => ledger.openRotations(),
+
     openRotation: (request: OpenRequest) => ledger.open(request),
+
+    reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
     /** Freezes the consumers that preflight found, and the hash of the whole plan. */
     freezePlan: async ({
@@ -68,7 +85,11 @@ export function createBooks(deps: Deps) {
       delivered: readonly string[];
       minted: boolean;
       versionStands: boolean;
+      /** A disable of the old version may be out, and nothing has made up for it yet. */
+      disabled: boolean;
       undeployed: readonly string[];
+      /** What a person was asked for and has not answered. */
+      asked: readonly { readonly key: string; readonly kind: string }[];
       rotation: RotationRow;
     }> => {
       const rotation = await ledger.rotation(step.rotation);
@@ -76,8 +97,10 @@ export function createBooks(deps: Deps) {
       return {
         rotation,
         delivered: await ledger.deliveredTo(step.rotation),
+        asked: await ledger.openAsks(step.rotation),
         undeployed: await ledger.undeployed(step.rotation),
         minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
+        disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
         versionStands: version !== undefined && version.state !== 'revoked',
       };
     },
@@ -88,6 +111,8 @@ export function createBooks(deps: Deps) {
 
     /** When programs were first told to stop; a run that takes over goes on counting from there. */
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
+
+    declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
 
     releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
       ledger.releaseLease(program, step.rotation),

@@ -2,6 +2,7 @@
 import type { ConsumerSpec } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { AppHost, KnownVersion } from './ports/app-host.js';
+import type { StoreConfig } from './ports/connector.js';
 import type { KeyStore } from './ports/key-store.js';
 import type { Ledger, RotationRow, StepRef, VersionRow } from './ports/ledger.js';
 import type { Secret } from './ports/secret.js';
@@ -11,7 +12,7 @@ export interface Deps {
   readonly ledger: Ledger;
   readonly vault: Vault;
   /** By their names in rekey.yaml, opened from the configuration that was applied last. */
-  readonly stores: { of(name: string): Promise<KeyStore> };
+  readonly stores: { of(name: string): Promise<KeyStore>; configOf(name: string): Promise<StoreConfig> };
   readonly hosts: { of(name: string): Promise<AppHost> };
   readonly resolve: (reference: string) => Promise<Secret>;
 }
@@ -26,7 +27,7 @@ export { within } from './http/deadline.js';
 
 export function versionOf(versions: readonly VersionRow[], generation: number | null): VersionRow {
   const found = versions.find((v) => v.generation === generation);
-  if (!found) throw new RekeyError('KR_INTERNAL', `there is no generation ${generation}`);
+  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know generation ${generation}`);
   return found;
 }
 
@@ -50,7 +51,7 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
 
 export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
   const found = rotation.targets?.find((t) => t.name === name);
-  if (!found) throw new RekeyError('KR_INTERNAL', `${name} is not a consumer of ${rotation.id}`);
+  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${name} as a consumer of ${rotation.id}`);
   return found;
 }
 

@@ -1,5 +1,6 @@
 /** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
 import { adoptVersion, saveConfiguration } from './apply.js';
+import { askPerson, takeProvided } from './assisted.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
 import {
@@ -13,6 +14,7 @@ import {
   updateSecret,
 } from './consumers.js';
 import type { Deps } from './deps.js';
+import { disableVersion, enableVersion, proveEnabled, watchSoak } from './disable.js';
 import { mintVersion, proveVersion } from './mint.js';
 import { preflightHost, preflightStore } from './preflight.js';
 import { proveSecret, regenerateSecret } from './regenerate.js';
@@ -54,9 +56,14 @@ export function createStoreActivities(deps: Deps) {
     mintVersion: sent(deps, mintVersion),
     proveVersion: given(deps, proveVersion),
     drain: given(deps, drain),
+    disableVersion: sent(deps, disableVersion),
+    enableVersion: sent(deps, enableVersion),
+    proveEnabled: given(deps, proveEnabled),
     revokeVersion: sent(deps, revokeVersion),
     proveDead: given(deps, proveDead),
     removeStrays: given(deps, removeStrays),
+    askPerson: given(deps, askPerson),
+    takeProvided: given(deps, takeProvided),
     regenerateSecret: sent(deps, regenerateSecret),
     proveSecret: sent(deps, proveSecret),
   };
@@ -67,6 +74,7 @@ export function createHostActivities(deps: Deps) {
   return {
     preflightHost: given(deps, preflightHost),
     inspectConsumers: given(deps, inspectConsumers),
+    watchSoak: given(deps, watchSoak),
     handOut: sent(deps, handOut),
     confirmConsumer: given(deps, confirmConsumer),
     undeployConsumer: sent(deps, undeployConsumer),

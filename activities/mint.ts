@@ -12,11 +12,18 @@ export interface VersionRef {
   readonly fingerprint: string;
 }
 
+export interface MintInput extends StepInput {
+  /** The key that this run has minted and the ledger has lost; null on any other day. */
+  readonly known: string | null;
+  /** Whether this run has begun to hand it out. */
+  readonly delivered: boolean;
+}
+
 /**
  * Mints the next version and puts its secret into the vault.
  * Observes: the intents of earlier attempts, the store's list. Writes: intent, version, vault entry, audit.
  */
-export async function mintVersion(deps: Deps, { step }: StepInput): Promise<Recorded<VersionRef>> {
+export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const { request, settle } = store.capabilities.timing;
@@ -33,7 +40,8 @@ export async function mintVersion(deps: Deps, { step }: StepInput): Promise<Reco
         `${rotation.spec.store} is another account than the one that the key was adopted from`,
       );
     }
-    const key = (await findLostMint(store, attempt)) ?? (await mint(store, rotation, previous.keyId, attempt));
+    const lost = (await findLostMint(store, attempt)) ?? (known ? await recover(store, known, delivered, attempt) : null);
+    const key = lost ?? (await mint(store, rotation, previous.keyId, attempt));
     const secret = await deps.vault.seal(key.secret);
     const { fingerprint } = key.secret;
     attempt.stage({
@@ -74,6 +82,23 @@ async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKe
   return null;
 }
 
+/**
+ * The key that a ledger has lost together with its secret. Read again where the store shows it; else removed, if nobody was handed it: then the
+ * next one takes its place. What consumers may hold and nobody can read is for a person.
+ */
+async function recover(store: KeyStore, known: string, delivered: boolean, attempt: Attempt): Promise<MintedKey | null> {
+  const found = await store.describe(known, attempt.signal);
+  if (!found) return null;
+  const secret = store.readSecret ? await store.readSecret(known, attempt.signal) : null;
+  if (secret) return { id: known, name: found.name, secret };
+  if (delivered) {
+    attempt.notSent('this');
+    throw new RekeyError('KR_STATE_UNCLEAR', `the ledger has lost the secret of key ${known}, which consumers may hold`);
+  }
+  await store.revoke(known, attempt.signal);
+  return null;
+}
+
 /** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
 const proofs = { inARow: 10, apart: 100 } as const;
 
@@ -99,6 +124,7 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
 }
 
 async function requireSameRights(store: KeyStore, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
+  if (!store.capabilities.listsKeys) return;
   const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
   // A list that lags behind does not know the new key yet; that is no difference.
   if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');

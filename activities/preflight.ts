@@ -9,6 +9,8 @@ export interface StorePreflight {
   readonly findings: readonly Finding[];
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
+  /** Whether the store can make a key unusable in a way that can be undone. */
+  readonly disables: boolean;
 }
 
 export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -23,7 +25,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
   let key = null;
   let usedBy: readonly string[] | null = null;
   if (account && previous) {
-    const inStore = (await store.describe(previous.keyId, signal)) !== null;
+    const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
     // In place the old secret is never needed, and a login with it could count towards a lock.
     const probed =
       rotation.strategy === 'overlap' && inStore && previous.secretRef
@@ -53,7 +55,11 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
     rotation.spec,
     declared,
   );
-  return { findings, usedBy };
+  return {
+    findings,
+    usedBy,
+    disables: store.capabilities.disable || rotation.stores.store.assisted?.includes('disable') === true,
+  };
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */

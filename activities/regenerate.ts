@@ -3,7 +3,9 @@ import { RekeyError } from '../workflows/domain/errors.js';
 import { mayRegenerate } from '../workflows/domain/regenerate.js';
 import { type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from './deps.js';
 import { acceptedEverywhere } from './ports/key-store.js';
-import type { Recorded } from './ports/ledger.js';
+import type { Change, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
+import type { Secret } from './ports/secret.js';
+import type { SealedSecret } from './ports/vault.js';
 
 /** Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked by it, the new one active at once. */
 export async function regenerateSecret(
@@ -25,36 +27,44 @@ export async function regenerateSecret(
       attempt.before?.secretChanged != null &&
       attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
     attempt.notSent(unchanged ? 'and-before' : 'this');
-    const decision = mayRegenerate(
-      requiredOf(rotation).map((c) => c.name),
-      await deps.ledger.inspections(rotation.id),
-    );
-    if (!decision.ok)
-      throw new RekeyError(
-        decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
-        `${decision.reason}: ${decision.message}`,
-      );
+    await requireMayRegenerate(deps, rotation);
     attempt.beforeSending();
     attempt.notSent('no');
     const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
 
-    const secret = await deps.vault.seal(key.secret);
-    const { generation } = rotation;
-    if (previous.state === 'active')
-      attempt.stage({ kind: 'move-version', generation: previous.generation, event: 'regenerate' });
-    attempt.stage({
-      kind: 'add-version',
-      generation,
-      state: 'active',
-      account: previous.account,
-      keyId: previous.keyId,
-      keyName: previous.keyId,
-      origin: 'regenerated',
-      fingerprint: key.secret.fingerprint,
-      secret,
-    });
-    return { generation, secretChanged: key.secretChanged };
+    const sealed = await deps.vault.seal(key.secret);
+    for (const change of regeneratedVersion(rotation, previous, key.secret, sealed)) attempt.stage(change);
+    return { generation: rotation.generation, secretChanged: key.secretChanged };
   });
+}
+
+/** Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs. */
+export async function requireMayRegenerate(deps: Deps, rotation: RotationRow): Promise<void> {
+  const required = requiredOf(rotation).map((c) => c.name);
+  const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
+  if (decision.ok) return;
+  const code = decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED';
+  throw new RekeyError(code, `${decision.reason}: ${decision.message}`);
+}
+
+/** The new version is the one to use at once, since the old one is dead; its id stays. */
+export function regeneratedVersion(rotation: RotationRow, previous: VersionRow, secret: Secret, sealed: SealedSecret): Change[] {
+  const { generation } = rotation;
+  const { account, keyId, keyName } = previous;
+  const { fingerprint } = secret;
+  const added: Change = {
+    kind: 'add-version',
+    generation,
+    state: 'active',
+    account,
+    keyId,
+    keyName: keyName ?? keyId,
+    origin: 'regenerated',
+    fingerprint,
+    secret: sealed,
+  };
+  const ends: Change = { kind: 'move-version', generation: previous.generation, event: 'regenerate' };
+  return previous.state === 'active' ? [ends, added] : [added];
 }
 
 export interface ProveSecretInput extends StepInput {

@@ -1,23 +1,28 @@
-/** Owns the taking away: drain, disable, enable, revoke, the proof of death, and the removal of what a lost reply left behind. */
+/** Owns the taking away for good: drain, revoke, the proof of death, and the removal of what a lost reply left behind. */
 import { RekeyError } from '../workflows/domain/errors.js';
-import { isQuiet, mayRevoke, nextLook, type QuietRules } from '../workflows/domain/revoke.js';
-import { type Deps, requiredOf, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
-import { acceptedEverywhere, type KeyStore, refusedEverywhere } from './ports/key-store.js';
-import type { Attempt, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
+import { isQuiet, nextLook, type QuietRules } from '../workflows/domain/revoke.js';
+import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
+import { requireMayTakeAway } from './guard.js';
+import { refusedEverywhere } from './ports/key-store.js';
+import type { Recorded } from './ports/ledger.js';
 
 /** Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth asking again, until the old version is quiet. */
 export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  // Nobody can use what is gone; the revoke that follows finds it so.
+  if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
   const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
   const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
   const { policy, accept } = rotation.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
   const patience = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
+  // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer that could be seen.
+  const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
   const rules: QuietRules = {
     cutoverAt: rotation.cutoverAt ?? now,
-    grace: rotation.expedited ? 0 : patience,
+    grace: Math.max(rotation.expedited ? 0 : patience, least),
     lag: store.capabilities.timing.lastUsedLag,
   };
   const quiet = isQuiet(readings, now, rules, accept);
@@ -55,58 +60,18 @@ export async function revokeVersion(
   const { request, settle } = store.capabilities.timing;
 
   return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true }, async (attempt) => {
-    const gone = attempt.earlier.length > 0 && (await store.describe(going.keyId, attempt.signal)) === null;
+    const gone =
+      attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
     if (!gone) {
-      await guard(deps, store, rotation, going, versionOf(versions, input.staying), attempt);
+      attempt.notSent('and-before');
+      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt.signal);
+      attempt.notSent('no');
       attempt.beforeSending();
       await store.revoke(going.keyId, within(attempt.signal, request));
     }
     attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
     return { generation, keyId: going.keyId };
   });
-}
-
-async function guard(
-  deps: Deps,
-  store: KeyStore,
-  rotation: RotationRow,
-  going: VersionRow,
-  staying: VersionRow,
-  attempt: Attempt,
-): Promise<void> {
-  attempt.notSent('and-before');
-  const account = await store.check(attempt.signal);
-  if (account.identity !== going.account)
-    throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
-  const alive = acceptedEverywhere(
-    await store.probe({ keyId: staying.keyId, secret: await secretOf(deps, staying) }, attempt.signal),
-  );
-  // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
-  const back = rotation.direction === 'back';
-  const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
-  const required = requiredOf(rotation)
-    .map((c) => c.name)
-    .filter((name) => !delivered || delivered.has(name));
-  const decision = mayRevoke(
-    {
-      owned: true,
-      isManagementKey: account.managementKeyId === going.keyId,
-      going: going.generation,
-      staying: staying.generation,
-      keysInStore: account.keys,
-      minimumKeys: store.capabilities.minKeys,
-      stayingProvedNow: alive,
-      required,
-      inspections: await deps.ledger.inspections(rotation.id),
-    },
-    { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
-  );
-  if (!decision.ok)
-    throw new RekeyError(
-      decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED',
-      `${decision.reason}: ${decision.message}`,
-    );
-  attempt.notSent('no');
 }
 
 /** Observes: every door, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */
@@ -125,16 +90,21 @@ export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSi
   return true;
 }
 
+export interface StraysInput extends StepInput {
+  /** The key that this run minted; the ledger may have lost it. */
+  readonly known: string | null;
+}
+
 /**
  * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was ever handed them. Waits until no mint of ours
  * can land any more, so that a late create is caught, too.
  */
-export async function removeStrays(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<readonly string[]> {
+export async function removeStrays(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
   const rotation = await deps.ledger.rotation(step.rotation);
   const tags = await deps.ledger.tags(step.rotation, 'mint');
-  if (tags.length === 0) return [];
+  if (tags.length === 0 && known === null) return [];
   const store = await deps.stores.of(rotation.spec.store);
   const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
   const removed: string[] = [];
@@ -144,6 +114,11 @@ export async function removeStrays(deps: Deps, { step }: StepInput, signal: Abor
       await store.revoke(stray.id, signal);
       removed.push(stray.id);
     }
+  }
+  // Consumers were handed another version since, and confirmed.
+  if (known !== null && !recorded.has(known) && !removed.includes(known) && (await store.describe(known, signal)) !== null) {
+    await store.revoke(known, signal);
+    removed.push(known);
   }
   return removed;
 }

@@ -1,7 +1,11 @@
-/** Owns where PostgreSQL, Temporal and the keys are: from the environment, else from the embedded installation under REKEY_HOME. */
+/** Owns what the command line knows of where it runs: who asks, and where PostgreSQL, Temporal and the keys are, from the environment or from REKEY_HOME. */
 import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import { RekeyError } from '../workflows/domain/errors.js';
+
+/** For the audit. */
+export const whoAsks = (): string => `cli:${userInfo().username}`;
 
 export interface Installation {
   /** Without a password. */

@@ -59,11 +59,13 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
     [] as string[],
   )
   .option('--reason <text>', 'why a consumer is left behind')
-  .action((name: string, options: { wait?: boolean; without: string[]; reason?: string }) =>
+  .option('--outside-window', 'now, although its window is closed')
+  .action((name: string, options: { wait?: boolean; without: string[]; reason?: string; outsideWindow?: boolean }) =>
     run(() => {
       if (options.without.length > 0 && !options.reason) throw new RekeyError('KR_USAGE', '--without needs --reason');
       return rotate(name, {
         wait: options.wait ?? false,
+        outsideWindow: options.outsideWindow ?? false,
         without: options.without.map((consumer) => ({ consumer, reason: options.reason! })),
       });
     }),
@@ -104,6 +106,15 @@ for (const verb of verbs) {
     });
 }
 
+command(
+  rekey,
+  'provide <rotation>',
+  'says that a person has done what the rotation asked for; a key comes from standard input or a hidden prompt',
+  "provide 'dnn/site#2' < new-key",
+)
+  .option('--id <id>', "the store's id of the new key, where it shows one")
+  .option('--done', 'there is no key to hand in: it was disabled, enabled or deleted')
+  .action(() => become('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
   (name: string | undefined) => run(() => keys(name)),
 );

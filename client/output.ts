@@ -41,8 +41,15 @@ export function asRekeyError(error: unknown): RekeyError {
     const { type } = cause as { type?: unknown };
     if (isErrorCode(type)) return new RekeyError(type, cause.message);
   }
-  return new RekeyError('KR_INTERNAL', error instanceof Error ? error.message.split('\n', 1)[0]! : 'unknown');
+  const namespace =
+    error instanceof Error
+      ? /^Namespace (?:not found: )?'?([\w.-]+?)'?(?: (?:was|is) not found.*)?$/.exec(firstLine(error))
+      : null;
+  if (namespace) return new RekeyError('KR_NAMESPACE_MISSING', `there is no namespace ${namespace[1]}`);
+  return new RekeyError('KR_INTERNAL', error instanceof Error ? firstLine(error) : 'unknown');
 }
+
+const firstLine = (error: Error): string => error.message.split('\n', 1)[0]!;
 
 export function table(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const made = new Table({ head: [...head], style: { head: [], border: [], compact: true }, chars: plainLines });

@@ -27,6 +27,15 @@ export const TIMING = {
     ban: 3_600_000,
   },
 
+  docspace: {
+    /** From a change of a key until an authentication that was under way writes the row back as it had read it, where that was planted. */
+    writeBack: 150,
+    /** The job that deactivates expired keys; ten minutes in earnest. Expired ones are refused at once all the same. */
+    deactivateExpired: 2000,
+    /** Slower than other programs: all calls of a user together are limited to 1,500 a minute. */
+    callEvery: 200,
+  },
+
   consumers: {
     /** From the start of a process until it reads its configuration. */
     agentStart: 200,

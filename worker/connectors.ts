@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { AppHost } from '../activities/ports/app-host.js';
-import type { ConnectorContext } from '../activities/ports/connector.js';
+import type { ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
 import type { KeyStore } from '../activities/ports/key-store.js';
 import type { Ledger } from '../activities/ports/ledger.js';
 import type { Configuration, ConnectorDeclaration } from '../workflows/domain/configuration.js';
@@ -30,12 +30,11 @@ export class Connectors {
   readonly stores = {
     of: async (name: string): Promise<KeyStore> => {
       const declared = await this.#declared('stores', name);
-      return this.#opened(`store ${name}`, declared, () => {
-        const connector = keyStoreConnectors.get(declared.kind);
-        if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${declared.kind}`);
-        return connector.open(declared.settings, context(name));
-      });
+      return this.#opened(`store ${name}`, declared, () =>
+        keyStoreConnector(declared.kind).open(declared.settings, context(name)),
+      );
     },
+    configOf: async (name: string): Promise<StoreConfig> => keyStoreConnector((await this.#declared('stores', name)).kind).config,
   };
 
   readonly hosts = {
@@ -70,6 +69,12 @@ export class Connectors {
     this.#open.set(key, { declared: text, connector });
     return connector;
   }
+}
+
+function keyStoreConnector(kind: string): KeyStoreConnector {
+  const connector = keyStoreConnectors.get(kind);
+  if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${kind}`);
+  return connector;
 }
 
 function context(name: string): ConnectorContext {

@@ -2,10 +2,11 @@
 import { connector as fileHost } from '../activities/app-hosts/file/app-host.js';
 import { connector as soarAppHost } from '../activities/app-hosts/soar-app-host/app-host.js';
 import { connector as datadog } from '../activities/key-stores/datadog/key-store.js';
+import { connector as docspace } from '../activities/key-stores/docspace/key-store.js';
 import { connector as soar } from '../activities/key-stores/soar/key-store.js';
 import type { AppHostConnector, KeyStoreConnector } from '../activities/ports/connector.js';
 
-export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar]);
+export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar, docspace]);
 export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost]);
 
 /** Two connectors of one kind would make it a matter of order which one is used. */

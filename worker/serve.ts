@@ -7,11 +7,13 @@ import {
   createStoreActivities,
 } from '../activities/index.js';
 import { dataConverter } from '../client/codec.js';
+import { connect } from '../client/connection.js';
 import type { Installation } from '../client/environment.js';
 import { hostQueue, mainQueue, storeQueue } from '../workflows/contract.js';
 import { bundlePath } from './bundle-workflows.js';
 import type { Composition } from './composition.js';
 import { log } from './logger.js';
+import { keepSchedules } from './schedules.js';
 
 /** Milliseconds between two looks at the applied configuration for queues that nobody here serves yet. */
 const lookEvery = 500;
@@ -40,6 +42,7 @@ export class Serving {
     const serving = new Serving(connection, installation, composition, options);
     await serving.#serveMain();
     await serving.#serveConfigured();
+    if (serving.queues.includes(mainQueue)) void serving.#keepSchedules();
     void serving.#watch();
     return serving;
   }
@@ -96,9 +99,22 @@ export class Serving {
     this.#workers.set(taskQueue, { worker, ended });
   }
 
+  /** Needs only to succeed once, by any worker: a Temporal that is away now is asked again. */
+  async #keepSchedules(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const { client, close } = await connect(this.installation);
+        return await keepSchedules(client).finally(close);
+      } catch (error) {
+        log.warn({ code: (error as Error).name }, 'the schedules cannot be set now');
+        await pause(10 * lookEvery);
+      }
+    }
+  }
+
   async #watch(): Promise<void> {
     while (!this.#stopping) {
-      await new Promise((resolve) => setTimeout(resolve, lookEvery));
+      await pause(lookEvery);
       // The ledger may be away; what is served already goes on.
       await this.#serveConfigured().catch((error: Error) =>
         log.warn({ code: error.name }, 'the configuration cannot be read now'),
@@ -106,3 +122,5 @@ export class Serving {
     }
   }
 }
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

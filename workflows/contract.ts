@@ -1,5 +1,6 @@
 /** Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes that go through them. */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { ProvideReceipt, ProvideRequest } from './domain/assisted.js';
 import type { RotationOptions } from './domain/credential.js';
 import type { Outcome, Phase, Strategy } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
@@ -15,6 +16,12 @@ export const applyWorkflowId = 'apply';
 export const adoptWorkflowId = (credential: string): string => `adopt/${credential}`;
 
 export const workflowOf: Readonly<Record<Strategy, string>> = { overlap: 'rotateOverlap', 'in-place': 'rotateInPlace' };
+
+/** A Schedule appends a timestamp to ids, so it starts these, never a rotation. */
+export const schedules = [
+  { id: 'rekey-due', workflow: 'startDueRotations', every: '1 minute' },
+  { id: 'rekey-sweep', workflow: 'sweep', every: '30 seconds' },
+] as const;
 
 export interface RotationOrder {
   readonly credential: string;
@@ -44,6 +51,9 @@ type VerbUpdate = ReturnType<typeof defineUpdate<VerbReceipt, [VerbRequest]>>;
 export const verbUpdates = Object.fromEntries(
   verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)]),
 ) as Readonly<Record<Verb, VerbUpdate>>;
+
+/** A person has done what the rotation asked for; answers when it was looked at. */
+export const provideUpdate = defineUpdate<ProvideReceipt, [ProvideRequest]>('provide');
 
 /** What may be said to the rotation now. */
 export const legalVerbsQuery = defineQuery<readonly Verb[]>('legalVerbs');

@@ -13,15 +13,20 @@ export function codeOf(error: unknown): string | null {
   return cause instanceof ApplicationFailure && isErrorCode(cause.type) ? cause.type : null;
 }
 
+/** For people. A step that ran out of time says what its last attempt saw. */
 export function messageOf(error: unknown): string {
   if (isCancellation(error)) return 'cancelled';
+  let said: string | null = null;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = codeOf(cause);
+    if (code) said = `${code}: ${cause instanceof ActivityFailure ? cause.cause?.message : cause.message}`;
+  }
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  const code = codeOf(error);
-  const text = cause instanceof Error ? cause.message : 'unknown';
-  return code ? `${code}: ${text}` : text;
+  return said ?? (cause instanceof Error ? cause.message : 'unknown');
 }
 
-/** Another run holds the rotation: this one has nothing more to say, and nothing to undo. */
+/** Another run holds the rotation, or the ledger was set back: this way has nothing more to say, and nothing to undo. */
 export function isOvertaken(error: unknown): boolean {
-  return codeOf(error) === 'KR_FENCED';
+  const code = codeOf(error);
+  return code === 'KR_FENCED' || code === 'KR_LEDGER_BEHIND';
 }

@@ -1,4 +1,5 @@
 /** Owns the list of workflows that a worker serves. */
 export { adoptCredential, applyConfiguration } from './apply.js';
+export { startDueRotations, sweep } from './launch.js';
 export { rotateInPlace } from './rotate-in-place.js';
 export { rotateOverlap } from './rotate-overlap.js';

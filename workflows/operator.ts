@@ -1,7 +1,8 @@
 /** Owns what operators have said to one run: which verbs are legal now, which were taken, and what waits for them. */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
 import type { RotationRow } from '../activities/ports/ledger.js';
-import { legalVerbsQuery, type VerbReceipt, verbUpdates } from './contract.js';
+import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from './contract.js';
+import type { ProvideReceipt, ProvideRequest } from './domain/assisted.js';
 import type { Gate } from './domain/credential.js';
 import { legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from './domain/verbs.js';
 
@@ -9,8 +10,14 @@ export interface OperatorPorts {
   /** What only the run knows. */
   facts(): Pick<VerbFacts, 'strategy' | 'phase' | 'direction' | 'beyondReturn' | 'consumers'>;
   /** Commits the verb before it takes effect. */
-  record(verb: Verb, request: VerbRequest): Promise<VerbReceipt>;
+  record(verb: Verb | 'provide', request: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>): Promise<VerbReceipt>;
   turn(why: string): void;
+}
+
+/** An effect that a person was asked for, and what became of it. */
+interface Assisting {
+  readonly take: (request: ProvideRequest) => Promise<{ readonly result: unknown } | { readonly refused: string }>;
+  answer: { readonly result: unknown } | { readonly declined: string } | null;
 }
 
 export class Operator {
@@ -20,6 +27,7 @@ export class Operator {
   stuck = false;
   paused: boolean;
   expedited: boolean;
+  #assisting: Assisting | null = null;
   #approved = false;
   #retried = false;
   #skipped = false;
@@ -33,6 +41,27 @@ export class Operator {
     this.expedited = row.expedited;
     setHandler(legalVerbsQuery, () => legalVerbs(this.#facts()));
     for (const verb of verbs) this.#listen(verb);
+    this.#listenToProvide();
+  }
+
+  /** Waits for a person who carries an effect out: until what was done is taken, or declined. `overdue` is called when that takes long. */
+  async assist<Result>(
+    take: (request: ProvideRequest) => Promise<{ readonly result: Result } | { readonly refused: string }>,
+    milliseconds: number,
+    overdue: () => Promise<unknown>,
+  ): Promise<{ readonly result: Result } | { readonly declined: string }> {
+    const assisting: Assisting = { take, answer: null };
+    const settled = () => assisting.answer !== null;
+    this.#assisting = assisting;
+    try {
+      if (!(await condition(settled, milliseconds))) {
+        await overdue();
+        await condition(settled);
+      }
+      return assisting.answer as { result: Result } | { declined: string };
+    } finally {
+      this.#assisting = null;
+    }
   }
 
   /** False when `milliseconds` passed without an approval. */
@@ -98,6 +127,22 @@ export class Operator {
     setHandler(verbUpdates[verb], take, { validator });
   }
 
+  #listenToProvide(): void {
+    const take = async (request: ProvideRequest): Promise<ProvideReceipt> => {
+      const assisting = this.#assisting!;
+      const { rotation } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
+      const said = await assisting.take(request);
+      if ('refused' in said) return { rotation, taken: false, message: said.refused };
+      assisting.answer = said;
+      return { rotation, taken: true, message: 'it holds, and the rotation goes on' };
+    };
+    const validator = (_request: ProvideRequest) => {
+      if (!this.#assisting)
+        throw ApplicationFailure.nonRetryable('nobody was asked to do anything', 'KR_VERB_ILLEGAL', 'nothing-asked');
+    };
+    setHandler(provideUpdate, take, { validator });
+  }
+
   #obey(verb: Verb, request: VerbRequest): void {
     const why = `by ${request.by}${request.reason ? `: ${request.reason}` : ''}`;
     switch (verb) {
@@ -105,7 +150,8 @@ export class Operator {
         this.#approved = true;
         return;
       case 'reject':
-        this.ports.turn(`rejected ${why}`);
+        if (this.#assisting) this.#assisting.answer = { declined: why };
+        else this.ports.turn(`rejected ${why}`);
         return;
       case 'abort':
         this.ports.turn(`aborted ${why}`);
@@ -133,6 +179,6 @@ export class Operator {
 
   #facts(): VerbFacts {
     const { gate, paused, stuck, skippable, expedited } = this;
-    return { ...this.ports.facts(), gate, paused, stuck, skippable, expedited };
+    return { ...this.ports.facts(), gate, assisting: this.#assisting !== null, paused, stuck, skippable, expedited };
   }
 }

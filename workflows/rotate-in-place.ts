@@ -1,11 +1,13 @@
 /** Owns the order of an in-place rotation: stop every program, change the secret, hand it over, start them again, with nothing in the window that could be done outside it. */
 import { CancellationScope } from '@temporalio/workflow';
-import { atHost, atStore, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import { atTheStore } from './assisted.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { codeOf, Turned } from './failures.js';
+import { prepare } from './prepare.js';
 import { Run } from './run.js';
-import { byHost, preflightHosts } from './steps.js';
+import { byHost } from './steps.js';
 
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
   return Run.of(order, async (run) => {
@@ -32,15 +34,10 @@ interface Downtime {
 
 /** Up to and with the regenerate; beyond it there is only the way forward. */
 async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
-  run.enter('preparing');
-  const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
-  const atTheHosts = await preflightHosts(run, atTheStore.usedBy);
-  const findings = [...atTheStore.findings, ...atTheHosts.findings];
-  if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
-  if (run.row.targets === null) run.targets = atTheHosts.consumers;
-  await run.recorded(books.freezePlan({ step: run.step('plan'), targets: run.targets }));
-  const before = await books.rememberRunning({ step: run.step('remember-running'), running: atTheHosts.running });
-  await run.pass('start');
+  const prepared = await prepare(run);
+  if ('outcome' in prepared) return prepared;
+  run.running ??= await books.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  const before = run.running;
   await run.pausePoint();
   await bookkeeping.takeLeases({ step: run.step('take-leases') });
 
@@ -49,8 +46,10 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   // Behind a regenerate that is on record the programs may be up again: they are not waited for, and not stopped once more.
   const done = run.beyond?.done ? await regenerated(run, run.beyond.key) : undefined;
   if (done !== undefined) return { since, running, secretChanged: done };
-  for (let round = 1; ; round++) {
+  // Behind a ledger that was set back, programs may run again that its outcomes say were told to stop.
+  for (let round = 1 + run.reconciled * 1000; ; round++) {
     run.enter('undeploying');
+    for (const { name } of running) run.toldToStop.add(name);
     await Promise.all(
       running.map(({ host, name }) =>
         run.recorded(
@@ -75,18 +74,23 @@ async function awaitStopped(run: Run): Promise<void> {
 
 /** The store's mark of the change; undefined when the guard refused and nothing was sent. */
 async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
-  run.passReturn();
+  run.passReturn(key);
   try {
-    const result = await CancellationScope.nonCancellable(() =>
-      run.recorded(effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) })),
-    );
+    const result = await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
     return result.secretChanged;
   } catch (error) {
-    // Only the guard knows that nothing was sent.
-    if (codeOf(error) !== 'KR_GUARD_STALE' && codeOf(error) !== 'KR_GUARD_REFUSED') throw error;
+    // Only the guard, and a person who declines, know that nothing was sent.
+    if (!['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_NOT_DONE'].includes(codeOf(error) ?? '')) throw error;
     run.returned();
+    if (codeOf(error) === 'KR_NOT_DONE') throw error;
     return undefined;
   }
+}
+
+function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
+  return atTheStore(run, { effect: 'regenerate', key, generation: run.row.generation }, () =>
+    effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) }),
+  );
 }
 
 /** How often a secret that somebody else changed after us is regenerated again. */
@@ -122,11 +126,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
     run.enter('regenerating');
     secretChanged = await run.insist(async () => {
       await awaitStopped(run);
-      return (
-        await run.recorded(
-          effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', `regenerate/again-${trial}`) }),
-        )
-      ).secretChanged;
+      return (await regenerateAtStore(run, `regenerate/again-${trial}`)).secretChanged;
     });
   }
   run.enter('deploying');
@@ -159,7 +159,7 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
 /** Before the regenerate: every program that was told to stop goes back to the state that preflight recorded. */
 async function compensateInPlace(run: Run): Promise<RotationReport> {
   const undo = await books.readUndo({ step: run.step('read-undo') });
-  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name));
+  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || run.toldToStop.has(t.name));
   if (stopped.length > 0) {
     await deployAll(run, stopped, 'back');
     const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));

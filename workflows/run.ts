@@ -13,7 +13,7 @@ import type { Beyond, ChainHead, Recorded, RotationRow, StepRef, Wait } from '..
 import { books } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { type ConsumerSpec, type Gate, programOf } from './domain/credential.js';
-import type { Finding } from './domain/preflight.js';
+import { type Finding, outsideWindow } from './domain/preflight.js';
 import { mayEnter, type Outcome, type Phase } from './domain/states.js';
 import type { Verb, VerbRequest } from './domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, Turned } from './failures.js';
@@ -26,14 +26,22 @@ export class Run {
   #phase: Phase;
   #beyondReturn: boolean;
   #beyond: Beyond | null;
+  #returnKey = '';
   #back: boolean;
   #reason: string | null;
+  /** How often the ledger was found behind: rounds that were recorded before may be older than what happened since. */
+  reconciled = 0;
+  /** The key that was minted, the programs that ran, whether anybody was handed anything, and who was told to stop: what a ledger that lost it cannot tell. */
+  minted: string | null = null;
+  running: readonly string[] | null = null;
+  handedOut = false;
+  readonly toldToStop = new Set<string>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
   targets: readonly ConsumerSpec[];
 
   private constructor(
-    readonly row: RotationRow,
+    public row: RotationRow,
     head: ChainHead,
     beyond: Beyond | null,
   ) {
@@ -68,7 +76,14 @@ export class Run {
       const { rotation, head, beyond } = await books.openRotation({ ...order, runId: workflowInfo().runId });
       const run = new Run(rotation, head, beyond);
       root.cancelRequested.catch(() => run.#turn('cancelled'));
-      return way(run);
+      for (;;) {
+        try {
+          return await way(run);
+        } catch (error) {
+          if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
+          await run.#reconcile();
+        }
+      }
     });
   }
 
@@ -117,7 +132,7 @@ export class Run {
 
   enter(phase: Phase): void {
     // A run that takes over, or repeats its way, walks through earlier phases again without effect.
-    const repeats = this.row.phase !== 'planned' || this.#beyondReturn;
+    const repeats = this.row.phase !== 'planned' || this.#beyondReturn || this.reconciled > 0;
     if (!mayEnter(this.row.strategy, this.#phase, phase) && !repeats) {
       throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
     }
@@ -136,7 +151,8 @@ export class Run {
         return await this.#forward.run(way);
       } catch (error) {
         if (isOvertaken(error) || error instanceof Turned) throw error;
-        if (!this.#beyondReturn && codeOf(error) !== 'KR_LEDGER_BEHIND') throw new Turned(this.#reason ?? messageOf(error));
+        // What no machine may judge is for a person, in whichever direction it could go.
+        if (!this.#beyondReturn && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new Turned(this.#reason ?? messageOf(error));
         await this.hold(messageOf(error));
       }
     }
@@ -155,8 +171,9 @@ export class Run {
   }
 
   /** From here on abort is illegal; `returned` says that nothing was sent after all. */
-  passReturn(): void {
+  passReturn(key: string): void {
     this.#beyondReturn = true;
+    this.#returnKey = key;
   }
 
   returned(): void {
@@ -187,6 +204,26 @@ export class Run {
       await this.operator.approved();
     }
     this.operator.forgetApproval();
+  }
+
+  /** Speaks against beginning now, or null. */
+  async calendarFinding(): Promise<Finding | null> {
+    const { window } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow) return null;
+    const opening = await books.windowOpening({ window });
+    return opening.inMs > 0 ? outsideWindow(this.row.credential, window, opening.at) : null;
+  }
+
+  /** Waits for the window to open again, when an approval came after it had closed. */
+  async windowOpens(): Promise<void> {
+    const { window, approve } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow || this.#beyond || !approve.includes('start')) return;
+    for (;;) {
+      const { at, inMs } = await books.windowOpening({ window });
+      if (inMs === 0) return;
+      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, exits: ['abort'] });
+      await sleep(inMs);
+    }
   }
 
   /** Waits after a wave; expedite and skip end it. */
@@ -252,12 +289,29 @@ export class Run {
     return { rotation, credential, strategy, generation, outcome, reason, downtimeMs };
   }
 
+  /** The ledger has lost its last commits: it is told what this run remembers, and the way is gone again on the outcomes that are left. */
+  async #reconcile(): Promise<void> {
+    const { rotation, head } = await books.reconcile({
+      rotation: this.row,
+      fence: this.#fence,
+      head: this.#head,
+      targets: this.targets.length > 0 ? this.targets : null,
+      back: this.#back ? this.#reason : null,
+      runId: workflowInfo().runId,
+    });
+    this.row = rotation;
+    this.#fence = rotation.fence;
+    this.#head = head;
+    if (this.#beyondReturn) this.#beyond ??= { key: this.#returnKey, done: false };
+    this.reconciled++;
+  }
+
   async #tell(wait: Wait): Promise<void> {
     setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
     this.#sawHead(await books.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
   }
 
-  async #record(verb: Verb, { by, reason, consumer }: VerbRequest) {
+  async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
     this.#sawHead(await books.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
     return { rotation: this.row.id, phase: this.#phase };
   }

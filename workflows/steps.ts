@@ -1,8 +1,9 @@
 /** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, confirmingAtHost, effectsAtHost } from './activity-options.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import type { Finding } from './domain/preflight.js';
+import { isOvertaken } from './failures.js';
 import type { Run } from './run.js';
 
 /** The hosts of a credential, and which of its consumers each of them runs. */
@@ -51,6 +52,30 @@ export async function handOut(run: Run, consumers: readonly ConsumerSpec[], gene
       throw error;
     }
   });
+}
+
+/** Asks consumers once more, with all the patience that the policy has, without handing them anything; false when one is not on the version. */
+export async function confirmAll(
+  run: Run,
+  consumers: readonly ConsumerSpec[],
+  generation: number,
+  round: string,
+): Promise<boolean> {
+  const asked = await Promise.allSettled(
+    consumers
+      .filter(({ name }) => !run.isExempt(name))
+      .map(({ host, name }) =>
+        confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
+          step: run.step('confirm', `confirm/${round}/${name}`, name),
+          consumer: name,
+          generation,
+        }),
+      ),
+  );
+  for (const answer of asked) {
+    if (answer.status === 'rejected' && (isCancellation(answer.reason) || isOvertaken(answer.reason))) throw answer.reason;
+  }
+  return asked.every(({ status }) => status === 'fulfilled');
 }
 
 async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind names. */
 import { z } from 'zod';
+import { type AssistedEffect, assistedEffects } from '../../workflows/domain/assisted.js';
 import type { ConnectorDeclaration } from '../../workflows/domain/configuration.js';
 import type { HostConfig, StoreConfig } from '../ports/connector.js';
 import type { Check } from './check.js';
@@ -67,12 +68,30 @@ function readEntries<Config extends StoreConfig | HostConfig>(
     const kind = mapping && check.parse(kinds, mapping.kind, [...here, 'kind']);
     const config = configs.find((known) => known.kind === kind);
     if (!mapping || !config) return { config, declaration: undefined };
-    const { kind: _, ...rest } = mapping;
+    const isStore = 'strategies' in config;
+    const { kind: _, assisted: named, ...others } = mapping;
+    const rest = isStore || named === undefined ? others : { ...others, assisted: named };
     const settings = check.parse<unknown>(config.settings, rest, here);
     refusePlainSecrets(check, rest.management, [...here, 'management']);
-    return { config, declaration: settings === undefined ? undefined : { kind: config.kind, settings: jsonOf(settings) } };
+    const assisted = isStore ? readAssisted(check, config, settings, named, [...here, 'assisted']) : [];
+    if (settings === undefined) return { config, declaration: undefined };
+    const declaration = { kind: config.kind, settings: jsonOf(settings), ...(assisted.length > 0 ? { assisted } : {}) };
+    return { config, declaration };
   };
   return new Map(check.named(value, path, connectorName).map(([name, entry]) => [name, readEntry(entry, [...path, name])]));
+}
+
+/** What a person carries out: as it was said, and what these settings leave no other way. */
+function readAssisted(
+  check: Check,
+  config: StoreConfig,
+  settings: unknown,
+  named: unknown,
+  path: Path,
+): readonly AssistedEffect[] {
+  const said = named === undefined ? [] : (check.parse(z.array(z.enum(assistedEffects)), named, path) ?? []);
+  const must = settings === undefined ? [] : (config.assistedBy?.(settings) ?? []);
+  return assistedEffects.filter((effect) => said.includes(effect) || must.includes(effect));
 }
 
 /** Whatever a connector's schema says: what stands under `management` is a secret, so only its reference may stand there. Keys were looked at before. */

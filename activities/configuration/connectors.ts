@@ -2,7 +2,8 @@
 import { config as fileHost } from '../app-hosts/file/config.js';
 import { config as soarAppHost } from '../app-hosts/soar-app-host/config.js';
 import { config as datadog } from '../key-stores/datadog/config.js';
+import { config as docspace } from '../key-stores/docspace/config.js';
 import { config as soar } from '../key-stores/soar/config.js';
 import type { ConnectorConfigs } from './schema.js';
 
-export const connectors: ConnectorConfigs = { stores: [datadog, soar], hosts: [fileHost, soarAppHost] };
+export const connectors: ConnectorConfigs = { stores: [datadog, soar, docspace], hosts: [fileHost, soarAppHost] };

@@ -40,10 +40,11 @@ function viewOf({ stores, hosts, credentials }: Configuration): JsonObject {
 }
 
 /** By convention every number under `timing` is a duration. */
-function viewOfConnector({ kind, settings }: ConnectorDeclaration): JsonObject {
+function viewOfConnector({ kind, settings, assisted }: ConnectorDeclaration): JsonObject {
   const { timing } = settings;
-  if (!isObject(timing)) return { kind, ...settings };
-  return { kind, ...settings, timing: mapped(timing, (value) => (typeof value === 'number' ? formatDuration(value) : value)) };
+  const said = { kind, ...settings, ...(assisted ? { assisted } : {}) };
+  if (!isObject(timing)) return said;
+  return { ...said, timing: mapped(timing, (value) => (typeof value === 'number' ? formatDuration(value) : value)) };
 }
 
 /** What has no effect under the strategy is left out, as it is where it is written. */

@@ -1,5 +1,6 @@
 /** Owns how a connector introduces itself: its kind, the schema of its part of rekey.yaml, and the factory. The registry in `worker/` lists them. */
 import type { z } from 'zod';
+import type { AssistedEffect } from '../../workflows/domain/assisted.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { AppHost } from './app-host.js';
 import type { KeyStore } from './key-store.js';
@@ -16,9 +17,6 @@ export interface ConnectorContext {
   /** `rekey/<version> (<host>; <pid>)`. */
   readonly userAgent: string;
 }
-
-/** What a person can do in place of an API call. */
-export type AssistedEffect = 'mint' | 'regenerate' | 'disable' | 'enable' | 'revoke';
 
 /** What instructions may name; never a secret. */
 export interface AssistedFacts {
@@ -40,6 +38,8 @@ export interface StoreConfig<Settings = unknown> {
   readonly strategies: readonly ('overlap' | 'in-place')[];
   /** Names that `accept:` of the store may hold, each with what is taken on by it. */
   readonly assumptions: Readonly<Record<string, string>>;
+  /** Effects that a person carries out although `assisted:` does not name them, since these settings have no API for them. */
+  assistedBy?(settings: Settings): readonly AssistedEffect[];
   /** The vendor's own click path for what a person does where `assisted:` of the store names it, a line for each step. */
   readonly instructions?: Readonly<Partial<Record<AssistedEffect, (facts: AssistedFacts) => readonly string[]>>>;
   /** What a change of rights opens: more rights, more callers, a longer life. A sentence for each; none when it only narrows. */

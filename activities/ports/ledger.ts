@@ -31,11 +31,13 @@ export interface VersionRow {
   readonly state: VersionState;
   readonly account: string;
   readonly keyId: string;
+  readonly keyName: string | null;
   readonly origin: 'minted' | 'adopted' | 'regenerated';
   readonly fingerprint: string | null;
   readonly secretRef: string | null;
-  /** Milliseconds since it was made, by the database's clock. */
+  /** Milliseconds since it was made, and since its state was changed, by the database's clock. */
   readonly ageMs: number;
+  readonly changedMs: number;
 }
 
 export interface RotationRow {
@@ -103,6 +105,11 @@ export interface Attempt {
   stage(change: Change): void;
 }
 
+/** An effect that a person was asked for: its outcome, or the intent that waits for that person. */
+export type Asked =
+  | { readonly done: Recorded<JsonObject> }
+  | { readonly done: null; readonly attempt: string; readonly tag: string };
+
 export interface OnceOptions {
   /** Milliseconds: how long the attempt may take, and how long after that its request may still land. */
   readonly deadline: number;
@@ -124,11 +131,29 @@ export interface Beyond {
   readonly done: boolean;
 }
 
+/** What a run of a rotation remembers when the ledger has lost its last commits. */
+export interface Remembered {
+  readonly rotation: RotationRow;
+  readonly fence: number;
+  readonly head: ChainHead;
+  readonly targets: readonly ConsumerSpec[] | null;
+  /** It was going back, and why. */
+  readonly back: string | null;
+  readonly runId: string;
+}
+
 export interface OpenRequest {
   readonly credential: string;
   readonly options: RotationOptions;
   readonly by: string;
   readonly runId: string;
+}
+
+/** A rotation to be started under its canonical id, unless it runs. */
+export interface OpenOrder {
+  readonly credential: string;
+  readonly strategy: Strategy;
+  readonly options: RotationOptions;
 }
 
 export interface Wait {
@@ -140,6 +165,8 @@ export interface Wait {
   readonly deadline: string | null;
   /** Commands that end it, without `rekey`. */
   readonly exits: readonly string[];
+  /** What that person is to do, a line for each step. */
+  readonly instructions?: readonly string[];
 }
 
 export interface Ledger {
@@ -149,6 +176,8 @@ export interface Ledger {
   open(
     request: OpenRequest,
   ): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead; readonly beyond: Beyond | null }>;
+  /** Puts back what the ledger has lost of a rotation and its run remembers, under a fence above both. Everything else is done again. */
+  reconcile(remembered: Remembered): Promise<{ readonly rotation: RotationRow; readonly head: ChainHead }>;
   rotation(id: string): Promise<RotationRow>;
   versions(credential: string): Promise<readonly VersionRow[]>;
 
@@ -158,6 +187,21 @@ export interface Ledger {
     options: OnceOptions,
     body: (attempt: Attempt) => Promise<Result>,
   ): Promise<Recorded<Result>>;
+
+  /** Whether a person was asked for the step, and has not answered. */
+  isAsked(step: StepRef): Promise<boolean>;
+  /** Commits the intent of a step that a person carries out, once; nothing but that person settles it. */
+  ask(step: StepRef, before: JsonObject | null): Promise<Asked>;
+  answered<Result extends JsonObject>(
+    step: StepRef,
+    attempt: string,
+    result: Result,
+    changes: readonly Change[],
+  ): Promise<Recorded<Result>>;
+  /** That person says that it was not done, and will not be. */
+  declined(step: StepRef): Promise<void>;
+  /** Steps of this rotation that a person was asked for and has not answered. */
+  openAsks(rotation: string): Promise<readonly { readonly key: string; readonly kind: string }[]>;
 
   /** Checks fence and head, and shows the step as the one that is being worked on. */
   enter(step: StepRef, wait: Wait | null): Promise<void>;
@@ -171,6 +215,10 @@ export interface Ledger {
   ): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }>;
   /** All tags that this rotation's intents of a kind ever had. */
   tags(rotation: string, kind: string): Promise<readonly string[]>;
+  /** What was seen just before the newest intent of a kind under this rotation; null where there is none. */
+  seenBefore(rotation: string, kind: string): Promise<JsonObject | null>;
+  /** Whether an intent of a kind under this rotation may have had its effect. */
+  mayHaveSent(rotation: string, kind: string): Promise<boolean>;
   /** Consumers that a deliver intent of this rotation names, whatever became of it. */
   deliveredTo(rotation: string): Promise<readonly string[]>;
   /** Consumers that an undeploy intent of this rotation names. */
@@ -188,6 +236,11 @@ export interface Ledger {
   /** Commits a verb, a wait or a change of direction before it takes effect. */
   note(step: StepRef, note: Note): Promise<ChainHead>;
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
+
+  /** Credentials whose time has come and that have no open rotation, whether or not their window is open. */
+  due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
+  /** Every open rotation, whether or not a workflow runs it. */
+  openRotations(): Promise<readonly OpenOrder[]>;
 
   saveConfiguration(configuration: Configuration, hash: string, by: string): Promise<{ readonly changed: boolean }>;
   configurationHash(): Promise<string | null>;

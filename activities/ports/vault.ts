@@ -16,6 +16,9 @@ export interface Vault {
   /** Throws KR_VAULT_KEY_MISSING where the master key is not on this machine. */
   open(ref: string): Promise<Secret>;
 
+  /** Removes a value that belongs to no version. */
+  discard(ref: string): Promise<void>;
+
   /** Writes, reads and removes a random value: whether a secret that a store shows once could be kept, asked before it is made. */
   roundTrip(): Promise<void>;
 }

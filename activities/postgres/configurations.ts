@@ -5,6 +5,7 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import type { SealedSecret } from '../ports/vault.js';
 import { storeSealed } from '../vault/vault.js';
 import { appendAudit } from './audit.js';
+import { changesDue, scheduleFromVersion } from './calendar.js';
 import type { Asking, Queryable } from './pool.js';
 
 /** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
@@ -45,6 +46,7 @@ export async function saveConfiguration(
     );
     if (!before || canonicalJson(before.spec as never) !== canonicalJson(spec as never)) {
       await appendAudit(client, spec.name, { kind: 'declare', actor: by, body: { configuration: hash } });
+      if (changesDue(before?.spec, spec)) await scheduleFromVersion(client, spec.name);
     }
   }
   return { changed: true };
@@ -117,10 +119,7 @@ export async function adopt(
     `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, secret_ref) values ($1,$2,'active',$3,$4,$5,'adopted',$6,$7)`,
     [credential, generation, version.account, version.keyId, version.keyName, version.fingerprint, version.secret?.ref ?? null],
   );
-  await client.query(
-    `update credentials set next_due = clock_timestamp() + ((spec->'policy'->>'every') || ' milliseconds')::interval where name = $1 and next_due is null and spec->'policy'->>'every' is not null`,
-    [credential],
-  );
+  await scheduleFromVersion(client, credential);
   await appendAudit(client, credential, {
     kind: 'adopt',
     actor: by,

@@ -1,15 +1,19 @@
 /** Owns the ledger in PostgreSQL: one method of the port, one transaction. */
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
+import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
+import { readDue, readOpen, scheduleAgain, scheduleFromVersion } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { once, requireFence, showStep, turnedBy } from './once.js';
 import type { Database, Queryable } from './pool.js';
+import { reconcile } from './reconcile.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
@@ -17,16 +21,24 @@ export async function openLedger(database: Database): Promise<Ledger> {
   const id = rows[0]!.id;
   const read = async (rotation: string): Promise<RotationRow> => {
     const found = await database.query<RotationRecord>('select * from rotations where id = $1', [rotation]);
-    if (!found.rows[0]) throw new RekeyError('KR_NOT_FOUND', `rotation ${rotation}`);
+    // Only a run of it asks, so it was there.
+    if (!found.rows[0]) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${rotation}`);
     return toRotation(found.rows[0]);
   };
 
   return {
     id,
     open: (request) => database.transaction((client) => open(client, request)),
+    reconcile: (remembered) => database.transaction((client) => reconcile(client, remembered)),
     rotation: read,
     versions: (credential) => readVersions(database, credential),
     once: (step, options, body) => once(database, id, step, options, body),
+
+    isAsked: async (step) => (await openAsks(database, step.rotation)).some(({ key }) => key === step.key),
+    ask: (step, before) => ask(database, id, step, before),
+    answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
+    declined: (step) => declined(database, step),
+    openAsks: (rotation) => openAsks(database, rotation),
 
     enter: (step, wait) =>
       database.transaction(async (client) => {
@@ -75,16 +87,33 @@ export async function openLedger(database: Database): Promise<Ledger> {
 
     tags: async (rotation, kind) =>
       (
-        await database.query<{ tag: string }>('select tag from intents where rotation = $1 and kind = $2', [rotation, kind])
+        await database.query<{ tag: string }>(
+          `select tag from intents where rotation = $1 and kind = $2 and closed is distinct from 'not-sent'`,
+          [rotation, kind],
+        )
       ).rows.map((r) => r.tag),
 
+    seenBefore: async (rotation, kind) => {
+      const found = await database.query<{ before: JsonObject }>(
+        'select before from intents where rotation = $1 and kind = $2 and before is not null order by begun_at desc limit 1',
+        [rotation, kind],
+      );
+      return found.rows[0]?.before ?? null;
+    },
+    mayHaveSent: async (rotation, kind) =>
+      (
+        await database.query(
+          `select 1 from intents where rotation = $1 and kind = $2 and closed is distinct from 'not-sent' limit 1`,
+          [rotation, kind],
+        )
+      ).rowCount === 1,
     deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
     undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
 
     unsettled: async (rotation, kinds, subject) => {
       const found = await database.query<{ left: string | null }>(
         `select greatest(extract(epoch from max(settle_at) - clock_timestamp()) * 1000, 0) as left from intents
-         where rotation = $1 and kind = any($2) and ($3::text is null or subject = $3) and (closed is null or closed = 'superseded')`,
+         where isfinite(settle_at) and rotation = $1 and kind = any($2) and ($3::text is null or subject = $3) and (closed is null or closed = 'superseded')`,
         [rotation, kinds, subject],
       );
       return Math.ceil(Number(found.rows[0]?.left ?? 0));
@@ -102,6 +131,9 @@ export async function openLedger(database: Database): Promise<Ledger> {
     note: (step, note) => database.transaction((client) => recordNote(client, step, note)),
     close: (step, outcome, reason, downtimeMs) =>
       database.transaction((client) => close(client, step, outcome, reason, downtimeMs)),
+
+    due: () => readDue(database),
+    openRotations: () => readOpen(database),
 
     saveConfiguration: (configuration, hash, by) =>
       database.transaction((client) => saveConfiguration(client, configuration, hash, by)),
@@ -125,7 +157,7 @@ async function subjects(database: Database, rotation: string, kind: string): Pro
 
 async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {
   const { rows } = await database.query<VersionRecord>(
-    'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age from versions where credential = $1 order by generation',
+    'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age, extract(epoch from clock_timestamp() - changed_at) * 1000 as changed from versions where credential = $1 order by generation',
     [credential],
   );
   return rows.map(toVersion);
@@ -299,12 +331,7 @@ async function close(
   );
   if (rowCount === 1) {
     await client.query('update leases set rotation = null where rotation = $1', [step.rotation]);
-    if (outcome === 'completed') {
-      await client.query(
-        `update credentials set next_due = clock_timestamp() + ((spec->'policy'->>'every') || ' milliseconds')::interval where name = $1 and spec->'policy'->>'every' is not null`,
-        [step.credential],
-      );
-    }
+    await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, step.credential);
   }
   return appendAudit(client, step.credential, {
     kind: 'close',

@@ -105,7 +105,7 @@ async function requireSettled(client: Queryable, step: StepRef, options: OnceOpt
     throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
 }
 
-async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
+export async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
   const { rows } = await client.query('select outcome from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
   const outcome = (rows[0] as Pick<StepRecord, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
@@ -160,7 +160,7 @@ async function begin<Result extends JsonObject>(
   return { earlier: rows as EarlierAttempt[] };
 }
 
-async function commit<Result extends JsonObject>(
+export async function commit<Result extends JsonObject>(
   client: Queryable,
   step: StepRef,
   attempt: string,
@@ -184,7 +184,7 @@ async function commit<Result extends JsonObject>(
 }
 
 /** This attempt, or with it the earlier ones that it saw: they are settled, and the store shows that none of them had an effect. */
-async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
+export async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
   await client.query(
     `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and step = $2 and attempt = any($3) and closed is distinct from 'applied'`,
     [step.rotation, step.key, attempts],
@@ -201,7 +201,7 @@ export async function showStep(client: Queryable, step: StepRef): Promise<void> 
 }
 
 /** `rekey-`, 8 of the ledger's id, `-`, 13 random: 28 characters, below the 30 that DocSpace allows. */
-function newTag(ledgerId: string): string {
+export function newTag(ledgerId: string): string {
   const random = BigInt(`0x${randomBytes(9).toString('hex')}`)
     .toString(36)
     .padStart(13, '0')

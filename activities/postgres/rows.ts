@@ -55,10 +55,12 @@ export interface VersionRecord {
   state: VersionState;
   account: string;
   key_id: string;
+  key_name: string | null;
   origin: VersionRow['origin'];
   fingerprint: string | null;
   secret_ref: string | null;
   age: string;
+  changed: string;
 }
 
 export function toVersion(row: VersionRecord): VersionRow {
@@ -67,10 +69,12 @@ export function toVersion(row: VersionRecord): VersionRow {
     state: row.state,
     account: row.account,
     keyId: row.key_id,
+    keyName: row.key_name,
     origin: row.origin,
     fingerprint: row.fingerprint,
     secretRef: row.secret_ref,
     ageMs: Number(row.age),
+    changedMs: Number(row.changed),
   };
 }
 

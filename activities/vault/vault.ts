@@ -52,8 +52,13 @@ export class PostgresVault implements Vault {
       [ref],
     );
     const row = rows[0];
-    if (!row) throw new RekeyError('KR_NOT_FOUND', `secret ${ref} in the vault`);
+    // References are made by commits: one that leads to nothing was lost with them.
+    if (!row) throw new RekeyError('KR_LEDGER_BEHIND', `the vault does not know ${ref}`);
     return new Secret(openUnder(this.keys.get(row.master_key), ref, row).toString('utf8'));
+  }
+
+  async discard(ref: string): Promise<void> {
+    await this.database.query('delete from vault_secrets where ref = $1', [ref]);
   }
 
   async roundTrip(): Promise<void> {
@@ -61,7 +66,7 @@ export class PostgresVault implements Vault {
     const sealed = await this.seal(value);
     await this.database.transaction((client) => storeSealed(client, sealed));
     const same = (await this.open(sealed.ref)).equals(value);
-    await this.database.query('delete from vault_secrets where ref = $1', [sealed.ref]);
+    await this.discard(sealed.ref);
     if (!same) throw new RekeyError('KR_INTERNAL', 'the vault gave back another value than it was given');
   }
 

@@ -1,5 +1,4 @@
 /** Owns `apply`, `config check` and `config show`: from a file to the ledger, through a workflow. */
-import { userInfo } from 'node:os';
 import { connectors } from '../../activities/configuration/connectors.js';
 import { formatConfiguration } from '../../activities/configuration/explain.js';
 import { loadConfiguration } from '../../activities/configuration/load.js';
@@ -7,12 +6,11 @@ import { formatProblem, type Problem } from '../../activities/configuration/pars
 import { type ApplyReport, applyWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { connect } from '../connection.js';
-import { findInstallation } from '../environment.js';
+import { findInstallation, whoAsks } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import type { Answer } from '../output.js';
 
 /** Who asks, for the audit: an account of this machine, not a proof. */
-export const whoAsks = (): string => `cli:${userInfo().username}`;
 
 function problemsAnswer(problems: readonly Problem[]): Answer {
   const lines = problems.map(formatProblem);

@@ -133,6 +133,7 @@ export function show(id: string): Promise<Answer> {
       waits
         ? `waits for ${waits.text}${waits.since ? ` since ${waits.since.slice(11, 19)}` : ''}${waits.deadline ? `, until ${waits.deadline.slice(0, 19)}Z` : ''}`
         : '',
+      (waits?.instructions ?? []).map((line, index) => `  ${index + 1}. ${line}`).join('\n'),
       table(
         ['phase', 'step', 'of', 'done', 'attempts'],
         steps.map((s) => [s.phase, s.key, s.subject, s.done ? 'yes' : 'no', s.attempts]),

@@ -5,24 +5,28 @@ import type { Exemption } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { connect } from '../connection.js';
-import { findInstallation, type Installation } from '../environment.js';
+import { findInstallation, type Installation, whoAsks } from '../environment.js';
 import { LedgerView, type RotationShown } from '../ledger/views.js';
 import { type Answer, asRekeyError } from '../output.js';
-import { whoAsks } from './apply.js';
 
 export interface RotateOptions {
   readonly wait: boolean;
   readonly without: readonly Exemption[];
+  readonly outsideWindow: boolean;
 }
 
-export async function rotate(name: string, { wait, without }: RotateOptions): Promise<Answer> {
+export async function rotate(name: string, { wait, without, outsideWindow }: RotateOptions): Promise<Answer> {
   const installation = findInstallation();
   const view = await LedgerView.open(installation);
   const { client, close } = await connect(installation);
   try {
     const credential = await view.credential(name);
     const before = await view.findRotation(name);
-    const order: RotationOrder = { credential: name, options: { without: [...without] }, by: whoAsks() };
+    const order: RotationOrder = {
+      credential: name,
+      options: { without, ...(outsideWindow ? { outsideWindow } : {}) },
+      by: whoAsks(),
+    };
     if (before && before.outcome === null) requireSame(before, order);
     await start(client, view, order, workflowOf[credential.strategy]);
     const rotation = await appeared(client, view, name, before);

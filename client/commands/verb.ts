@@ -3,10 +3,9 @@ import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflo
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { connect } from '../connection.js';
-import { findInstallation } from '../environment.js';
+import { findInstallation, whoAsks } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import type { Answer } from '../output.js';
-import { whoAsks } from './apply.js';
 
 export interface VerbOptions {
   readonly reason: string | null;

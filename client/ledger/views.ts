@@ -14,6 +14,7 @@ export interface WaitShown {
   readonly since?: string;
   readonly deadline: string | null;
   readonly exits: readonly string[];
+  readonly instructions?: readonly string[];
 }
 
 export interface CredentialShown {

@@ -37,7 +37,7 @@ describe('a changed workflow', () => {
     ],
     [
       'that skips the preflight of hosts',
-      'rotate-in-place.js',
+      'prepare.js',
       (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [] }'),
       'in-place-completed.json',
     ],

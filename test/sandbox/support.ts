@@ -16,6 +16,7 @@ export const WORKER = 'rekey/0.1.0 (elsewhere; 4194303)';
 export interface Vendors {
   readonly datadog: { url: string; intakeUrl: string; management: { apiKey: string; applicationKey: string } };
   readonly soar: { url: string; orgId: number; orgName: string; management: { keyId: string; keySecret: string } };
+  readonly docspace: { url: string; management: { token: string } };
 }
 
 export interface Reply {
@@ -76,6 +77,7 @@ export class RunningSandbox {
         management: { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') },
       },
       soar: { ...this.vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } },
+      docspace: { ...this.vendors.docspace, management: { token: secret('docspace-token') } },
     };
   }
 
@@ -128,6 +130,10 @@ export function basic(id: string, secret: string): Record<string, string> {
 
 export function soarHeaders({ soar }: Vendors): Record<string, string> {
   return basic(soar.management.keyId, soar.management.keySecret);
+}
+
+export function docspaceHeaders({ docspace }: Vendors): Record<string, string> {
+  return { authorization: `Bearer ${docspace.management.token}` };
 }
 
 function parse(text: string): unknown {

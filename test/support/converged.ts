@@ -11,7 +11,7 @@ export async function expectOverlapConverged(
   strangers: readonly string[],
   outcome = 'completed',
 ): Promise<void> {
-  expect(rotation).toMatchObject({ outcome });
+  expect(rotation, JSON.stringify(rotation.waits_for ?? rotation.reason)).toMatchObject({ outcome });
   const traffic = (await lane.traffic()).filter((t) => t.vendor === 'datadog');
   expect(traffic.map((t) => `${t.app}: ${t.refused} refused, ${t.lost} lost`)).toEqual(
     traffic.map((t) => `${t.app}: 0 refused, 0 lost`),
@@ -29,7 +29,7 @@ export async function expectOverlapConverged(
 
 /** At most one failed login, no work lost, the apps run on the secret that the ledger has. */
 export async function expectInPlaceConverged(lane: Lane, rotation: RotationShown, outcome = 'completed'): Promise<void> {
-  expect(rotation).toMatchObject({ outcome });
+  expect(rotation, JSON.stringify(rotation.waits_for ?? rotation.reason)).toMatchObject({ outcome });
   await lane.until('both apps to run', 10_000, async () => {
     const { rows } = await lane.database.query(
       `select fingerprint from versions where credential = 'soar/enrichment' and state = 'active'`,

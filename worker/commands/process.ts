@@ -1,15 +1,13 @@
 /** Owns how a command's process ends: an error with a code goes to standard error, or as JSON to standard output, with the exit code of its kind. */
-import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+import { asRekeyError } from '../../client/output.js';
+import { errorCodes } from '../../workflows/domain/errors.js';
 
 export async function main(run: () => Promise<void>): Promise<void> {
   try {
     await run();
     process.exit(0);
   } catch (error) {
-    const fault =
-      error instanceof RekeyError
-        ? error
-        : new RekeyError('KR_INTERNAL', error instanceof Error ? `${error.name}: ${error.message.split('\n', 1)[0]}` : 'unknown');
+    const fault = asRekeyError(error);
     const { cure } = errorCodes[fault.code];
     if (process.argv.includes('--json'))
       process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);

@@ -1,4 +1,5 @@
 /** Owns the shape of a whole configuration after it was checked and its defaults were filled in: what `apply` hands to the workflow and the ledger keeps. */
+import type { AssistedEffect } from './assisted.js';
 import type { CredentialSpec, JsonObject } from './credential.js';
 
 export interface Configuration {
@@ -11,6 +12,8 @@ export interface Configuration {
 export interface ConnectorDeclaration {
   readonly kind: string;
   readonly settings: JsonObject;
+  /** Of a store: what a person carries out in place of its API. */
+  readonly assisted?: readonly AssistedEffect[];
 }
 
 export interface CredentialDeclaration extends CredentialSpec {

@@ -73,6 +73,8 @@ export interface CredentialSpec {
 export interface RotationOptions {
   /** Consumers that are left behind on purpose, with the reason; they are counted apart. */
   readonly without: readonly Exemption[];
+  /** An operator does not want to wait for the window; absent: it is respected. */
+  readonly outsideWindow?: true;
 }
 
 export interface Exemption {

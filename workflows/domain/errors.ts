@@ -71,6 +71,11 @@ export const errorCodes = {
     meaning: 'Another attempt of the same step has taken over, or has finished.',
     cure: 'Nothing: the step is repeated and finds the outcome.',
   },
+  KR_SOAKING: {
+    ...transient,
+    meaning: 'The old key is disabled and watched; nobody has missed it so far.',
+    cure: 'Wait, or `rekey expedite` to end the soak now.',
+  },
   KR_SETTLING: {
     ...transient,
     meaning: 'An earlier attempt may still land; its settle time is waited out.',
@@ -89,7 +94,12 @@ export const errorCodes = {
   KR_LEDGER_BEHIND: {
     ...permanent,
     meaning: 'The ledger has lost commits that this rotation has seen.',
-    cure: 'Restore the newest copy of the database; if there is none, `rekey retry` reconciles from what the world shows.',
+    cure: 'Nothing at first: the rotation puts back what it remembers and does the rest again. Find out how commits could be lost.',
+  },
+  KR_NAMESPACE_MISSING: {
+    ...permanent,
+    meaning: 'Temporal does not have the namespace that rekey was told to use.',
+    cure: 'Make it with `temporal operator namespace create -n NAME`, or set TEMPORAL_NAMESPACE to one that is there.',
   },
   KR_LEDGER_UNAVAILABLE: {
     ...unclear,
@@ -115,8 +125,18 @@ export const errorCodes = {
   },
   KR_GUARD_REFUSED: {
     ...permanent,
-    meaning: 'The guard of an irreversible step said no; nothing was sent.',
-    cure: 'See the reason; the rotation goes back and waits.',
+    meaning: 'The guard of a step that takes something away said no; nothing was sent.',
+    cure: 'See the reason; the rotation goes back.',
+  },
+  KR_CONSUMER_BEHIND: {
+    ...permanent,
+    meaning: 'A consumer is not proved to be on the version that stays, or would start with another; nothing was taken away.',
+    cure: 'Nothing at first: the consumer is asked again, then handed the version again. See `rekey show`.',
+  },
+  KR_NOT_DONE: {
+    ...permanent,
+    meaning: 'A person was asked to do something at the store, and says that it will not be done.',
+    cure: 'Nothing: the rotation goes back.',
   },
   KR_NOT_PROVED: {
     ...permanent,
@@ -154,10 +174,10 @@ export const errorCodes = {
     meaning: 'The revoked key is still accepted somewhere.',
     cure: 'Nothing at first; if it lasts, look at the store.',
   },
-  KR_SECRET_REFUSED: {
+  KR_PROVIDED_REFUSED: {
     ...permanent,
-    meaning: 'The store refused the regenerated secret, and nothing else changed it.',
-    cure: 'Look at the account in the store, then `rekey retry`. It is never tried in a loop: the store locks accounts.',
+    meaning: 'What a person says to have done does not hold; nothing was recorded, and it is still waited for.',
+    cure: 'Look at the reason and at the instructions of `rekey show`, then say `rekey provide` again.',
   },
   KR_APP_REFUSED: {
     ...permanent,

@@ -80,6 +80,14 @@ export function storeFindings(facts: StoreFacts, spec: CredentialSpec, declared:
   return findings;
 }
 
+/** A rotation that begins outside its window; `opensAt` is when it opens next. */
+export function outsideWindow(name: string, window: string, opensAt: string): Finding {
+  return {
+    reason: 'outside-window',
+    message: `its window ${window} opens at ${opensAt}: rekey starts it then if it is due, or say rekey rotate ${name} --outside-window`,
+  };
+}
+
 /** What speaks against a consumer: it cannot be seen, is not well, or is not on the version that everyone should be on. */
 export function consumerFindings(inspection: Inspection, spec: CredentialSpec, previous: number): readonly Finding[] {
   const { consumer, detail } = inspection;

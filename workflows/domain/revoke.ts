@@ -11,7 +11,8 @@ export interface RevokeFacts {
   readonly going: number;
   /** The version that must carry everything afterwards. */
   readonly staying: number;
-  readonly keysInStore: number;
+  /** Null where they cannot be counted. */
+  readonly keysInStore: number | null;
   readonly minimumKeys: number;
   /** The staying version was accepted by the store within this very attempt. */
   readonly stayingProvedNow: boolean;
@@ -42,7 +43,8 @@ export const freshMs = 30_000;
 export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<RevokeBlock> {
   if (!facts.owned) return no('not-ours', 'rekey destroys only keys that it minted or adopted by id');
   if (facts.isManagementKey) return no('management-key', 'rekey manages the store with this very key');
-  if (facts.keysInStore <= facts.minimumKeys) return no('last-key', `the store must keep ${facts.minimumKeys}`);
+  if (facts.keysInStore !== null && facts.keysInStore <= facts.minimumKeys)
+    return no('last-key', `the store must keep ${facts.minimumKeys}`);
   if (!facts.stayingProvedNow) return no('staying-not-alive', `generation ${facts.staying} was not accepted just now`);
 
   const seen = new Map(facts.inspections.filter((i) => i.ageMs <= freshMs).map((i) => [i.consumer, i]));

@@ -22,6 +22,8 @@ export interface VerbFacts {
   readonly phase: Phase;
   readonly direction: Direction;
   readonly gate: Gate | null;
+  /** A person was asked to carry an effect out. */
+  readonly assisting: boolean;
   readonly paused: boolean;
   /** A step failed for good and waits for a person. */
   readonly stuck: boolean;
@@ -47,7 +49,7 @@ export type VerbRefusal =
   | 'beyond-return'
   | 'going-back';
 
-/** From the first undeploy to the last deploy nothing may pause: programs are down. */
+/** From the first undeploy to the last deploy nothing may pause, on the way back neither: programs are down. */
 const window: readonly Phase[] = ['undeploying', 'regenerating', 'updating', 'deploying'];
 
 export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Decision<VerbRefusal> {
@@ -57,11 +59,14 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
   if (facts.phase === 'closing') return no('ending', 'the rotation is closing');
   switch (verb) {
     case 'approve':
-    case 'reject':
       return facts.gate ? yes : no('no-gate', 'it does not wait for an approval');
+    case 'reject':
+      return facts.gate || facts.assisting ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
     case 'pause':
       if (facts.paused) return no('paused-already', 'it is paused already');
-      return window.includes(facts.phase) ? no('in-window', 'programs are down in this phase; it is never paused') : yes;
+      return window.includes(facts.phase) || (facts.strategy === 'in-place' && facts.phase === 'compensating')
+        ? no('in-window', 'programs are down in this phase; it is never paused')
+        : yes;
     case 'resume':
       return facts.paused ? yes : no('not-paused', 'it is not paused');
     case 'retry':

@@ -1,7 +1,7 @@
 /** Owns what a test of a key store needs: the store, opened as the product opens it, keys of its own, and the truth about both. */
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { KeyStoreConnector } from '../../../activities/ports/connector.js';
-import type { KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
+import type { KeyImage, KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
 import type { Secret } from '../../../activities/ports/secret.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import { type RunningSandbox, startSandbox } from '../../sandbox/support.js';
@@ -30,6 +30,8 @@ export interface KeyStoreSubject {
   readonly faultBody: (text: string) => unknown;
   /** The methods of the port that it has beyond those that all have. */
   readonly abilities: readonly Ability[];
+  /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
+  readonly otherRights?: JsonObject;
   /** What only this vendor needs before the suite, such as a higher rate limit. */
   readonly prepare?: (sandbox: RunningSandbox) => Promise<void>;
 }
@@ -38,6 +40,8 @@ export interface World {
   readonly store: KeyStore;
   /** A key made for this test. */
   readonly key: MintedKey;
+  /** What is to be made of it, where it is to be changed. */
+  readonly image?: KeyImage;
 }
 
 export const never = (): AbortSignal => new AbortController().signal;
@@ -86,6 +90,12 @@ export class KeyStoreBench {
   async present(): Promise<World> {
     const store = this.open();
     return { store, key: await this.mint(store) };
+  }
+
+  /** What a change makes of a key: another name, and other rights where the subject names some. */
+  async changedImage({ store, key }: World, state: KeyImage['state'] = 'live'): Promise<KeyImage> {
+    const { rights } = (await store.describe(key.id, never()))!;
+    return { name: `changed ${key.name.slice(-12)}`, rights: { ...rights, ...this.subject.otherRights }, state };
   }
 
   /** A store whose deadline is short, that has logged in already, and a key of its own. */

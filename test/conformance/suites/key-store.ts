@@ -5,6 +5,7 @@ import { Secret } from '../../../activities/ports/secret.js';
 import { until } from '../../sandbox/support.js';
 import { KeyStoreBench, type KeyStoreSubject, never, optional } from './key-store-bench.js';
 import { describeFaultsOfKeyStore } from './key-store-faults.js';
+import { describeUpdateOfKeyStore } from './key-store-update.js';
 import { context, expectNoSecret, failure } from './sandbox.js';
 
 export function describeKeyStore(subject: KeyStoreSubject): void {
@@ -162,10 +163,14 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
           // Where disabling is a delete that can be undone, nothing is left to describe.
           const shown = store.capabilities.undoDelete === 'api' ? undefined : 'disabled';
           expect((await store.describe(key.id, never()))?.state).toBe(shown);
+          expect((await bench.truth()).filter(({ id }) => id === key.id).map(({ state }) => state)).not.toContain('live');
+          const reference = { keyId: key.id, secret: key.secret };
+          await until('it is refused', async () => refusedEverywhere(await store.probe(reference, never())));
           const disabled = { keyId: key.id, secret: key.secret, rights: before.rights };
           await store.enable!(disabled, never());
           await store.enable!(disabled, never());
           expect(await store.describe(key.id, never())).toEqual(before);
+          await until('it is accepted again', async () => acceptedEverywhere(await store.probe(reference, never())));
         });
 
       if (bench.has('regenerate'))
@@ -185,6 +190,8 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
           expect(acceptedEverywhere(await store.probe({ keyId: key.id, secret: made.secret }, never()))).toBe(true);
         });
     });
+
+    if (bench.has('update')) describeUpdateOfKeyStore(bench);
 
     describe('its management credential', () => {
       it.each(subject.management)('with a wrong %s is refused, by name, and not shown', async (field) => {

@@ -1,0 +1,71 @@
+/** Owns the intents that a person carries out: they settle by what is said of them, never by time. */
+import { randomUUID } from 'node:crypto';
+import type { JsonObject } from '../../workflows/domain/credential.js';
+import type { Asked, Change, Recorded, StepRef } from '../ports/ledger.js';
+import { closeNotSent, commit, newTag, readOutcome, requireFence, showStep } from './once.js';
+import type { Database } from './pool.js';
+
+/** The intent of a step that a person is asked for: committed once, and the same again for whoever takes the rotation over. */
+export async function ask(database: Database, ledgerId: string, step: StepRef, before: JsonObject | null): Promise<Asked> {
+  return database.transaction(async (client) => {
+    await requireFence(client, step);
+    const done = await readOutcome(client, step);
+    if (done) return { done };
+    const { rows } = await client.query(
+      'select attempt, tag from intents where rotation = $1 and step = $2 and closed is null order by begun_at desc limit 1',
+      [step.rotation, step.key],
+    );
+    const open = rows[0] as { attempt: string; tag: string } | undefined;
+    if (open) return { done: null, ...open };
+
+    const attempt = { attempt: randomUUID(), tag: newTag(ledgerId) };
+    await client.query(
+      `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
+       on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,
+      [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.attempt],
+    );
+    await client.query(
+      `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at) values ($1,$2,$3,$4,$5,$6,$7,$8,'infinity')`,
+      [attempt.attempt, step.rotation, step.key, step.kind, step.subject, step.fence, attempt.tag, before],
+    );
+    await showStep(client, step);
+    return { done: null, ...attempt };
+  });
+}
+
+/** Records what a person did, as the outcome of the step. */
+export function answered<Result extends JsonObject>(
+  database: Database,
+  step: StepRef,
+  attempt: string,
+  result: Result,
+  changes: readonly Change[],
+): Promise<Recorded<Result>> {
+  return database.transaction(async (client) => {
+    const recorded = (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
+    // Nobody is asked for anything any more, from this very moment.
+    await showStep(client, step);
+    return recorded;
+  });
+}
+
+/** A person says that it was not done, and will not be. */
+export function declined(database: Database, step: StepRef): Promise<void> {
+  return database.transaction(async (client) => {
+    await requireFence(client, step);
+    const { rows } = await client.query('select attempt from intents where rotation = $1 and step = $2 and closed is null', [
+      step.rotation,
+      step.key,
+    ]);
+    const attempts = (rows as { attempt: string }[]).map((row) => row.attempt);
+    if (attempts.length > 0) await closeNotSent(client, step, attempts);
+  });
+}
+
+export async function openAsks(database: Database, rotation: string): Promise<readonly { key: string; kind: string }[]> {
+  const { rows } = await database.query<{ key: string; kind: string }>(
+    `select step as key, kind from intents where rotation = $1 and closed is null and not isfinite(settle_at) order by begun_at`,
+    [rotation],
+  );
+  return rows;
+}

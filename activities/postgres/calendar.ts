@@ -1,0 +1,47 @@
+/** Owns what the ledger knows of time: which credentials are due, and which rotations are open and want to run. */
+import type { CredentialSpec } from '../../workflows/domain/credential.js';
+import type { OpenOrder } from '../ports/ledger.js';
+import type { Asking, Queryable } from './pool.js';
+
+/** A rotation that did not complete is tried again after this long, in milliseconds, or after `every` where that is shorter. */
+const retryAfter = 60 * 60_000;
+
+/** Credentials whose time has come and that have no open rotation, the longest overdue first. */
+export async function readDue(client: Asking): Promise<readonly (OpenOrder & { readonly window: string | null })[]> {
+  const { rows } = await client.query<Omit<OpenOrder, 'options'> & { window: string | null }>(
+    `select name as credential, strategy, spec->'policy'->>'window' as window from credentials c
+     where declared and next_due <= clock_timestamp() and not exists (select 1 from rotations r where r.credential = c.name and r.outcome is null)
+     order by next_due`,
+  );
+  return rows.map((row) => ({ ...row, options: { without: [] } }));
+}
+
+/** Every open rotation, with what it was asked for with: the same order takes it over. */
+export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
+  const { rows } = await client.query<OpenOrder>(
+    'select credential, strategy, options from rotations where outcome is null order by opened_at',
+  );
+  return rows;
+}
+
+/** A version has just become the one to use, or the policy is another: the next due date is counted from the version's age. */
+export async function scheduleFromVersion(client: Queryable, credential: string): Promise<void> {
+  await client.query(
+    `update credentials c set next_due = (select due_after(made_at, c.spec->'policy') from versions v where v.credential = c.name and v.state = 'active') where name = $1`,
+    [credential],
+  );
+}
+
+/** A rotation has ended without a new version: it is tried again, but not at once. A date that lies ahead stays. */
+export async function scheduleAgain(client: Queryable, credential: string): Promise<void> {
+  await client.query(
+    `update credentials set next_due = greatest(next_due, clock_timestamp() + least((spec->'policy'->>'every')::bigint, $2) * interval '1 millisecond')
+     where name = $1 and next_due is not null`,
+    [credential, retryAfter],
+  );
+}
+
+/** Whether the due date depends on something that differs. */
+export function changesDue(before: CredentialSpec | undefined, after: CredentialSpec): boolean {
+  return before?.policy.every !== after.policy.every || before?.policy.jitter !== after.policy.jitter;
+}

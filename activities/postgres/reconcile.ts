@@ -1,0 +1,54 @@
+/** Owns what happens when the ledger was set back: a replica without the last commits was promoted, or a backup was restored under open rotations. */
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { ChainHead, Remembered, RotationRow } from '../ports/ledger.js';
+import { appendAudit } from './audit.js';
+import type { Queryable } from './pool.js';
+import { type RotationRecord, toRotation } from './rows.js';
+
+/** The credential's own row is older than any rotation of it: without it nothing is known of what the keys are for. */
+export async function reconcile(
+  client: Queryable,
+  { rotation, fence, head, targets, back, runId }: Remembered,
+): Promise<{ rotation: RotationRow; head: ChainHead }> {
+  const { rows } = await client.query('select fence from credentials where name = $1 for update', [rotation.credential]);
+  const credential = rows[0] as { fence: string } | undefined;
+  if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${rotation.credential}`);
+  // Above both: what was sent under either is void.
+  const next = Math.max(Number(credential.fence), fence) + 1;
+  await client.query(
+    `insert into rotations (id, credential, generation, previous_generation, strategy, fence, run_id, phase, options, spec, stores, exempt, opened_by)
+     values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,'reconcile') on conflict (id) do nothing`,
+    [
+      rotation.id,
+      rotation.credential,
+      rotation.generation,
+      rotation.previousGeneration,
+      rotation.strategy,
+      next,
+      runId,
+      rotation.options,
+      rotation.spec,
+      rotation.stores,
+      JSON.stringify(rotation.exempt),
+    ],
+  );
+  const updated = await client.query(
+    `update rotations set fence = $2, run_id = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
+       direction = case when $5::text is null then direction else 'back' end
+     where id = $1 and outcome is null returning *`,
+    [rotation.id, next, runId, targets === null ? null : JSON.stringify(targets), back],
+  );
+  const row = updated.rows[0] as RotationRecord | undefined;
+  if (!row) throw new RekeyError('KR_FENCED', `${rotation.id} has ended`);
+  await client.query('update credentials set fence = $2, generation_taken = greatest(generation_taken, $3) where name = $1', [
+    rotation.credential,
+    next,
+    rotation.generation,
+  ]);
+  const now = await appendAudit(client, rotation.credential, {
+    kind: 'ledger-behind',
+    actor: rotation.id,
+    body: { rotation: rotation.id, fence: next, lost: { position: head.position, hash: head.hash } },
+  });
+  return { rotation: toRotation(row), head: now };
+}

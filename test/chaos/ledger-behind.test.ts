@@ -1,0 +1,126 @@
+/** PostgreSQL is set back by its last commits in the middle of a rotation: what was lost is noticed, put back or done again, and nothing is destroyed on a guess. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
+import { Lane } from '../support/lane.js';
+import { copyLedger, setBackLedger } from '../support/set-back.js';
+
+let lane: Lane;
+beforeAll(async () => {
+  lane = await Lane.start(16);
+});
+afterAll(() => lane?.stop());
+
+// A case that failed must not spoil the next one.
+afterEach(async () => {
+  for (const credential of [agents, enrichment])
+    await lane.client.workflow
+      .getHandle(`rotation/${credential}`)
+      .terminate('the case is over')
+      .catch(() => undefined);
+});
+
+const agents = 'datadog/agents';
+const enrichment = 'soar/enrichment';
+const isIn = (credential: string, phase: string) =>
+  lane.until(`${credential} to be ${phase}`, 30_000, async () => (await lane.rotation(credential))?.phase === phase);
+const done = (key: string) =>
+  lane.until(
+    `${key} to be done`,
+    30_000,
+    async () => (await lane.database.query('select 1 from steps where key like $1 and outcome is not null', [key])).rowCount,
+  );
+
+/** From the copy to the moment at which it is swapped in. */
+type Lost = readonly [name: string, copied: 'before it began' | (() => Promise<unknown>), swapped: () => Promise<unknown>];
+
+const overlap: readonly Lost[] = [
+  ['all of the rotation, in preparing', 'before it began', () => done('plan')],
+  ['all of the rotation, in distributing', 'before it began', () => done('hand-out/wave-1/%')],
+  ['the mint', () => done('plan'), () => done('mint')],
+  ['the mint and the first hand-out', () => done('plan'), () => done('hand-out/wave-1/%')],
+  ['hand-outs', () => done('mint'), () => done('hand-out/wave-2/%')],
+  ['the cut-over', () => done('hand-out/wave-2/%'), () => isIn(agents, 'draining')],
+  ['the revoke', () => isIn(agents, 'draining'), () => done('revoke/1')],
+];
+
+const inPlace: readonly Lost[] = [
+  ['all of the rotation, in undeploying', 'before it began', () => isIn(enrichment, 'undeploying')],
+  ['undeploys', () => done('plan'), () => done('undeploy/%')],
+  ['the regenerate', () => isIn(enrichment, 'undeploying'), () => done('regenerate/%')],
+  ['the regenerate, with the apps up again', () => isIn(enrichment, 'undeploying'), () => done('deploy/%')],
+  ['the update', () => done('regenerate/%'), () => done('update/%')],
+];
+
+async function behind(credential: string, [, copied, swapped]: Lost): Promise<void> {
+  if (copied === 'before it began') await copyLedger(lane.database);
+  await lane.rotate(credential);
+  if (copied !== 'before it began') {
+    await copied();
+    await copyLedger(lane.database);
+  }
+  await swapped();
+  await setBackLedger(lane.database);
+}
+
+/** It must have been noticed, or the case has shown nothing. */
+async function expectNoticed(credential: string): Promise<void> {
+  const { rowCount } = await lane.database.query(`select 1 from audit_events where credential = $1 and kind = 'ledger-behind'`, [
+    credential,
+  ]);
+  expect(rowCount).toBeGreaterThan(0);
+}
+
+describe('an overlap rotation goes on behind a ledger that has lost', () => {
+  it.each(overlap)('%s', async (...lost) => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    await behind(agents, lost);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
+    await expectNoticed(agents);
+  });
+
+  it('the turn back, and still goes back', async () => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    await lane.rotate(agents);
+    await done('hand-out/wave-1/%');
+    await copyLedger(lane.database);
+    await lane.client.workflow.getHandle(`rotation/${agents}`).executeUpdate('abort', {
+      args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }],
+    });
+    await lane.until('the way back', 20_000, async () => (await lane.rotation(agents))?.direction === 'back');
+    await setBackLedger(lane.database);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers, 'compensated');
+    await expectNoticed(agents);
+  });
+});
+
+describe('an in-place rotation goes on behind a ledger that has lost', () => {
+  it.each(inPlace)('%s', async (...lost) => {
+    await lane.fresh();
+    await behind(enrichment, lost);
+    await expectInPlaceConverged(lane, await lane.settled(enrichment));
+    await expectNoticed(enrichment);
+  });
+});
+
+describe('a ledger that was set back behind a rotation that had ended', () => {
+  it('is brought to the truth by the sweep: the old key is gone, and nobody is handed it', async () => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    await lane.rotate(agents);
+    await isIn(agents, 'draining');
+    await copyLedger(lane.database);
+    expect(await lane.settled(agents)).toMatchObject({ outcome: 'completed' });
+    await setBackLedger(lane.database);
+    await lane.client.schedule.getHandle('rekey-sweep').trigger();
+    await expectOverlapConverged(
+      lane,
+      await lane.until('it to end again', 60_000, async () => {
+        const rotation = await lane.rotation(agents);
+        return rotation?.outcome || rotation?.waits_for?.person ? rotation : undefined;
+      }),
+      strangers,
+    );
+  });
+});

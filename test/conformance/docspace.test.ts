@@ -1,0 +1,13 @@
+import { connector } from '../../activities/key-stores/docspace/key-store.js';
+import { describeKeyStore } from './suites/key-store.js';
+
+describeKeyStore({
+  vendor: 'docspace',
+  connector,
+  attributes: { permissions: ['files:read', 'rooms:read'], expiresInDays: 90 },
+  management: ['token'],
+  faultBody: (message) => ({ status: 1, statusCode: 422, error: { message, hresult: 0 } }),
+  abilities: ['lastUsed', 'disable', 'enable', 'update'],
+  otherRights: { permissions: ['files:read'] },
+  prepare: (sandbox) => sandbox.tell('POST', '/vendors/docspace/limits', { creations: 10_000, callsPerMinute: 1_000_000 }),
+});

@@ -1,0 +1,186 @@
+/** A person carries out what the vendor has no API for; everything around it is the same, and what that person says is looked at. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
+import { Lane } from '../support/lane.js';
+
+let lane: Lane;
+let strangers: readonly string[];
+let api: (method: string, route: string, body?: object) => Promise<never>;
+beforeAll(async () => {
+  lane = await Lane.start(15);
+});
+afterAll(() => lane?.stop());
+
+function rekey(args: readonly string[], input = '') {
+  const { temporal, keys } = inject('servers');
+  const done = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args], {
+    encoding: 'utf8',
+    input,
+    env: {
+      ...process.env,
+      DATABASE_URL: lane.databaseUrl,
+      TEMPORAL_ADDRESS: temporal,
+      TEMPORAL_NAMESPACE: lane.namespace,
+      REKEY_KEYS: keys,
+      REKEY_HOME: lane.folder,
+    },
+  });
+  return { status: done.status, said: `${done.stdout}${done.stderr}` };
+}
+
+const assisted = (effects: string) => (text: string) =>
+  text
+    .replace('kind: datadog\n', `kind: datadog\n    assisted: [${effects}]\n`)
+    .replace('kind: soar\n', 'kind: soar\n    assisted: [regenerate]\n');
+
+/** What it waits for now, once a person is asked. */
+async function asked(credential: string): Promise<{ id: string; text: string; instructions: readonly string[] }> {
+  const rotation = await lane.until(`${credential} to ask`, 60_000, async () => {
+    const now = await lane.rotation(credential);
+    if (now?.outcome) throw new Error(`${now.outcome}: ${now.reason}`);
+    return now?.waits_for?.text.startsWith('a person to') ? now : undefined;
+  });
+  const wait = rotation.waits_for as unknown as { text: string; instructions: string[] };
+  return { id: rotation.id, ...wait };
+}
+
+/** The key that the instructions name, made in the vendor's own interface. */
+async function makeKey(instructions: readonly string[]): Promise<{ id: string; key: string }> {
+  const name = /rekey-[0-9a-z]+-[0-9a-z]+/.exec(instructions.join())![0];
+  const { data } = (await api('POST', '/api/v2/api_keys', { data: { type: 'api_keys', attributes: { name } } })) as {
+    data: { id: string; attributes: { key: string } };
+  };
+  return { id: data.id, key: data.attributes.key };
+}
+
+const liveKeys = async () => (await lane.keys('datadog')).filter((k) => k.state === 'live' && !strangers.includes(k.id));
+
+async function fresh(effects: string): Promise<void> {
+  await lane.fresh();
+  strangers = await strangersOf(lane);
+  await lane.apply(assisted(effects));
+  const { rows } = await lane.database.query<{ url: string }>(
+    `select document->'stores'->'datadog'->'settings'->>'url' as url from configurations order by position desc limit 1`,
+  );
+  const secret = (name: string) => readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim();
+  api = async (method, route, body) => {
+    const answer = await fetch(`${rows[0]!.url}${route}`, {
+      method,
+      headers: {
+        'content-type': 'application/json',
+        'dd-api-key': secret('datadog-api-key'),
+        'dd-application-key': secret('datadog-application-key'),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    return (answer.status === 204 ? null : await answer.json()) as never;
+  };
+}
+
+describe('a rotation whose key a person makes and deletes', () => {
+  beforeEach(() => fresh('mint, revoke'));
+
+  it('asks with exact instructions, takes only what holds, and goes on alone', async () => {
+    const waiting = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    expect(waiting.status).toBe(3);
+    const mint = await asked('datadog/agents');
+    expect(rekey(['show', mint.id]).said).toContain(`rekey provide '${mint.id}' < the-new-key`);
+
+    const wrong = rekey(['provide', mint.id], randomBytes(16).toString('hex'));
+    expect(wrong).toMatchObject({ status: 1, said: expect.stringContaining('does not accept this key') as string });
+    expect(rekey(['provide', mint.id], 'short')).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('KR_WEAK_SECRET') as string,
+    });
+    const old = (await lane.keys('datadog')).find((k) => k.name === 'agents')!;
+    expect(rekey(['provide', mint.id], old.value).said).toContain('this is the key of generation 1');
+    expect(rekey(['provide', mint.id, '--done']).said).toContain('hand the new key in');
+
+    const made = await makeKey(mint.instructions);
+    const taken = rekey(['provide', mint.id, '--id', made.id], `${made.key}\n`);
+    expect(taken, taken.said).toMatchObject({ status: 0 });
+
+    const revoke = await asked('datadog/agents');
+    expect(revoke.text).toContain('revoke');
+    expect(revoke.instructions.join()).toContain(old.id);
+    expect(rekey(['provide', revoke.id, '--done']).said).toContain('still accepted');
+    // The intent of a revoke is out: only the person can say that it was not done.
+    expect(rekey(['abort', revoke.id])).toMatchObject({ status: 1, said: expect.stringContaining('KR_VERB_ILLEGAL') as string });
+    await api('DELETE', `/api/v2/api_keys/${old.id}`);
+    expect(rekey(['provide', revoke.id, '--done']).status).toBe(0);
+    await expectOverlapConverged(lane, await lane.settled('datadog/agents'), strangers);
+    const { rows } = await lane.database.query('select count(*)::int as n from vault_secrets');
+    expect(rows).toEqual([{ n: 2 }]);
+  });
+
+  it('goes on asking after its workflow was terminated, for the same key', async () => {
+    await lane.rotate('datadog/agents');
+    const before = await asked('datadog/agents');
+    await lane.client.workflow.getHandle('rotation/datadog/agents').terminate('a test');
+    await lane.client.schedule.getHandle('rekey-sweep').trigger();
+    await lane.until('the new run', 20_000, async () => {
+      const { rows } = await lane.database.query(`select 1 from audit_events where kind = 'take-over'`);
+      return rows.length > 0;
+    });
+    const made = await makeKey((await asked('datadog/agents')).instructions);
+    expect(before.instructions.join()).toContain((await lane.keys('datadog')).find((k) => k.id === made.id)!.name);
+    await lane.until('it to be taken', 20_000, async () => rekey(['provide', before.id, '--id', made.id], made.key).status === 0);
+  });
+
+  it('changes nothing when that person declines', async () => {
+    await lane.rotate('datadog/agents');
+    const { id } = await asked('datadog/agents');
+    expect(rekey(['reject', id, '--reason', 'not today']).status).toBe(0);
+    expect(await lane.settled('datadog/agents')).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringContaining('not today') as string,
+    });
+    expect(await liveKeys()).toHaveLength(1);
+  });
+
+  it('asks whether the key was made when it is aborted meanwhile, and has it removed', async () => {
+    await lane.rotate('datadog/agents');
+    const mint = await asked('datadog/agents');
+    const made = await makeKey(mint.instructions);
+    expect(rekey(['abort', mint.id]).status).toBe(0);
+    await lane.until('the way back to ask', 20_000, async () => (await lane.rotation('datadog/agents'))?.direction === 'back');
+    await lane.until('it to be taken', 20_000, async () => rekey(['provide', mint.id, '--id', made.id], made.key).status === 0);
+    const revoke = await lane.until('the revoke', 20_000, async () => {
+      const now = await asked('datadog/agents');
+      return now.text.includes('revoke') && now;
+    });
+    expect(revoke.instructions.join()).toContain(made.id);
+    await api('DELETE', `/api/v2/api_keys/${made.id}`);
+    expect(rekey(['provide', mint.id, '--done']).status).toBe(0);
+    await expectOverlapConverged(lane, await lane.settled('datadog/agents'), strangers, 'compensated');
+  });
+});
+
+describe('a secret that a person regenerates', () => {
+  it('is handed in within the window, and the apps come back with it', async () => {
+    await fresh('mint');
+    await lane.rotate('soar/enrichment');
+    const { id, text } = await asked('soar/enrichment');
+    expect(text).toContain('regenerate');
+    const { rows } = await lane.database.query<{ url: string; keys: string }>(
+      `select document->'stores'->'soar'->'settings'->>'url' as url from configurations order by position desc limit 1`,
+    );
+    const secret = (name: string) => readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim();
+    const authorization = `Basic ${Buffer.from(`${secret('soar-key-id')}:${secret('soar-key-secret')}`).toString('base64')}`;
+    const answer = await fetch(`${rows[0]!.url}/rest/orgs/201/apikeys/17`, { headers: { authorization } });
+    const key = (await answer.json()) as object;
+    const changed = await fetch(`${rows[0]!.url}/rest/orgs/201/apikeys/17`, {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...key, regenerate_secret: true }),
+    });
+    const { client_secret } = (await changed.json()) as { client_secret: string };
+    const taken = rekey(['provide', id], client_secret);
+    expect(taken, taken.said).toMatchObject({ status: 0 });
+    await expectInPlaceConverged(lane, await lane.settled('soar/enrichment'));
+  });
+});

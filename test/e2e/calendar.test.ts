@@ -1,0 +1,113 @@
+/** Rotations that rekey starts by itself, and those that come at the wrong time. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Lane, sleep } from '../support/lane.js';
+
+let lane: Lane;
+beforeAll(async () => {
+  lane = await Lane.start(12);
+});
+afterAll(() => lane?.stop());
+
+const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const closed = () => `${days[(new Date().getUTCDay() + 3) % 7]} 02:00-03:00 UTC`;
+const clock = (at: number) => new Date(at).toISOString().slice(11, 16);
+
+/** The policy of both credentials is theirs alone, so that a window can be added in front of `grace`. */
+const withPolicy = (policy: string) => (text: string) =>
+  text.replace('policy: { every: 90d,', `policy: { every: 90d, ${policy},`);
+
+async function fresh(policy: string): Promise<void> {
+  await lane.fresh();
+  await lane.apply(withPolicy(policy));
+}
+
+const due = () => lane.database.query(`update credentials set next_due = clock_timestamp() where name = 'datadog/agents'`);
+const plan = () => lane.client.schedule.getHandle('rekey-due').trigger();
+
+async function planned(): Promise<void> {
+  await plan();
+  await lane.until('the planner to end', 10_000, async () => {
+    const { recentActions, runningActions } = (await lane.client.schedule.getHandle('rekey-due').describe()).info;
+    return recentActions.length > 0 && runningActions.length === 0;
+  });
+}
+
+describe('a rotation outside its window', () => {
+  it('is refused before any change, naming the next opening and the way round', async () => {
+    await fresh(`window: "${closed()}"`);
+    await lane.rotate('datadog/agents');
+    const rotation = await lane.settled('datadog/agents');
+    expect(rotation).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringMatching(/opens at .*--outside-window/) as string,
+    });
+    expect((await lane.database.query('select 1 from intents where kind <> $1', ['plan'])).rowCount).toBe(0);
+  });
+
+  it('runs when an operator says so', async () => {
+    await fresh(`window: "${closed()}"`);
+    await lane.rotate('datadog/agents', { without: [], outsideWindow: true });
+    expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('waits for the next opening when its approval came after the window had closed', async () => {
+    // The window closes at the next full minute, with time enough to begin in it.
+    if (60_000 - (Date.now() % 60_000) < 15_000) await sleep(60_000 - (Date.now() % 60_000));
+    const closes = (Math.floor(Date.now() / 60_000) + 1) * 60_000;
+    await fresh(`window: "${clock(closes - 600_000)}-${clock(closes)} UTC", approve: [start]`);
+    await lane.rotate('datadog/agents');
+    await lane.until('the gate', 20_000, async () => (await lane.rotation('datadog/agents'))?.waits_for?.person);
+    await sleep(closes - Date.now() + 500);
+    const handle = lane.client.workflow.getHandle('rotation/datadog/agents');
+    const request = { by: 'test', expectedPhase: null, reason: null, consumer: null };
+    await handle.executeUpdate('approve', { args: [request] });
+    await lane.until('the wait', 10_000, async () =>
+      (await lane.rotation('datadog/agents'))?.waits_for?.text.startsWith('its window'),
+    );
+    await handle.executeUpdate('abort', { args: [request] });
+    expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'refused' });
+  });
+});
+
+describe('a credential that is due', () => {
+  it('has a date that is counted from the age of its key', async () => {
+    await fresh('jitter: 0s');
+    const { rows } = await lane.database.query(
+      `select extract(epoch from c.next_due - v.made_at) as s from credentials c join versions v on v.credential = c.name where c.name = 'datadog/agents'`,
+    );
+    expect(Number((rows[0] as { s: string }).s)).toBeCloseTo(90 * 86_400, 0);
+  });
+
+  it('is rotated, once, and is not due any more', async () => {
+    await fresh('window: always');
+    await due();
+    await Promise.all([plan(), plan()]);
+    expect(await lane.settled('datadog/agents')).toMatchObject({ id: 'datadog/agents#2', outcome: 'completed' });
+    const { rows } = await lane.database.query(
+      `select next_due > clock_timestamp() + interval '89 days' as far from credentials where name = 'datadog/agents'`,
+    );
+    expect(rows).toEqual([{ far: true }]);
+    await planned();
+    expect((await lane.rotation('datadog/agents'))?.id).toBe('datadog/agents#2');
+  });
+
+  it('is left alone outside its window', async () => {
+    await fresh(`window: "${closed()}"`);
+    await due();
+    await planned();
+    expect(await lane.rotation('datadog/agents')).toBeUndefined();
+  });
+
+  it('is tried again later when it was refused, not at once', async () => {
+    await fresh('window: always');
+    await due();
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 1 });
+    await plan();
+    expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'refused' });
+    const { rows } = await lane.database.query(
+      `select round(extract(epoch from next_due - clock_timestamp()) / 60) as minutes from credentials where name = 'datadog/agents'`,
+    );
+    expect(Number((rows[0] as { minutes: string }).minutes)).toBe(60);
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
+  });
+});

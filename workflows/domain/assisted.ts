@@ -1,0 +1,20 @@
+/** Owns what a person can do in place of an API call, and what is said when it was done. */
+
+export const assistedEffects = ['mint', 'regenerate', 'disable', 'enable', 'revoke'] as const;
+export type AssistedEffect = (typeof assistedEffects)[number];
+
+/** What a person says to have done; the secret lies in the vault already, and only its reference travels. */
+export interface ProvideRequest {
+  readonly by: string;
+  /** For mint and regenerate. */
+  readonly secretRef: string | null;
+  /** The store's own id of a new key, where it has one. */
+  readonly keyId: string | null;
+}
+
+export interface ProvideReceipt {
+  readonly rotation: string;
+  /** False: what was said does not hold, nothing was recorded, and it is still waited for. */
+  readonly taken: boolean;
+  readonly message: string;
+}

@@ -1,0 +1,41 @@
+/** Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more. Both are fired by a Temporal Schedule. */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, startChild } from '@temporalio/workflow';
+import type { OpenOrder } from '../activities/ports/ledger.js';
+import { books } from './activity-options.js';
+import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from './contract.js';
+
+/** Starts what is due and inside its window; answers with the credentials. */
+export async function startDueRotations(): Promise<readonly string[]> {
+  return launchAll(await books.dueRotations(), 'schedule');
+}
+
+/** Starts what is open in the ledger and has no workflow any more: it was terminated, or Temporal has lost it. The rotation goes on in its recorded direction. */
+export async function sweep(): Promise<readonly string[]> {
+  return launchAll(await books.openRotations(), 'sweep');
+}
+
+async function launchAll(orders: readonly OpenOrder[], by: string): Promise<readonly string[]> {
+  const started: string[] = [];
+  for (const order of orders) if (await launch(order, by)) started.push(order.credential);
+  return started;
+}
+
+/** False when it runs already: one id per credential is the mutex, also against ourselves. */
+async function launch({ credential, strategy, options }: OpenOrder, by: string): Promise<boolean> {
+  const order: RotationOrder = { credential, options, by };
+  try {
+    await startChild(workflowOf[strategy], {
+      workflowId: rotationWorkflowId(credential),
+      taskQueue: mainQueue,
+      workflowTaskTimeout: '2s',
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      staticSummary: `rotates ${credential}`,
+      args: [order],
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
