@@ -26,12 +26,15 @@ export interface Result extends Figures {
   readonly violations: readonly string[];
 }
 
+interface Begun {
+  readonly handle: WorkflowHandle;
+  /** The last request before it, and when it was turned back. */
+  readonly since: number;
+  readonly turnedAt?: number;
+}
+
 /** Starts a rotation and plants the fault in time; what the rotation asks from then on is what the case is about. */
-export type Drive = (
-  lane: Lane,
-  credential: Credential,
-  plant: () => Promise<void>,
-) => Promise<{ readonly handle: WorkflowHandle; readonly since: number; readonly turnedAt?: number }>;
+export type Drive = (lane: Lane, credential: Credential, plant: () => Promise<void>) => Promise<Begun>;
 
 const fromTheStart: Drive = async (lane, credential, plant) => {
   await plant();
@@ -106,8 +109,8 @@ async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tri
       };
       const driven = (it.drive ?? fromTheStart)(lane, credential, plant);
       const [{ since, turnedAt = 0 }, violations] = await driven.then(
-        async (begun) => [begun, await throughToEnd(lane, credential, begun.handle)] as const,
-        (error: Error) => [{ since: 0 }, [error.message]] as const,
+        async (begun): Promise<[Omit<Begun, 'handle'>, string[]]> => [begun, await throughToEnd(lane, credential, begun.handle)],
+        (error: Error): [Omit<Begun, 'handle'>, string[]] => [{ since: 0 }, [error.message]],
       );
       const seconds = (performance.now() - began) / 1000;
       const outcome = (await lane.rotation(credential))?.outcome ?? 'none';

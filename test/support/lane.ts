@@ -219,7 +219,7 @@ export class Lane {
     this.#sandbox = spawn(
       process.execPath,
       [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
     this.control = ready.control;
@@ -232,10 +232,12 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => (said += part));
     child.stdout!.setEncoding('utf8').on('data', (part: string) => {
       text += part;
       if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
     });
-    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready: ${said}`)));
   });
 }
