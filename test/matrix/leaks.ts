@@ -7,8 +7,9 @@ import type { Observed } from './world.js';
 
 /** Every secret of the vendors, those to come included. */
 export async function secretsOf(world: Observed, planted: readonly string[]): Promise<readonly string[]> {
-  const keys = [...(await world.keys('datadog')), ...(await world.keys('soar'))].map((k) => k.value);
-  const management = ['datadog-api-key', 'datadog-application-key', 'soar-key-secret'].map((name) =>
+  const vendors = ['datadog', 'docspace', 'soar'];
+  const keys = (await Promise.all(vendors.map((vendor) => world.keys(vendor)))).flat().map((k) => k.value);
+  const management = ['datadog-api-key', 'datadog-application-key', 'docspace-token', 'soar-key-secret'].map((name) =>
     readFileSync(path.join(world.sandbox, 'secrets', name), 'utf8').trim(),
   );
   return [...new Set([...planted, ...keys, ...management])];

@@ -3,10 +3,12 @@ import { inject } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
+import { programs } from './world.js';
 
-export type Credential = 'datadog/agents' | 'soar/enrichment';
+export type Credential = 'datadog/agents' | 'docspace/exports' | 'soar/enrichment';
 export const vendorsOf: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['datadog', 'host'],
+  'docspace/exports': ['docspace', 'host'],
   'soar/enrichment': ['soar'],
 };
 
@@ -56,6 +58,12 @@ export interface Point {
 export const nameOf = (point: Pick<Point, 'step' | 'method' | 'template'>): string =>
   `${point.step}: ${point.method} ${point.template}`;
 
+/** What a row of the documents stands for: a look has one, a change one before and one after its effect. */
+export const crashPointsOf = (points: readonly Point[]): readonly string[] =>
+  [
+    ...new Set(points.flatMap((p) => (p.method === 'GET' ? [nameOf(p)] : [`${nameOf(p)}, before`, `${nameOf(p)}, after`]))),
+  ].sort();
+
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const pathOf = (request: RequestShown): string => request.path.split('?', 1)[0]!;
 
@@ -82,13 +90,17 @@ export async function lastRequest(lane: Lane): Promise<number> {
 export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
   const windows = await windowsOf(lane, credential);
   const requests = (await lane.ask<RequestShown[]>('GET', '/requests')).filter(
-    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor),
+    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor) && concerns(r, credential),
   );
   return requests.flatMap((request) => {
     const window = windowOf(request, windows);
     return window ? [{ ...request, window }] : [];
   });
 }
+
+/** The host runs the programs of other credentials, too. */
+const concerns = (request: RequestShown, credential: Credential): boolean =>
+  request.vendor !== 'host' || programs[credential].includes(/\/apps\/([^/]+)/.exec(pathOf(request))?.[1] ?? '');
 
 export function pointsOf(credential: Credential, requests: readonly Placed[]): readonly Point[] {
   const kinds = new Map<string, Placed[]>();

@@ -25,7 +25,7 @@ afterAll(() => lane?.stop());
 
 /** Milliseconds from the death, or from the `settle_at` of what the dead one had begun, to the next request by the other. */
 async function takeOver(point: Point): Promise<number> {
-  await freshLane(lane);
+  await freshLane(lane, [credential]);
   while (lane.workers.filter((w) => w.exitCode === null && w.signalCode === null).length < 2) await lane.startWorker();
   const kill = faultKinds.find((kind) => kind.kills)!;
   const { id } = await lane.ask<{ id: string }>('POST', '/faults', planted(kill, point, [], vendorsOf[credential]));

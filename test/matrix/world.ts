@@ -55,10 +55,12 @@ interface Version {
 
 const live = (keys: readonly KeyShown[]): readonly KeyShown[] => keys.filter((k) => k.state === 'live');
 const isOurs = (credential: Credential, key: KeyShown): boolean =>
-  credential === 'datadog/agents' ? /^agents( |$)/.test(key.name) : key.id === '17';
+  credential === 'soar/enrichment' ? key.id === '17' : ourNames[credential].test(key.name);
+const ourNames = { 'datadog/agents': /^agents( |$)/, 'docspace/exports': /^(exports$|rekey-)/ };
 /** The sandbox's programs by credential, and the files from which they start where there are any. */
 export const programs: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['web-1', 'web-2', 'legacy', 'reporter'],
+  'docspace/exports': ['exports-1', 'exports-2', 'archiver'],
   'soar/enrichment': ['enrichment', 'phishing'],
 };
 const sources: Readonly<Record<string, string>> = {
@@ -66,6 +68,9 @@ const sources: Readonly<Record<string, string>> = {
   'web-2': 'datadog.yaml',
   legacy: 'datadog.conf',
   reporter: '.env',
+  'exports-1': 'export.env',
+  'exports-2': 'export.env',
+  archiver: 'archiver.yaml',
 };
 const sum = (rows: readonly TrafficShown[], of: (row: TrafficShown) => number): number =>
   rows.reduce((total, row) => total + of(row), 0);

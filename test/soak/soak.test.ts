@@ -16,7 +16,7 @@ import { Killer, seeded } from './killer.js';
 const seed = Number(process.env.REKEY_SOAK_SEED ?? Math.floor(Math.random() * 1e9));
 const kills = Number(process.env.REKEY_SOAK_KILLS ?? 200);
 const minutes = Number(process.env.REKEY_SOAK_MINUTES ?? 60);
-const strategies = { 'datadog/agents': 'overlap', 'soar/enrichment': 'in-place' } as const;
+const strategies = { 'datadog/agents': 'overlap', 'docspace/exports': 'overlap', 'soar/enrichment': 'in-place' } as const;
 const credentials = Object.keys(strategies) as Credential[];
 /** A rotation that takes longer, kills and all, has stopped. */
 const longest = 300_000;
