@@ -10,7 +10,7 @@ const began = performance.now();
 let started: Awaited<ReturnType<typeof startLanes>>;
 beforeAll(async () => {
   started = await startLanes(4, Number(process.env.REKEY_MATRIX_LANES ?? 6));
-});
+}, 600_000);
 afterAll(() => started?.stop());
 
 /** Behind these an abort is refused, since a revoke or a regenerate may be out. */

@@ -9,7 +9,7 @@ let started: Awaited<ReturnType<typeof startLanes>>;
 const began = performance.now();
 beforeAll(async () => {
   started = await startLanes(4, Number(process.env.REKEY_MATRIX_LANES ?? 6));
-});
+}, 600_000);
 afterAll(() => started?.stop());
 
 it('meets every crash point that the documents name, and no other', () => {

@@ -76,26 +76,26 @@ export async function freshLane(lane: Lane, credentials: readonly Credential[]):
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const next = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}` };
   const idle = [...removed, ...all.filter((other) => !credentials.includes(other)).flatMap((other) => running[other])];
+  // What an earlier case said was searched when it ended.
+  lane.logs.length = 0;
   await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
   for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
   return secretsOf(observed(lane), Object.values(next));
 }
 
-/** The points of a clean run, recorded on a worker that has rotated before. Of the second overlap credential only the steps that the first has not. */
+/** The points of clean runs. Of the second overlap credential, which goes first and warms the worker, only the steps that the first has not. */
 export async function recordPoints(lane: Lane): Promise<readonly Point[]> {
-  const points: Point[] = [];
-  const record = async (...credentials: Credential[]): Promise<void> => {
+  const record = async (...credentials: Credential[]): Promise<readonly Point[]> => {
     await freshLane(lane, credentials);
     const since = await lastRequest(lane);
     await Promise.all(credentials.map(async (credential) => (await lane.rotate(credential)).result()));
-    for (const credential of credentials) points.push(...pointsOf(credential, await asked(lane, credential, since)));
+    const requests = await Promise.all(credentials.map((credential) => asked(lane, credential, since)));
+    return credentials.flatMap((credential, index) => pointsOf(credential, requests[index]!));
   };
-  await record('datadog/agents', 'soar/enrichment');
-  points.length = 0;
-  await record('datadog/agents', 'soar/enrichment');
-  const known = points.map((p) => p.step);
-  await record('docspace/exports');
-  return points.filter((p) => p.credential !== 'docspace/exports' || !known.includes(p.step));
+  const second = await record('docspace/exports');
+  const points = await record('datadog/agents', 'soar/enrichment');
+  const known = new Set(points.map((p) => p.step));
+  return [...points, ...second.filter((p) => !known.has(p.step))];
 }
 
 interface Tried {
@@ -192,16 +192,14 @@ function placedAnew(point: Point, seen: readonly Placed[]): Point {
   return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
 }
 
-/** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run. */
+/** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run, recorded while nothing else runs. */
 export async function startLanes(
   first: number,
   count: number,
 ): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
   const lanes = [await Lane.start(first)];
-  const others = (async () => {
-    for (let number = 1; number < count; number++) lanes.push(await Lane.start(first + number));
-  })();
-  const [points] = await Promise.all([recordPoints(lanes[0]!), others]);
+  const points = await recordPoints(lanes[0]!);
+  for (let number = 1; number < count; number++) lanes.push(await Lane.start(first + number));
   const rests = lanes.map((lane) => lane.keepWorkerAlive());
   const stop = async () => {
     for (const rest of rests) rest();

@@ -20,7 +20,7 @@ let points: readonly Point[];
 beforeAll(async () => {
   lane = await Lane.start(10);
   points = await recordPoints(lane);
-});
+}, 600_000);
 afterAll(() => lane?.stop());
 
 /** Milliseconds from the death, or from the `settle_at` of what the dead one had begun, to the next request by the other. */
