@@ -16,7 +16,8 @@ export async function saveConfiguration(deps: Deps, { configuration, hash, by }:
 
 export interface AdoptInput {
   readonly credential: string;
-  readonly keyId: string;
+  /** Null where the id is the secret: then it is computed from the secret, and the key never stands in an argument. */
+  readonly keyId: string | null;
   /** `env:`, `file:`, `exec:`, or `vault:<ref>` for a value that a person handed in; null where none is needed. */
   readonly secret: string | null;
   readonly by: string;
@@ -31,7 +32,7 @@ export interface AdoptResult {
 /** Looks the key up, proves the secret where it has one, and records it as the active version. The same key again changes nothing. */
 export async function adoptVersion(
   deps: Deps,
-  { credential, keyId, secret: reference, by }: AdoptInput,
+  { credential, keyId: given, secret: reference, by }: AdoptInput,
   signal: AbortSignal,
 ): Promise<AdoptResult> {
   const active = (await deps.ledger.versions(credential)).find((v) => v.state === 'active');
@@ -41,21 +42,19 @@ export async function adoptVersion(
   const spec = await deps.ledger.credential(credential);
   const store = await deps.stores.of(spec.store);
   const account = await store.check(signal);
+  const secret = reference === null ? null : await secretBehind(deps, reference);
+  const { idIsSecret } = store.capabilities;
+  const keyId = idIsSecret ? secret?.handle : given;
+  if (!keyId) throw new RekeyError('KR_USAGE', `${credential} cannot be adopted without its ${idIsSecret ? 'secret' : 'id'}`);
   const key = await store.describe(keyId, signal);
   if (!key && store.capabilities.listsKeys)
     throw new RekeyError('KR_NOT_FOUND', `key ${keyId} of ${credential} is not in ${spec.store}`);
 
-  let secret: Secret | null = null;
-  if (reference !== null) {
-    secret = reference.startsWith('vault:')
-      ? await deps.vault.open(reference.slice('vault:'.length))
-      : await deps.resolve(reference);
-    // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
-    if (spec.strategy === 'overlap') {
-      const { doors } = await store.probe({ keyId, secret }, signal);
-      if (!doors.every((d) => d.accepted))
-        throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
-    }
+  // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
+  if (secret && spec.strategy === 'overlap') {
+    const { doors } = await store.probe({ keyId, secret }, signal);
+    if (!doors.every((d) => d.accepted))
+      throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
   }
   const sealed = secret ? await deps.vault.seal(secret) : null;
   const version = {
@@ -66,4 +65,8 @@ export async function adoptVersion(
     secret: sealed,
   };
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
+}
+
+function secretBehind(deps: Deps, reference: string): Promise<Secret> {
+  return reference.startsWith('vault:') ? deps.vault.open(reference.slice('vault:'.length)) : deps.resolve(reference);
 }

@@ -32,7 +32,7 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
   const version = versions.find((v) => v.generation === generation) ?? null;
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by now.
   if (!(await deps.ledger.isAsked(step))) {
-    if (effect === 'regenerate') await requireMayRegenerate(deps, rotation);
+    if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
       await requireMayTakeAway(deps, store, rotation, version, versionOf(versions, staying), signal);
   }
@@ -140,7 +140,8 @@ async function takeSecret(
   const known = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
   if (known) return { refused: `this is the key of generation ${known.generation}, no new one` };
   const previous = versionOf(versions, rotation.previousGeneration);
-  const id = effect === 'regenerate' ? previous.keyId : (keyId ?? tag);
+  const made = store.capabilities.idIsSecret ? secret.handle : (keyId ?? tag);
+  const id = effect === 'regenerate' ? previous.keyId : made;
   // Where a refused login counts towards a lock, the one login is left to the step that counts it.
   if (store.capabilities.probeRetryOn401) {
     const seen = await patiently(store, { keyId: id, secret }, acceptedEverywhere, signal);

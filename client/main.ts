@@ -37,11 +37,17 @@ const rest = (words: number): string[] => asked.slice(words);
 
 command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')
   .option('--sandbox', 'simulated vendors with live traffic, too')
+  .option('--vendors <names>', 'which of them, such as datadog,soar; all where it is left out')
   .action(() => become('worker/commands/up.js', rest(1)));
 command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
   .option('--home <folder>', 'where its state is kept')
-  .action((options: { home?: string }) =>
-    become('sandbox/main.js', ['--home', options.home ?? sandboxHome(), ...(json ? ['--json'] : [])]),
+  .option('--vendors <names>', 'which vendors, such as datadog,soar; all where it is left out')
+  .action(({ home, vendors }: { home?: string; vendors?: string }) =>
+    become('sandbox/main.js', [
+      ...['--home', home ?? sandboxHome()],
+      ...(vendors === undefined ? [] : ['--vendors', vendors]),
+      ...(json ? ['--json'] : []),
+    ]),
   );
 command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it names', 'apply -f rekey.yaml')
   .requiredOption('-f, --file <file>', 'the configuration')
@@ -124,7 +130,7 @@ command(
   'takes over a key that exists; its secret comes from standard input',
   'adopt datadog/agents --id 6f1c9f6e-… < secret-file',
 )
-  .requiredOption('--id <id>', "the store's id of the key")
+  .option('--id <id>', "the store's id of the key; left out where the key is its own id")
   .action(() => become('worker/commands/adopt.js', rest(1)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
 command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>

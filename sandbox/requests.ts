@@ -76,5 +76,7 @@ function parseLine(line: string): RecordedRequest[] {
 
 /** Vendors take keys in addresses too: as `api_key=`, and where the key is its own id. UUIDs are ids and stay. */
 function redact(path: string): string {
-  return path.replace(/((?:api|application)_key=)[^&]*/g, '$1<redacted>').replace(/(sk-)?[0-9a-f]{32,}/gi, '<redacted>');
+  return path
+    .replace(/((?:api|application)_key=|x-algolia-api-key=)[^&]*/gi, '$1<redacted>')
+    .replace(/(sk-)?[0-9a-f]{32,}/gi, '<redacted>');
 }

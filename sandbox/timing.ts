@@ -15,6 +15,13 @@ export const TIMING = {
     rateLimitPeriod: 10_000,
   },
 
+  algolia: {
+    /** What a host waits before it knows of a change that was made through another one. Which waits how long differs per key and change. */
+    propagation: [150, 400, 900],
+    /** How long a secured key is valid that the token service hands out; longer than the grace of the sandbox's rekey.yaml. */
+    securedKeys: 3_000,
+  },
+
   soar: {
     undeploy: 400,
     deploy: 1200,
@@ -34,6 +41,11 @@ export const TIMING = {
     deactivateExpired: 2000,
     /** Slower than other programs: all calls of a user together are limited to 1,500 a minute. */
     callEvery: 200,
+  },
+
+  dnn: {
+    /** How often each app asks for content. */
+    askEvery: 100,
   },
 
   consumers: {

@@ -61,7 +61,7 @@ function readCredential(check: Check, name: string, value: unknown, around: Surr
   }
   const attributes =
     store?.config && check.parse<unknown>(store.config.attributes, entry.attributes ?? {}, [...here, 'attributes']);
-  const current = entry.current === undefined ? null : check.fields(entry.current, [...here, 'current'], currentFields);
+  const current = readCurrent(check, entry.current, [...here, 'current'], store?.config?.idIsSecret ?? false);
   const consumers = readConsumers(check, entry.consumers, [...here, 'consumers'], fields.store, around.hosts);
   const rollout = check.fields(entry.rollout ?? {}, [...here, 'rollout'], rolloutFields);
   const policy = check.fields(entry.policy ?? {}, [...here, 'policy'], policyFields);
@@ -79,11 +79,21 @@ function readCredential(check: Check, name: string, value: unknown, around: Surr
     rollout: { ...defaultRollout, ...defaults.rollout, ...rollout },
     policy: { ...defaultPolicy, ...(fields.strategy === 'in-place' ? defaultInPlace : {}), ...defaults.policy, ...policy },
     accept: [...new Set(fields.accept)],
-    current: current?.id === undefined ? null : { id: current.id, secret: current.secret ?? null },
+    current,
   };
   const lifetimes = lifetimesHold(credential);
   if (!lifetimes.ok) check.report([...here, 'policy', lifetimes.reason], lifetimes.message, null);
   return credential;
+}
+
+/** Named by its id; by its secret where that is the id. */
+function readCurrent(check: Check, value: unknown, here: Path, idIsSecret: boolean): CredentialDeclaration['current'] {
+  if (value === undefined || !check.mapping(value, here)) return null;
+  const { id, secret } = check.fields(value, here, currentFields);
+  if (!idIsSecret && id === undefined) check.report([...here, 'id'], 'is missing', 'text');
+  if (idIsSecret && secret === undefined) check.report([...here, 'secret'], 'is missing', 'a reference to the key');
+  if (idIsSecret && id !== undefined) check.report([...here, 'id'], 'the id of such a key is its secret', 'it left out');
+  return { id: id ?? null, secret: secret ?? null };
 }
 
 const nobody = '`none` if nobody uses the key';
@@ -180,10 +190,14 @@ function refuseSharedKeys(check: Check, credentials: readonly CredentialDeclarat
   const taken = new Map<string, string>();
   for (const { name, store, current } of credentials) {
     if (!current) continue;
-    const key = JSON.stringify([store, current.id]);
+    const key = JSON.stringify([store, current.id ?? current.secret]);
     const other = taken.get(key);
     if (other !== undefined)
-      check.report(['credentials', name, 'current', 'id'], `${other} has the same key`, 'one credential for each key');
+      check.report(
+        ['credentials', name, 'current', current.id === null ? 'secret' : 'id'],
+        `${other} has the same key`,
+        'one credential for each key',
+      );
     taken.set(key, other ?? name);
   }
 }

@@ -54,7 +54,14 @@ function viewOfCredential({ store, strategy, current, attributes, consumers, ...
   return {
     store,
     strategy,
-    ...(current ? { current: { id: current.id, ...(current.secret === null ? {} : { secret: current.secret }) } } : {}),
+    ...(current
+      ? {
+          current: without(
+            current,
+            (['id', 'secret'] as const).filter((key) => current[key] === null),
+          ),
+        }
+      : {}),
     attributes,
     consumers: viewOfConsumers(consumers),
     ...(Object.keys(rollout).length > 0 ? { rollout } : {}),

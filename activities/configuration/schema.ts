@@ -107,7 +107,7 @@ export const credentialFields = {
   accept: z.array(z.enum(risks)).optional(),
 };
 
-export const currentFields = { id: z.string().min(1).max(500), secret: reference.optional() };
+export const currentFields = { id: z.string().min(1).max(500).optional(), secret: reference.optional() };
 
 export const consumerFields = { name: consumerName, host: z.string() };
 export const allConsumersFields = { host: z.string(), all: z.literal(true) };

@@ -36,6 +36,8 @@ export interface StoreConfig<Settings = unknown> {
   /** Parses `attributes:` of a credential of this store. */
   readonly attributes: z.ZodType<unknown>;
   readonly strategies: readonly ('overlap' | 'in-place')[];
+  /** The id of a key is its secret: then `current:` names the secret alone, and no id stands anywhere. */
+  readonly idIsSecret?: true;
   /** Names that `accept:` of the store may hold, each with what is taken on by it. */
   readonly assumptions: Readonly<Record<string, string>>;
   /** Effects that a person carries out although `assisted:` does not name them, since these settings have no API for them. */

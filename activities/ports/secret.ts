@@ -21,6 +21,11 @@ export class Secret {
     return base32(createHash('sha256').update(`rekey:v1:${this.#value}`).digest()).slice(0, 12);
   }
 
+  /** What stands for a key whose id is its secret, wherever an id is shown or kept: SHA-256 of "rekey:id:v1:" + secret, in hexadecimal. */
+  get handle(): string {
+    return createHash('sha256').update(`rekey:id:v1:${this.#value}`).digest('hex');
+  }
+
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }

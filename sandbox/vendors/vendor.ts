@@ -21,6 +21,8 @@ export interface World {
 /** A key, or a secret of one, that the vendor ever had. */
 export interface KeyRow {
   readonly vendor: string;
+  /** Which of the vendor's accounts it belongs to, where there are several. */
+  readonly account?: string;
   readonly id: string;
   readonly name: string;
   readonly value: string;

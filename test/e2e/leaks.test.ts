@@ -39,9 +39,10 @@ function forms(secret: string): readonly Buffer[] {
 
 it('shows no secret anywhere, on good ways and on bad ones', async () => {
   const hex = (bytes: number) => randomBytes(bytes).toString('hex');
-  const next = { datadog: hex(16), soar: `Marker${hex(20)}` };
+  const next = { datadog: hex(16), soar: `Marker${hex(20)}`, algolia: hex(16) };
   await post('/keys/next', { vendor: 'datadog', value: next.datadog });
   await post('/keys/next', { vendor: 'soar', value: next.soar });
+  await post('/keys/next', { vendor: 'algolia', value: next.algolia });
   // Bad ways: a body that repeats the secret, a refused call, a lost reply.
   await post('/faults', { vendor: 'datadog', method: 'POST', path: '^/api/v2/api_keys$', when: 'after', action: 'drop' });
   await post('/faults', {
@@ -62,6 +63,18 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     status: 502,
     bodyText: `<html>${next.soar}</html>`,
   });
+
+  await post('/faults', { vendor: 'algolia', method: 'POST', path: '^/1/keys$', when: 'after', action: 'drop' });
+  for (const method of ['GET', 'DELETE'])
+    await post('/faults', {
+      vendor: 'algolia',
+      method,
+      path: `^/1/keys/${next.algolia}`,
+      when: 'before',
+      action: 'status',
+      status: 500,
+      bodyText: JSON.stringify({ message: `echo ${next.algolia}`, status: 500 }),
+    });
 
   const said: string[] = [];
   const rekey = (...args: string[]) => {
@@ -85,14 +98,17 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     });
   await rotate('datadog/agents');
   await rotate('soar/enrichment');
+  await rotate('algolia/search');
   clearInterval(watching);
   expect((await up.rotation('datadog/agents'))?.outcome).toBe('completed');
   expect((await up.rotation('soar/enrichment'))?.outcome).toBe('completed');
+  expect((await up.rotation('algolia/search'))?.outcome).toBe('completed');
   for (const command of [
     ['status'],
     ['keys'],
     ['show', 'datadog/agents#2'],
     ['show', 'soar/enrichment#2', '--json'],
+    ['show', 'algolia/search#2', '--json'],
     ['config', 'show'],
     ['doctor'],
     ['audit', 'verify', '--json'],
@@ -100,17 +116,18 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     rekey(...command);
 
   const configured = filesBelow(path.join(up.home, 'sandbox', 'secrets')).map((file) => readFileSync(file, 'utf8').trim());
-  const keys = [...(await up.keys('datadog')), ...(await up.keys('soar'))].map((k) => k.value);
+  const keys = (await Promise.all(['datadog', 'soar', 'algolia'].map((vendor) => up.keys(vendor)))).flat().map((k) => k.value);
   const secrets = [
     ...new Set([
       next.datadog,
       next.soar,
+      next.algolia,
       ...configured,
       ...keys,
       readFileSync(path.join(up.home, 'keys', 'postgres-password'), 'utf8').trim(),
     ]),
   ].filter((s) => s && s.length >= 20 && !/^[0-9a-f]{8}-[0-9a-f]{4}-/.test(s));
-  expect(secrets).toEqual(expect.arrayContaining([next.datadog, next.soar]));
+  expect(secrets).toEqual(expect.arrayContaining([next.datadog, next.soar, next.algolia]));
 
   const connection = await Connection.connect({ address: up.ready.temporal });
   const client = new Client({ connection, dataConverter: dataConverter(path.join(up.home, 'keys')) });
@@ -118,7 +135,7 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     ['what the command line said', Buffer.from(said.join('\n'))],
     ['arguments of processes', Buffer.from(processes)],
   ];
-  for (const id of ['rotation/datadog/agents', 'rotation/soar/enrichment', 'apply']) {
+  for (const id of ['rotation/datadog/agents', 'rotation/soar/enrichment', 'rotation/algolia/search', 'apply']) {
     const history = await client.workflow.getHandle(id).fetchHistory();
     places.push([`history of ${id}`, Buffer.from(historyToJSON(history))]);
     // Decoded, too: a codec hides, it does not remove.

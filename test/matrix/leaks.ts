@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { dataConverter } from '../../client/codec.js';
-import type { Credential } from './points.js';
+import { type Credential, vendorsOf } from './points.js';
 import type { Observed } from './world.js';
 
 /** Every secret of the vendors, those to come included. */
 export async function secretsOf(world: Observed, planted: readonly string[]): Promise<readonly string[]> {
-  const vendors = ['datadog', 'docspace', 'soar'];
+  const vendors = [...new Set(Object.values(vendorsOf).flat())].filter((vendor) => vendor !== 'host');
   const keys = (await Promise.all(vendors.map((vendor) => world.keys(vendor)))).flat().map((k) => k.value);
   const management = ['datadog-api-key', 'datadog-application-key', 'docspace-token', 'soar-key-secret'].map((name) =>
     readFileSync(path.join(world.sandbox, 'secrets', name), 'utf8').trim(),

@@ -17,6 +17,13 @@ export interface Vendors {
   readonly datadog: { url: string; intakeUrl: string; management: { apiKey: string; applicationKey: string } };
   readonly soar: { url: string; orgId: number; orgName: string; management: { keyId: string; keySecret: string } };
   readonly docspace: { url: string; management: { token: string } };
+  readonly algolia: {
+    url: string;
+    appId: string;
+    hosts: Readonly<Record<'write' | 'dsn' | '1' | '2' | '3', string>>;
+    management: { adminKey: string };
+  };
+  readonly dnn: { url: string; site: string; management: { token: string } };
 }
 
 export interface Reply {
@@ -78,6 +85,12 @@ export class RunningSandbox {
       },
       soar: { ...this.vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } },
       docspace: { ...this.vendors.docspace, management: { token: secret('docspace-token') } },
+      algolia: {
+        ...this.vendors.algolia,
+        appId: /appId: (\w+)/.exec(readFileSync(path.join(this.home, 'rekey.yaml'), 'utf8'))![1]!,
+        management: { adminKey: secret('algolia-admin-key') },
+      },
+      dnn: { ...this.vendors.dnn, management: { token: secret('dnn-host-token') } },
     };
   }
 
@@ -128,12 +141,20 @@ export function basic(id: string, secret: string): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };
 }
 
+export function bearer(value: string): Record<string, string> {
+  return { authorization: `Bearer ${value}` };
+}
+
 export function soarHeaders({ soar }: Vendors): Record<string, string> {
   return basic(soar.management.keyId, soar.management.keySecret);
 }
 
 export function docspaceHeaders({ docspace }: Vendors): Record<string, string> {
   return { authorization: `Bearer ${docspace.management.token}` };
+}
+
+export function algoliaHeaders({ algolia }: Vendors, key = algolia.management.adminKey): Record<string, string> {
+  return { 'x-algolia-application-id': algolia.appId, 'x-algolia-api-key': key };
 }
 
 function parse(text: string): unknown {

@@ -11,15 +11,19 @@ import { keepInVault, readSecret } from './secret-input.js';
 await main(async () => {
   const credential = process.argv[2];
   const keyId = option('id');
-  if (!credential || !keyId) throw new RekeyError('KR_USAGE', 'adopt needs a credential and --id');
+  if (!credential) throw new RekeyError('KR_USAGE', 'adopt needs a credential');
   const value = await readSecret(null);
   const composition = await compose(findInstallation());
   const { deps } = composition;
   const spec = await deps.ledger.credential(credential);
-  if (!value && spec.strategy === 'overlap')
+  const { idIsSecret } = (await deps.stores.of(spec.store)).capabilities;
+  if (idIsSecret && keyId !== null)
+    throw new RekeyError('KR_USAGE', `a key of ${spec.store} is its own id, and secrets are no arguments: leave --id out`);
+  if (!idIsSecret && keyId === null) throw new RekeyError('KR_USAGE', `adopt needs --id for a key of ${spec.store}`);
+  if (!value && (spec.strategy === 'overlap' || idIsSecret))
     throw new RekeyError(
       'KR_USAGE',
-      'the secret is read from standard input, and there is none: rekey adopt NAME --id ID < secret-file',
+      `the secret is read from standard input, and there is none: rekey adopt NAME${idIsSecret ? '' : ' --id ID'} < secret-file`,
     );
 
   const secret = value ? `vault:${await keepInVault(composition, value)}` : null;
@@ -30,7 +34,7 @@ await main(async () => {
     args: [{ credential, keyId, secret, store: spec.store, by: whoAsks() }],
   })) as AdoptResult;
   const said = result.adopted
-    ? `key ${keyId} is generation ${result.generation} of ${credential} now; it was not rotated`
+    ? `${keyId === null ? 'the key' : `key ${keyId}`} is generation ${result.generation} of ${credential} now; it was not rotated`
     : `${credential} has generation ${result.generation} already; nothing was adopted, since to replace a key is what a rotation is for`;
   answer({ ok: true, ...result }, `${said}\nnext: rekey plan ${credential}`);
 });

@@ -17,6 +17,6 @@ export interface ConnectorDeclaration {
 }
 
 export interface CredentialDeclaration extends CredentialSpec {
-  /** The key that exists already and is adopted, never rotated by it; `secret` is a reference, or null where none is needed. */
-  readonly current: { readonly id: string; readonly secret: string | null } | null;
+  /** The key that exists already and is adopted, never rotated by it; `secret` is a reference, or null where none is needed; `id` is null where it is the secret. */
+  readonly current: { readonly id: string | null; readonly secret: string | null } | null;
 }

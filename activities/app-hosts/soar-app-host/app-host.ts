@@ -1,15 +1,18 @@
 /** Owns an App Host of IBM QRadar SOAR: apps that read their secrets at the start only, and are stopped and started for a new one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Inspection, InstanceSeen, RunState } from '../../../workflows/domain/observations.js';
 import { hostFaults } from '../../http/faults.js';
-import { type App, SoarClient } from '../../key-stores/soar/client.js';
+import { type ApiKey, type App, SoarClient } from '../../key-stores/soar/client.js';
 import { type SoarSettings, unpublishedCalls } from '../../key-stores/soar/config.js';
 import type { AppHost, AppHostCapabilities, Delivery, KnownVersion } from '../../ports/app-host.js';
 import type { AppHostConnector, ConnectorContext } from '../../ports/connector.js';
+import type { Secret } from '../../ports/secret.js';
+import { moved } from './app-config.js';
 import { AppsClient } from './client.js';
 import { config, consumer } from './config.js';
-import { exitOnRefusedLogin } from './errors.js';
+import { exitOnRefusedLogin, whyRefused } from './errors.js';
 import { secretNames } from './secrets.js';
 
 export const connector: AppHostConnector = {
@@ -21,6 +24,12 @@ export const connector: AppHostConnector = {
     return new SoarAppHost(settings as SoarSettings, context, store.context);
   },
 };
+
+/** The tag that keys of our making carry (`CreateKey.tag`). */
+const tag = /(^| )rekey-[0-9a-z]{8}-[0-9a-z]{13}( |$)/;
+
+/** Milliseconds between two looks at an app that is being stopped; each look is a login. */
+const lookAgain = 300;
 
 /** What is known of a key that an app may be on. */
 interface KnownKey {
@@ -48,7 +57,7 @@ class SoarAppHost implements AppHost {
       deploys: true,
       readsSecret: false,
       timing: { request: settings.timing.request, settle: settings.timing.settle },
-      assumptions: Object.keys(unpublishedCalls).filter((name) => name === 'soar-deploy-call' || name === 'soar-secrets-call'),
+      assumptions: Object.keys(unpublishedCalls).filter((name) => /^soar-(deploy|secrets|config)-call$/.test(name)),
     };
   }
 
@@ -72,34 +81,44 @@ class SoarAppHost implements AppHost {
 
     const state = stateOf(app);
     const exit = app.last_exit_code ?? null;
+    const authenticationFailed = state === 'failing' && exit === exitOnRefusedLogin;
+    const why = authenticationFailed ? `: ${await this.#whyRefused(app, signal)}` : '';
     return {
       ...seen,
       state,
       instances: instancesOf(app, state, await this.#keys(known, signal)),
       // Stopped on purpose is not ill: rekey stops apps itself, and starts none that did not run.
       healthy: state === 'running' || state === 'stopped',
-      authenticationFailed: state === 'failing' && exit === exitOnRefusedLogin,
-      detail: state === 'running' || state === 'stopped' ? '' : describe(app, exit),
+      authenticationFailed,
+      detail: state === 'running' || state === 'stopped' ? '' : `${describe(app, exit)}${why}`,
     };
   }
 
+  /** The secret under the name that the app has for it; an app that is still on another key of the credential is moved to this one. */
   async deliver({ consumer: spec, version }: Delivery, signal: AbortSignal): Promise<void> {
     const settings = consumer.parse(spec.settings);
     const app = await this.#existing(spec, signal);
-    for (const name of settings.secret ? [settings.secret] : await this.#secretNames(app, version.keyId, signal)) {
+    const key = await this.#key(version.keyId, signal);
+    const handle = this.#soar.clientIdOf(key);
+    const handles = handlesOf(app);
+    if (handles.length > 0 && !handles.includes(handle)) return this.#move(app, handles, key, version.secret, signal);
+    for (const name of settings.secret ? [settings.secret] : this.#secretNames(app, handle)) {
       await this.#apps.writeSecret(app, name, version.secret, signal);
     }
   }
 
-  /** Apps read their secrets at the start only, so a hand-out to a running one is a restart. App Host itself starts the app again where it was running. */
+  /**
+   * Apps read key and secret at the start only, so a hand-out to one that runs is undeploy and deploy, as IBM tells people to do ("Regenerating an API
+   * key"). It always is: from outside, an app that started a moment too early looks like one that has the new key.
+   */
   async apply(spec: ConsumerSpec, signal: AbortSignal): Promise<void> {
     const app = await this.#existing(spec, signal);
     const state = stateOf(app);
-    if (state === 'stopped' || state === 'stopping') return;
-    throw new RekeyError(
-      'KR_HOST_REFUSED',
-      `${this.context.name}: ${app.name} takes a new secret only when it is undeployed and deployed again`,
-    );
+    if (state !== 'stopped') {
+      if (state !== 'stopping') await this.#apps.switch(app, 'undeploy', signal);
+      await this.#stopped(app.name, signal);
+    }
+    await this.#apps.switch(app, 'deploy', signal);
   }
 
   async undeploy(spec: ConsumerSpec, signal: AbortSignal): Promise<void> {
@@ -125,15 +144,66 @@ class SoarAppHost implements AppHost {
     throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: there is no app ${name}`);
   }
 
-  async #secretNames(app: App, keyId: string, signal: AbortSignal): Promise<readonly string[]> {
+  async #key(keyId: string, signal: AbortSignal): Promise<ApiKey> {
     const found = await this.#soar.get(keyId, signal);
-    if (!found) throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: there is no key ${keyId}`);
-    const names = secretNames(app, this.#soar.clientIdOf(found.key));
+    if (found) return found.key;
+    throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: there is no key ${keyId}`);
+  }
+
+  #secretNames(app: App, handle: string): readonly string[] {
+    const names = secretNames(app, handle);
     if (names.ok) return names.names;
-    throw new RekeyError(
-      'KR_HOST_REFUSED',
-      `${this.context.name}: ${app.name}: ${names.reason}; say under which name it is kept with \`secret:\` of the consumer`,
+    throw this.#refused(app, `${names.reason}; say under which name it is kept with \`secret:\` of the consumer`);
+  }
+
+  /** Secret first, under a name that nothing refers to yet; then each part of the app is put on the key in one write. */
+  async #move(app: App, handles: readonly string[], key: ApiKey, secret: Secret, signal: AbortSignal): Promise<void> {
+    const [from, another] = handles as [string, ...string[]];
+    if (another) throw this.#refused(app, 'its parts use different keys, none of them this one');
+    const before = (await this.#soar.list(signal)).find((other) => this.#soar.clientIdOf(other) === from);
+    // Nothing but a rotation of ours takes an app from one key to another, and one of the two keys is then of our making.
+    if (![key, ...(before ? [before] : [])].some(({ display_name }) => tag.test(display_name)))
+      throw this.#refused(app, 'it does not use this key');
+
+    this.#soar.mustBeAccepted('soar-config-call');
+    const to = this.#soar.clientIdOf(key);
+    const parts = (app.current_installation?.executables ?? []).filter(({ apikey_handle }) => apikey_handle === from);
+    const changes = parts.map(({ id, config_string }) => {
+      const change = moved(config_string ?? '', from, to);
+      if (!change.ok) throw this.#refused(app, change.reason);
+      if (!id) throw this.#refused(app, 'App Host shows no id of the part that uses the key');
+      return { id, ...change };
+    });
+    for (const name of new Set(changes.map(({ secretName }) => secretName)))
+      await this.#apps.writeSecret(app, name, secret, signal, true);
+    for (const { id, text } of changes) await this.#apps.writeConfig(app, id, to, text, signal);
+  }
+
+  /** Waits as long as the caller does. What was sent before cannot be taken back, so an end of patience is unclear. */
+  async #stopped(name: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        const app = await this.#apps.find(name, signal);
+        if (!app || stateOf(app) === 'stopped') return;
+        await sleep(lookAgain, undefined, { signal });
+      } catch (error) {
+        const detail = error instanceof RekeyError ? error.detail : `${this.context.name}: no time was left to wait`;
+        throw new RekeyError('KR_HOST_UNCLEAR', `${detail}; ${name} was told to stop, and is not started yet`);
+      }
+    }
+  }
+
+  async #whyRefused(app: App, signal: AbortSignal): Promise<string> {
+    const handles = handlesOf(app);
+    const keys = await this.#soar.list(signal);
+    return whyRefused(
+      keys.filter((key) => handles.includes(this.#soar.clientIdOf(key))),
+      Date.now(),
     );
+  }
+
+  #refused(app: App, reason: string): RekeyError {
+    return new RekeyError('KR_HOST_REFUSED', `${this.context.name}: ${app.name}: ${reason}`);
   }
 
   /** Versions that share a key are told apart by their time only, and only the newest can be right. */
@@ -184,14 +254,24 @@ function stateOf(app: App): RunState {
  */
 function instancesOf(app: App, state: RunState, known: readonly KnownKey[]): readonly InstanceSeen[] {
   const shown = app.instances ?? (state === 'running' ? [{ pod: app.name, state: null, started_time: null }] : []);
-  const handles = (app.current_installation?.executables ?? []).flatMap((e) => e.apikey_handle ?? []);
-  const key = known.find(({ handle }) => handles.includes(handle)) ?? null;
+  const handles = handlesOf(app);
+  const [key = null, another] = known.filter(({ handle }) => handles.includes(handle));
   return shown.map(({ pod, state: own, started_time }) => {
+    // An app of which one part is on each of two keys is on neither.
     const current =
-      key !== null && key.secretChangedAt !== null && typeof started_time === 'number' && started_time > key.secretChangedAt;
+      key !== null &&
+      !another &&
+      key.secretChangedAt !== null &&
+      typeof started_time === 'number' &&
+      started_time > key.secretChangedAt;
     const generation = current && (own ?? 'running').toLowerCase() === 'running' ? key.generation : null;
     return { id: pod, generation, evidence: generation === null ? ('none' as const) : ('rolled-out' as const) };
   });
+}
+
+/** The keys that the parts of an app use, each once. */
+function handlesOf(app: App): readonly string[] {
+  return [...new Set((app.current_installation?.executables ?? []).flatMap((e) => e.apikey_handle ?? []))];
 }
 
 function describe(app: App, exit: number | null): string {

@@ -36,11 +36,25 @@ export class AppsClient {
     );
   }
 
-  /** Write-only: no call shows the value again. */
-  async writeSecret(app: App, name: string, secret: Secret, signal: AbortSignal): Promise<void> {
+  /** Write-only: no call shows the value again. A name that the app does not have is refused, unless it `mayBeNew`. */
+  async writeSecret(app: App, name: string, secret: Secret, signal: AbortSignal, mayBeNew = false): Promise<void> {
     this.soar.mustBeAccepted('soar-secrets-call');
-    const { method, path, field } = this.soar.settings.calls.secret;
-    const call = { title: `write the secret ${name} of ${app.name}`, method, path: fill(path, { id: app.id, name }) };
-    await this.soar.effect({ ...call, body: { [field]: secret }, answers: [200, 201, 204], emptyAnswers: [200, 201] }, signal);
+    const { secret: change, newSecret: add } = this.soar.settings.calls;
+    const title = `write the secret ${name} of ${app.name}`;
+    const write = { title, method: change.method, path: fill(change.path, { id: app.id, name }), emptyAnswers: [200, 201] };
+    const body = { [change.field]: secret };
+    const reply = await this.soar.effect({ ...write, body, answers: [200, 201, 204, ...(mayBeNew ? [404] : [])] }, signal);
+    if (reply.status !== 404) return;
+    const made = { ...write, method: add.method, path: fill(add.path, { id: app.id }), body: { [add.name]: name, ...body } };
+    await this.soar.effect({ ...made, answers: [200, 201, 204] }, signal);
+  }
+
+  /** Puts a part of an app on a key: its app.config, and the handle by which the platform knows it. */
+  async writeConfig(app: App, executable: string, handle: string, text: string, signal: AbortSignal): Promise<void> {
+    this.soar.mustBeAccepted('soar-config-call');
+    const { method, path, field } = this.soar.settings.calls.config;
+    const call = { title: `write the app.config of ${app.name}`, method, path: fill(path, { id: app.id, executable }) };
+    const body = { apikey_handle: handle, [field]: text };
+    await this.soar.effect({ ...call, body, answers: [200, 201, 204], emptyAnswers: [200, 201] }, signal);
   }
 }

@@ -31,7 +31,7 @@ const apiKey = z.looseObject({
   secret_last_modified_time: z.number().nullish(),
 });
 /** Of a list only the entries are recorded, not what holds them. */
-const listOf = <T extends z.ZodType>(entry: T) =>
+export const listOf = <T extends z.ZodType>(entry: T) =>
   z.union([
     z.array(entry),
     z.object({ entities: z.array(entry) }).transform((l) => l.entities),
@@ -49,7 +49,18 @@ const app = z.object({
   restarts: z.number().nullish(),
   last_exit_code: z.number().nullish(),
   current_installation: z
-    .object({ executables: z.array(z.object({ apikey_handle: z.string().nullish(), config_string: z.string().nullish() })) })
+    .object({
+      executables: z.array(
+        z.object({
+          id: z
+            .union([z.int(), z.string().min(1)])
+            .transform(String)
+            .nullish(),
+          apikey_handle: z.string().nullish(),
+          config_string: z.string().nullish(),
+        }),
+      ),
+    })
     .nullish(),
 });
 
@@ -137,15 +148,15 @@ export class SoarClient {
   async create(
     wanted: { readonly display_name: string; readonly permissions: unknown },
     signal: AbortSignal,
-  ): Promise<{ id: string; name: string; secret: Secret }> {
+  ): Promise<{ key: ApiKey; secret: Secret }> {
     this.mustBeAccepted('soar-create-call');
     const { method, path: at } = this.settings.calls.create;
     const reply = await this.effect(
       { title: 'create a key', method, path: fill(at, {}), body: wanted, answers: [200, 201] },
       signal,
     );
-    const made = reply.read(this.#withSecret());
-    return { id: made.id, name: made.display_name, secret: made.secret };
+    const { secret, ...key } = reply.read(this.#withSecret());
+    return { key, secret };
   }
 
   async regenerate(key: ApiKey, signal: AbortSignal): Promise<{ secret: Secret; changed: number | null }> {
@@ -239,8 +250,9 @@ export class SoarClient {
     try {
       return await send(basic(id.reveal(), secret), [secret]);
     } catch (error) {
-      if (error instanceof RekeyError && error.code === this.faults.unauthorized) this.#logins.wasRefused(id, secret);
-      throw error;
+      if (!(error instanceof RekeyError) || error.code !== this.faults.unauthorized) throw error;
+      this.#logins.wasRefused(id, secret);
+      throw new RekeyError(error.code, `${error.detail}; ${causesOf401}`);
     }
   }
 
@@ -276,6 +288,10 @@ export class SoarClient {
     });
   }
 }
+
+/** One answer for all of it: which it was stands in the server's log only (IBM Support, node/6562213 and node/7238942). */
+export const causesOf401 =
+  'SOAR says so of a wrong secret, a locked account (Users > API Keys, column Locked), an expired secret and a banned address (System Settings > Blocked IPs) alike';
 
 function basic(id: string, secret: Secret): Record<string, Secret> {
   return { authorization: new Secret(`Basic ${Buffer.from(`${id}:${secret.reveal()}`).toString('base64')}`) };

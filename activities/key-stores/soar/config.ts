@@ -9,17 +9,20 @@ import {
   timing,
   withDefaults,
 } from '../../http/settings.js';
-import type { StoreConfig } from '../../ports/connector.js';
+import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
 
 /**
- * None of these is published: they are assumed, by analogy with the calls that are, and each part of them can be corrected under `calls:`. A call
+ * None of these is published, save how a destination is read and written: they are assumed, by analogy with the calls that are, and each part of them can be corrected under `calls:`. A call
  * is made only if its name stands under `accept:`. Whoever has an appliance can read its `/docs/rest-api/`, or record what the browser does.
  */
 export const unpublishedCalls = {
   'soar-create-call': 'That POST …/apikeys takes a name and permissions, and answers with the secret.',
   'soar-regenerate-call': 'That PUT …/apikeys/{id} with the whole object and a flag makes a new secret and answers with it.',
   'soar-deploy-call': 'That apps are listed, read, deployed and undeployed under …/apps, and what their states are called.',
-  'soar-secrets-call': 'That PUT …/apps/{id}/secrets/{name} writes the secret of an app.',
+  'soar-secrets-call': 'That PUT …/apps/{id}/secrets/{name} writes the secret of an app, and POST …/apps/{id}/secrets adds one.',
+  'soar-destinations-call':
+    'That a message destination lists the keys that may read it under api_keys, by client id or number, and takes them back.',
+  'soar-config-call': 'That PUT …/apps/{id}/executables/{executable} writes the app.config of a part of an app, with its key.',
 } as const;
 
 export const assumptions = { ...unpublishedCalls, ...commonAssumptions } as const;
@@ -52,6 +55,10 @@ const calls = z
     undeploy: z.strictObject(call('POST', '/apps/{id}/undeploy')).prefault({}),
     secret: z
       .strictObject({ ...call('PUT', '/apps/{id}/secrets/{name}'), field: z.string().min(1).default('value') })
+      .prefault({}),
+    newSecret: z.strictObject({ ...call('POST', '/apps/{id}/secrets'), name: z.string().min(1).default('name') }).prefault({}),
+    config: z
+      .strictObject({ ...call('PUT', '/apps/{id}/executables/{executable}'), field: z.string().min(1).default('config_string') })
       .prefault({}),
     fields: z
       .strictObject({
@@ -121,10 +128,38 @@ export const attributes: z.ZodType<SoarAttributes> = z.strictObject({
   permissions: z.array(z.string().min(1)).optional(),
 });
 
+/** IBM, "Creating API key accounts" and "Regenerating an API key". */
+const toTheKeys = 'Go to Administrator Settings > Users, and there to API Keys.';
+const toTheKey = ({ keyName, keyId }: AssistedFacts) =>
+  `Click the API key ${[keyName, keyId === null ? '' : `(number ${keyId})`].filter(Boolean).join(' ')}, and scroll down to API Key Details.`;
+
+const instructions: NonNullable<StoreConfig['instructions']> = {
+  mint: ({ keyName }) => [
+    toTheKeys,
+    `Create an API key with the display name ${keyName} and the permissions of the one that it replaces.`,
+    'Copy id and secret to the clipboard: the secret is shown now, and never again.',
+    'Add the new key to every message destination that lists the old one (Customization Settings > Destinations).',
+  ],
+  regenerate: (facts) => [
+    'Make sure that every app with this key is undeployed: one that still runs logs in with the dead secret, and locks the account.',
+    toTheKeys,
+    toTheKey(facts),
+    'Click Regenerate API Key Secret, and again in the menu that drops down. The id stays; a locked account is unlocked by it.',
+    'Copy to Clipboard: the secret is shown now, and never again.',
+  ],
+  revoke: (facts) => [
+    'Take the key off every message destination that lists it (Customization Settings > Destinations).',
+    toTheKeys,
+    toTheKey(facts),
+    'Delete it. A deleted key cannot be brought back.',
+  ],
+};
+
 export const config: StoreConfig<SoarSettings> = {
   kind: 'soar',
   settings,
   attributes,
   strategies: ['in-place', 'overlap'],
   assumptions,
+  instructions,
 };

@@ -16,6 +16,7 @@ import type {
 } from '../../ports/key-store.js';
 import { type ApiKey, SoarClient } from './client.js';
 import { attributes, config, longestName, type SoarSettings, unpublishedCalls } from './config.js';
+import { Destinations } from './destinations.js';
 
 export const connector: KeyStoreConnector = {
   config,
@@ -28,12 +29,14 @@ class SoarKeyStore implements KeyStore {
   /** Reading apps is assumed; where that is not taken on, the store does not know who uses a key. */
   readonly consumersOf?: (keyId: string, signal: AbortSignal) => Promise<readonly string[]>;
   readonly #client: SoarClient;
+  readonly #destinations: Destinations;
 
   constructor(
     private readonly settings: SoarSettings,
     private readonly context: ConnectorContext,
   ) {
     this.#client = new SoarClient(settings, context, storeFaults, context.name);
+    this.#destinations = new Destinations(this.#client, context.name);
     if (settings.accept.includes('soar-deploy-call')) this.consumersOf = (keyId, signal) => this.#appsOf(keyId, signal);
     this.capabilities = {
       secretReadable: 'never',
@@ -79,20 +82,39 @@ class SoarKeyStore implements KeyStore {
   async create(request: CreateKey, signal: AbortSignal): Promise<MintedKey> {
     this.#client.mustBeAccepted('soar-create-call');
     const declared = attributes.parse(request.attributes);
-    const like = request.likeKeyId === null ? null : (await this.#existing(request.likeKeyId, signal)).permissions;
-    const handles = like === null || like === undefined ? (declared.permissions ?? []) : like;
+    const like = request.likeKeyId === null ? null : await this.#existing(request.likeKeyId, signal);
+    // Looked up before the key is made: what can fail should fail while nothing has happened.
+    const places = like ? await this.#destinations.of(like, signal) : [];
+    const handles = like?.permissions ?? declared.permissions ?? [];
     const { permissionsAs } = this.settings.calls.create;
     const permissions = permissionsAs === 'handles' && Array.isArray(handles) ? { permission_handles: handles } : handles;
-    return this.#client.create({ display_name: `${declared.name} ${request.tag}`, permissions }, signal);
+    const { key, secret } = await this.#client.create({ display_name: `${declared.name} ${request.tag}`, permissions }, signal);
+    try {
+      if (like) await this.#destinations.add(key, like, places, signal);
+    } catch (error) {
+      // The key is there, and its only secret goes down with this error: whoever asks again finds it by its tag, and removes it.
+      if (!(error instanceof RekeyError)) throw error;
+      throw new RekeyError('KR_STORE_UNCLEAR', `${error.detail}; the key itself was made`, error.retryAfterMs);
+    }
+    return { id: key.id, name: key.display_name, secret };
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
-    const clientId = this.#client.clientIdOf(await this.#existing(key.keyId, signal));
-    const accepted = await this.#client.tryLogin(clientId, key.secret, signal);
-    return { doors: [{ door: new URL(this.settings.url).host, accepted }] };
+    const found = await this.#client.get(key.keyId, signal);
+    if (!found) throw this.#missing(key.keyId);
+    const door = new URL(this.settings.url).host;
+    // What is known to be refused is not tried: a refused login counts against this address, too.
+    const { state } = describeKey(found.key, found.readAt);
+    if (state !== 'live') return { doors: [{ door: `${door} (${shutOut[state]})`, accepted: false }] };
+    return { doors: [{ door, accepted: await this.#client.tryLogin(this.#client.clientIdOf(found.key), key.secret, signal) }] };
   }
 
+  /** First off its destinations: a key that is gone is known by its number only, and could not be found in them any more. */
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {
+    if (this.settings.accept.includes('soar-destinations-call')) {
+      const found = await this.#client.get(keyId, signal);
+      if (found) await this.#destinations.remove(found.key, signal);
+    }
     await this.#client.remove(keyId, signal);
   }
 
@@ -108,7 +130,11 @@ class SoarKeyStore implements KeyStore {
   async #existing(keyId: string, signal: AbortSignal): Promise<ApiKey> {
     const found = await this.#client.get(keyId, signal);
     if (found) return found.key;
-    throw new RekeyError('KR_STORE_REFUSED', `${this.context.name}: there is no key ${keyId}`);
+    throw this.#missing(keyId);
+  }
+
+  #missing(keyId: string): RekeyError {
+    return new RekeyError('KR_STORE_REFUSED', `${this.context.name}: there is no key ${keyId}`);
   }
 
   /** Apps whose executables carry the key's handle: the machine's way to do what IBM tells people to do by hand ("Regenerating an API key", step 1). */
@@ -133,6 +159,12 @@ function describeKey(key: ApiKey, now: number): KeyDescription {
     secretChanged: typeof changed === 'number' ? String(changed) : null,
   };
 }
+
+const shutOut: Readonly<Record<Exclude<KeyDescription['state'], 'live'>, string>> = {
+  locked: 'the account is locked: regenerating its secret unlocks it',
+  expired: 'its secret has expired: regenerating it ends that',
+  disabled: 'the account is disabled',
+};
 
 /** Permissions are a set; in which order they are told means nothing. */
 function inOrder(permissions: Json): Json {

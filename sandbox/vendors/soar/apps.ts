@@ -1,7 +1,7 @@
 /**
  * Owns the calls on apps. The object is that of IBM's exports (`current_installation.executables[]`, resilient-sdk); its status fields,
- * and the calls to deploy, to undeploy and to set secrets are assumed, and stand in rekey's configuration under the names
- * soar-deploy-call and soar-secrets-call.
+ * and the calls to deploy, to undeploy, to set secrets and to write an app.config are assumed, and stand in rekey's configuration under the
+ * names soar-deploy-call, soar-secrets-call and soar-config-call.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -11,12 +11,17 @@ import { body, Refused, unableToFind } from './refused.js';
 import type { ApiKeyAccount, App, SoarState } from './state.js';
 
 const SecretValue = z.strictObject({ value: z.string().min(1) });
+const NewSecret = z.strictObject({ name: z.string().regex(/^\w+$/), value: z.string().min(1) });
+const Executable = z.strictObject({ apikey_handle: z.string(), config_string: z.string() });
 
 interface OneApp {
   Params: { id: string };
 }
 interface OneSecret {
   Params: { id: string; name: string };
+}
+interface OneExecutable {
+  Params: { id: string; executable: string };
 }
 
 export function serveApps(
@@ -58,6 +63,27 @@ export function serveApps(
     return { name };
   });
 
+  app.post<OneApp>('/apps/:id/secrets', async (request) => {
+    const found = existing(request.params.id);
+    const { name, value } = body(NewSecret, request);
+    if (Object.hasOwn(found.secrets, name)) throw new Refused(400, `The app has a secret ${name}`);
+    found.secrets[name] = value;
+    store.save();
+    return { name };
+  });
+
+  // One write changes key and text: an app that starts meanwhile meets the old pair or the new one.
+  app.put<OneExecutable>('/apps/:id/executables/:executable', async (request) => {
+    const found = existing(request.params.id);
+    if (request.params.executable !== String(executableOf(found))) throw unableToFind('executable', request.params.executable);
+    const { apikey_handle, config_string } = body(Executable, request);
+    const known = store.value.accounts.some(({ clientId, deleted }) => clientId === apikey_handle && !deleted);
+    if (!known) throw unableToFind('API key', apikey_handle);
+    Object.assign(found, { keyHandle: apikey_handle, configString: config_string });
+    store.save();
+    return show(found).current_installation.executables[0];
+  });
+
   function existing(id: string): App {
     const found = store.value.apps.find((candidate) => String(candidate.id) === id);
     if (!found) throw unableToFind('app', id);
@@ -90,7 +116,7 @@ export function serveApps(
         items: [],
         executables: [
           {
-            id: found.id + 2000,
+            id: executableOf(found),
             uuid: found.uuid,
             name: found.name,
             image: { path: `registry.example.com/soar/${found.name}:${found.version}` },
@@ -103,4 +129,8 @@ export function serveApps(
       },
     };
   }
+}
+
+function executableOf({ id }: App): number {
+  return id + 2000;
 }

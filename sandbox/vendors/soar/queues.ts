@@ -19,10 +19,15 @@ interface Subscription {
   held: number | undefined;
 }
 
+/** Two minutes of messages. */
+const MOST_WAITING = 120_000 / TIMING.soar.messageEvery;
+
 const DestinationBody = z.object({ id: z.int(), name: z.string(), api_keys: z.array(z.string()) });
 
 export class Queues {
   readonly #subscriptions = new Set<Subscription>();
+  /** A queue that nobody reads is cut off at its old end some time, and that work is lost: assumed. */
+  #mostWaiting = MOST_WAITING;
 
   constructor(
     private readonly store: Durable<SoarState>,
@@ -35,10 +40,14 @@ export class Queues {
   open(): void {
     setInterval(() => {
       if (!this.traffic.on) return;
-      for (const { queue } of this.store.value.destinations) queue.produced += 1;
+      for (const destination of this.store.value.destinations) this.#produce(destination);
       for (const subscription of this.#subscriptions) this.#deliver(subscription);
       this.store.touch();
     }, TIMING.soar.messageEvery).unref();
+  }
+
+  limit(mostWaiting: number): void {
+    this.#mostWaiting = mostWaiting;
   }
 
   subscribe(name: string, account: ApiKeyAccount, stream: ServerResponse): void {
@@ -64,6 +73,15 @@ export class Queues {
   forget(): void {
     for (const { stream } of this.#subscriptions) stream.destroy();
     this.#subscriptions.clear();
+    this.#mostWaiting = MOST_WAITING;
+  }
+
+  #produce({ name, queue }: Destination): void {
+    queue.produced += 1;
+    const isRead = [...this.#subscriptions].some(({ destination }) => destination === name);
+    if (isRead || queue.returned.length + queue.produced - queue.next < this.#mostWaiting) return;
+    if (queue.returned.shift() === undefined) queue.next += 1;
+    this.traffic.count(name, 'lost');
   }
 
   #deliver(subscription: Subscription): void {
@@ -97,7 +115,10 @@ export class Queues {
   }
 }
 
-/** Lists come as `{entities}` (ibmresilient/resilient-python-api); which permission a change needs is assumed. */
+/**
+ * Lists come as `{entities}`, and a change takes the whole object back, as IBM's own client does it (ibmresilient/resilient-python-api,
+ * `resilient_circuits/customize.py`); that `api_keys` holds client ids, and which permission a change needs, is assumed.
+ */
 export function serveDestinations(
   app: FastifyInstance,
   store: Durable<SoarState>,

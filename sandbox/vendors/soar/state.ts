@@ -35,8 +35,8 @@ export interface App {
   readonly displayName: string;
   readonly uuid: string;
   readonly version: string;
-  readonly keyHandle: string;
-  readonly configString: string;
+  keyHandle: string;
+  configString: string;
   readonly secrets: Record<string, string>;
   readonly installedAt: number;
   desired: 'DEPLOYED' | 'UNDEPLOYED';

@@ -11,6 +11,7 @@ import { Queues, serveDestinations } from './queues.js';
 import { answerRefused, body, Refused, unableToFind } from './refused.js';
 import { type ApiKeyAccount, checkSecret, type SoarState, seed } from './state.js';
 
+const Queue = z.strictObject({ mostWaiting: z.int().min(1) });
 const Comment = z.object({ text: z.unknown(), message: z.int() });
 
 export function createSoar(world: World): Vendor {
@@ -87,6 +88,10 @@ class Soar implements Vendor {
       this.#store.save();
       return { ok: true };
     };
+    app.post('/queues', async (request) => {
+      this.#queues.limit(Queue.parse(request.body).mostWaiting);
+      return { ok: true };
+    });
     app.get('/logins', async () => this.#store.value.ban);
     app.post('/unban', async () => {
       this.#logins.unban();
@@ -107,7 +112,8 @@ class Soar implements Vendor {
     management: { keyId: ${secret('soar-key-id')}, keySecret: ${secret('soar-key-secret')} }
     timing: { request: 2s, settle: 500ms }
     # Calls that IBM does not publish, accepted by name: see the connector's README.
-    accept: [short-timing, soar-create-call, soar-regenerate-call, soar-deploy-call, soar-secrets-call]
+    accept:
+      [short-timing, soar-create-call, soar-regenerate-call, soar-deploy-call, soar-secrets-call, soar-destinations-call, soar-config-call]
 `,
       hosts: '  apps: { kind: soar-app-host, store: soar }\n',
       credentials: `  soar/enrichment:
@@ -157,7 +163,12 @@ class Soar implements Vendor {
     });
 
     app.get<{ Params: { name: string } }>('/stomp/:name', async (request, reply) => {
-      this.#queues.subscribe(request.params.name, caller(request), reply.raw);
+      try {
+        this.#queues.subscribe(request.params.name, caller(request), reply.raw);
+      } catch (refusal) {
+        this.world.traffic.count(appOf(request), 'sent', 'refused');
+        throw refusal;
+      }
       reply.hijack();
     });
 

@@ -59,7 +59,7 @@ export const faults: readonly Fault[] = [
 
 /** Plants the fault for this very request, once. */
 export async function plant(sandbox: RunningSandbox, vendor: string, fault: Fault, request: RequestRow): Promise<void> {
-  const at = request.path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const at = request.path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('<redacted>', '[^/?&]+');
   await sandbox.tell('POST', '/faults', { vendor, method: request.method, path: `^${at}$`, ...fault.plan });
 }
 

@@ -32,6 +32,10 @@ export interface KeyStoreSubject {
   readonly abilities: readonly Ability[];
   /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
   readonly otherRights?: JsonObject;
+  /** Where the vendor has several accounts: the one that the store is opened on. */
+  readonly account?: string;
+  /** False where the management credential is no key of the store's. */
+  readonly managedByKey?: false;
   /** What only this vendor needs before the suite, such as a higher rate limit. */
   readonly prepare?: (sandbox: RunningSandbox) => Promise<void>;
 }
@@ -106,9 +110,9 @@ export class KeyStoreBench {
     return { store, key };
   }
 
-  /** Every key that the vendor ever had, as the vendor knows it. */
-  truth(): Promise<KeyRow[]> {
-    return keysOf(this.sandbox, this.subject.vendor);
+  /** Every key that the account ever had, as the vendor knows it. */
+  async truth(): Promise<KeyRow[]> {
+    return (await keysOf(this.sandbox, this.subject.vendor)).filter(({ account }) => account === this.subject.account);
   }
 
   async live(): Promise<KeyRow[]> {
@@ -116,7 +120,7 @@ export class KeyStoreBench {
   }
 
   async secrets(): Promise<string[]> {
-    return (await this.truth()).map((row) => row.value);
+    return (await keysOf(this.sandbox, this.subject.vendor)).map((row) => row.value);
   }
 
   async states(): Promise<(readonly [string, string])[]> {

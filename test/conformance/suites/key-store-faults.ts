@@ -1,7 +1,9 @@
 /** Owns the part of the key stores' suite in which things go wrong: every call, with every fault, at every request that it makes. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
+import { acceptedEverywhere, refusedEverywhere } from '../../../activities/ports/key-store.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
+import { until } from '../../sandbox/support.js';
 import { different, faults, type Made, plant, sameFor } from './faults.js';
 import { type KeyStoreBench, never, optional, type World } from './key-store-bench.js';
 import { changesNothing, expectNoSecret, failure, type KeyRow, requestsOf } from './sandbox.js';
@@ -63,7 +65,14 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
 
   const prepared = async (name: string): Promise<World> => {
     const world = await bench.impatient();
-    if (name === 'enable') await world.store.disable?.(world.key.id, never());
+    if (name === 'enable') {
+      const { store, key } = world;
+      const probe = () => store.probe({ keyId: key.id, secret: key.secret }, never());
+      // Where disabling is a delete, it cannot be undone before both have spread.
+      await until('it is accepted', async () => acceptedEverywhere(await probe()));
+      await store.disable?.(key.id, never());
+      await until('it is refused', async () => refusedEverywhere(await probe()));
+    }
     return name === 'update' ? { ...world, image: await bench.changedImage(world) } : world;
   };
 
@@ -160,12 +169,14 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
       it('to regenerate shows in the mark of the last change', async () => {
         const world = await bench.impatient();
         const mark = async () => (await world.store.describe(world.key.id, never()))?.secretChanged;
+        const renew = () => world.store.regenerate!(world.key.id, never());
+        const effect = (await requestsOf(bench.sandbox, vendor, renew)).find(({ method }) => method !== 'GET')!;
         const before = await mark();
-        await bench.sandbox.tell('POST', '/faults', { vendor, method: 'PUT', when: 'before', action: 'drop' });
-        await failure(world.store.regenerate!(world.key.id, never()));
+        await bench.sandbox.tell('POST', '/faults', { vendor, method: effect.method, when: 'before', action: 'drop' });
+        await failure(renew());
         expect(await mark()).toBe(before);
-        await bench.sandbox.tell('POST', '/faults', { vendor, method: 'PUT', when: 'after', action: 'drop' });
-        await failure(world.store.regenerate!(world.key.id, never()));
+        await bench.sandbox.tell('POST', '/faults', { vendor, method: effect.method, when: 'after', action: 'drop' });
+        await failure(renew());
         expect(await mark()).not.toBe(before);
       });
   });

@@ -60,6 +60,7 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         const account = await bench.open().check(never());
         expect(await bench.open().check(never())).toEqual(account);
         expect(account.keys).toBe((await bench.live()).length);
+        if (subject.managedByKey === false) return expect(account.managementKeyId).toBeNull();
         const managed = (await bench.truth()).find((row) => row.id === account.managementKeyId);
         expect(managed?.name).toContain('rekey');
         expectNoSecret(JSON.stringify(account), await bench.secrets());

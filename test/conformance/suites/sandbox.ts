@@ -10,6 +10,7 @@ import { type RunningSandbox, WORKER } from '../../sandbox/support.js';
 
 export interface KeyRow {
   readonly vendor: string;
+  readonly account?: string;
   readonly id: string;
   readonly name: string;
   readonly value: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connector as appHost } from '../../../activities/app-hosts/soar-app-host/app-host.js';
 import { secretNames } from '../../../activities/app-hosts/soar-app-host/secrets.js';
-import { app, asked, clientId, context, executable, host, never, secret, server, soar } from '../key-stores/soar-server.js';
+import { app, asked, clientId, context, executable, host, key, never, secret, server, soar } from '../key-stores/soar-server.js';
 
 describe('an app', () => {
   const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };
@@ -82,11 +82,46 @@ describe('an app', () => {
     expect(asked().at(-1)).toBe('PUT /rest/orgs/201/apps/101/secrets/OTHER');
   });
 
-  it('is never restarted by a hand-out: only undeploy and deploy do that', async () => {
-    soar();
-    await expect(host().apply(consumer, never())).rejects.toMatchObject({ code: 'KR_HOST_REFUSED' });
-    soar({ 'GET /rest/orgs/201/apps/101': { ...app, status: 'UNDEPLOYED' } });
+  it.each([
+    ['runs', ['DEPLOYED', 'UNDEPLOYING', 'UNDEPLOYED'], ['undeploy', 'deploy']],
+    ['has failed', ['FAILED', 'UNDEPLOYED'], ['undeploy', 'deploy']],
+    ['is being stopped', ['UNDEPLOYING', 'UNDEPLOYED'], ['deploy']],
+    ['stands still', ['UNDEPLOYED'], ['deploy']],
+  ])('that %s is stopped and started by a hand-out, and never started while it still stops', async (_, states, calls) => {
+    const left = [...states];
+    const done = { 'POST /rest/orgs/201/apps/101/undeploy': {}, 'POST /rest/orgs/201/apps/101/deploy': {} };
+    soar({
+      ...done,
+      'GET /rest/orgs/201/apps/101': () => ({ ...app, status: left.length > 1 ? left.shift() : left[0] }),
+    });
     await host().apply(consumer, never());
+    expect(left).toHaveLength(1);
+    const posts = asked().filter((call) => call.startsWith('POST'));
+    expect(posts).toEqual(calls.map((call) => `POST /rest/orgs/201/apps/101/${call}`));
+  });
+
+  it('that does not stop in time may be stopping: that is unclear, not nothing', async () => {
+    soar({ 'POST /rest/orgs/201/apps/101/undeploy': {} });
+    await expect(host().apply(consumer, AbortSignal.timeout(700))).rejects.toMatchObject({
+      code: 'KR_HOST_UNCLEAR',
+      detail: expect.stringContaining('told to stop'),
+    });
+    expect(asked()).not.toContain('POST /rest/orgs/201/apps/101/deploy');
+  });
+
+  it.each([
+    [{ locked: true }, 'locked after too many failed logins; regenerating'],
+    [{ locked: true, secret_expiration_date: 1 }, 'has expired'],
+    [{}, 'Blocked IPs'],
+  ])('whose login was refused is told why, as far as SOAR shows it: %j', async (fields, why) => {
+    soar({
+      'GET /rest/orgs/201/apps/101': { ...app, status: 'FAILED', last_exit_code: 21, instances: [] },
+      'GET /rest/orgs/201/apikeys': [
+        { ...key, ...fields },
+        { ...key, id: 18, client_id: 'other', locked: true },
+      ],
+    });
+    expect((await host().inspect(consumer, [], never())).detail).toContain(why);
   });
 
   it('is on a host of a SOAR store only', () => {

@@ -67,7 +67,7 @@ export const app = {
 };
 
 type Answers = Record<string, unknown>;
-/** Answers like SOAR; what is not among `more` is a session with a key and an app. */
+/** Answers like SOAR; what is not among `more` is a session with a key and an app. A function is asked each time. */
 export function soar(more: Answers = {}): void {
   const answers: Answers = {
     'GET /rest/session': { client_id: 'management-id', orgs: [org] },
@@ -78,7 +78,8 @@ export function soar(more: Answers = {}): void {
     ...more,
   };
   server.answer(({ method, url }, response) => {
-    const answer = answers[`${method} ${url.split('?')[0]}`];
+    const given = answers[`${method} ${url.split('?')[0]}`];
+    const answer: unknown = typeof given === 'function' ? given() : given;
     if (typeof answer === 'number') return json(response, answer, { success: false, message: 'no' });
     if (answer === undefined) return json(response, 404, { success: false, message: `Unable to find ${url}` });
     return json(response, 200, answer);

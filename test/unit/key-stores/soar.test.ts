@@ -106,6 +106,27 @@ describe('a login', () => {
     expect(await open().check(never())).toMatchObject({ identity: 'org-uuid' });
   });
 
+  it('that is refused names all that may be behind it, since SOAR does not', async () => {
+    soar({ 'GET /rest/session': 401 });
+    const refused = await open()
+      .check(never())
+      .catch((error: Error) => error.message);
+    for (const cause of ['locked', 'expired', 'banned', 'Blocked IPs']) expect(refused).toContain(cause);
+  });
+
+  it.each([
+    [{ locked: true }, 'locked'],
+    [{ secret_expiration_date: 1 }, 'expired'],
+  ])('with a key that is shut out is not even tried: %j', async (fields, why) => {
+    soar({ 'GET /rest/orgs/201/apikeys/17': { ...key, ...fields } });
+    const store = open();
+    await store.check(never());
+    const before = asked().length;
+    const { doors } = await store.probe({ keyId: '17', secret }, never());
+    expect(doors).toMatchObject([{ accepted: false, door: expect.stringContaining(why) }]);
+    expect(asked().slice(before)).toEqual(['GET /rest/orgs/201/apikeys/17']);
+  });
+
   it('is not counted as refused when nobody answered', async () => {
     soar({ 'GET /rest/session': 503 });
     const store = open();

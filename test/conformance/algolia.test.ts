@@ -1,0 +1,17 @@
+import { connector } from '../../activities/key-stores/algolia/key-store.js';
+import { describeKeyStore } from './suites/key-store.js';
+
+describeKeyStore({
+  vendor: 'algolia',
+  connector,
+  attributes: { name: 'conformance', acl: ['search'], indexes: ['products'], maxHitsPerQuery: 20 },
+  otherRights: {
+    acl: ['search', 'browse'],
+    indexes: [],
+    queryParameters: 'filters=visible%3Atrue',
+    validUntil: '2099-12-31T23:59Z',
+  },
+  management: ['adminKey'],
+  faultBody: (message) => ({ message, status: 422 }),
+  abilities: ['readSecret', 'disable', 'enable', 'update', 'leastGrace'],
+});

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { moved } from '../../../activities/app-hosts/soar-app-host/app-config.js';
+import { config } from '../../../activities/key-stores/soar/config.js';
+import { all, app, asked, clientId, host, key, never, open, secret, server, soar } from './soar-server.js';
+
+const org = '/rest/orgs/201';
+const tag = 'rekey-abcdefgh-0123456789abc';
+const nextId = '1e0d9c8b-7a6f-4e5d-8c3b-998877665544';
+const next = { ...key, id: 18, client_id: nextId, display_name: `enrichment ${tag}`, client_secret: secret.reveal() };
+const destination = { id: 11, programmatic_name: 'enrichment', users: [5], api_keys: [clientId, 'another'] };
+const create = (more: object = {}) => open(more).create({ tag, attributes: { name: 'enrichment' }, likeKeyId: '17' }, never());
+const bodies = (call: string) =>
+  server.seen.filter(({ method, url }) => `${method} ${url}` === call).map(({ body }) => JSON.parse(body));
+const changes = () => asked().filter((call) => !call.startsWith('GET'));
+/** A SOAR with destinations, of which each is read again before it is changed. */
+const withDestinations = (list: readonly (typeof destination)[] | readonly object[], more: object = {}) =>
+  soar({
+    [`GET ${org}/message_destinations`]: { entities: list },
+    ...Object.fromEntries(
+      list.flatMap((one) => {
+        const at = `${org}/message_destinations/${(one as { id: number }).id}`;
+        return [
+          [`GET ${at}`, one],
+          [`PUT ${at}`, {}],
+        ];
+      }),
+    ),
+    [`POST ${org}/apikeys`]: next,
+    ...more,
+  });
+
+describe('a second key', () => {
+  it('gets the permissions of the first, and its place in every destination that lists it', async () => {
+    withDestinations([destination, { ...destination, id: 12, api_keys: ['another'] }, { id: 13, api_keys: null }]);
+    expect(await create()).toMatchObject({ id: '18', name: `enrichment ${tag}` });
+    expect(bodies(`POST ${org}/apikeys`)).toMatchObject([{ permissions: key.permissions }]);
+    expect(changes()).toEqual([`POST ${org}/apikeys`, `PUT ${org}/message_destinations/11`]);
+    // The whole object goes back, as IBM's own client does it.
+    expect(bodies(`PUT ${org}/message_destinations/11`)).toEqual([{ ...destination, api_keys: [clientId, 'another', nextId] }]);
+  });
+
+  it('stands there in the form in which the first one does', async () => {
+    withDestinations([{ ...destination, api_keys: [17, 4] }]);
+    await create();
+    expect(bodies(`PUT ${org}/message_destinations/11`)).toMatchObject([{ api_keys: [17, 4, 18] }]);
+  });
+
+  it('is not made where destinations cannot be read, or nobody accepted how they are changed', async () => {
+    withDestinations([], { [`GET ${org}/message_destinations`]: 403 });
+    await expect(create()).rejects.toMatchObject({ code: 'KR_STORE_REFUSED' });
+    await expect(create({ accept: all.filter((name) => name !== 'soar-destinations-call') })).rejects.toMatchObject({
+      code: 'KR_ASSUMPTION_NOT_ACCEPTED',
+      detail: expect.stringContaining('soar-destinations-call'),
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  it.each([403, 503])('that gets no place (%i) was made all the same: it is found by its tag, and removed', async (status) => {
+    withDestinations([destination], { [`PUT ${org}/message_destinations/11`]: status });
+    await expect(create()).rejects.toMatchObject({
+      code: 'KR_STORE_UNCLEAR',
+      detail: expect.stringContaining('the key itself was made'),
+    });
+  });
+
+  it('meets another change of the same destination: it is read again, and nothing of it is lost', async () => {
+    const reads = [destination, { ...destination, api_keys: [clientId, 'another', 'third'] }];
+    const answers = [409, {}];
+    withDestinations([destination], {
+      [`GET ${org}/message_destinations/11`]: () => reads.shift(),
+      [`PUT ${org}/message_destinations/11`]: () => answers.shift(),
+    });
+    await create();
+    expect(bodies(`PUT ${org}/message_destinations/11`).at(-1)).toMatchObject({
+      api_keys: [clientId, 'another', 'third', nextId],
+    });
+  });
+
+  it('is taken off its destinations before it is deleted', async () => {
+    withDestinations([destination], { [`DELETE ${org}/apikeys/17`]: { success: true } });
+    await open().revoke('17', never());
+    expect(changes()).toEqual([`PUT ${org}/message_destinations/11`, `DELETE ${org}/apikeys/17`]);
+    expect(bodies(`PUT ${org}/message_destinations/11`)).toMatchObject([{ api_keys: ['another'] }]);
+  });
+
+  it('that is gone already is success, and stands nowhere any more', async () => {
+    withDestinations([], { [`GET ${org}/apikeys/17`]: 404 });
+    await open().revoke('17', never());
+    expect(changes()).toEqual([`DELETE ${org}/apikeys/17`]);
+  });
+
+  it('can be ended where nobody accepted how destinations are changed', async () => {
+    soar({ [`DELETE ${org}/apikeys/17`]: { success: true } });
+    await open({ accept: ['soar-create-call'] }).revoke('17', never());
+    expect(asked().at(-1)).toBe(`DELETE ${org}/apikeys/17`);
+  });
+});
+
+describe('an app that is handed another key', () => {
+  const text = `[resilient]\nhost=soar\napi_key_id=${clientId}\napi_key_secret=$API_KEY_SECRET\n\n[enrichment]\ntimeout=30\n`;
+  const part = { id: 2101, apikey_handle: clientId, config_string: text };
+  const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };
+  const fence = { ledgerId: 'l', number: 1 };
+  const { client_secret: _, ...shown } = next;
+  const deliver = (keyId: string, more: object = {}) =>
+    host(more).deliver({ consumer, version: { generation: 2, keyId, secret }, fence }, never());
+  const on = (executables: object[], more: object = {}) =>
+    soar({
+      [`GET ${org}/apps/101`]: { ...app, current_installation: { executables } },
+      [`GET ${org}/apikeys`]: [key, shown],
+      [`GET ${org}/apikeys/18`]: shown,
+      [`POST ${org}/apps/101/secrets`]: {},
+      [`PUT ${org}/apps/101/secrets/API_KEY_SECRET`]: {},
+      [`PUT ${org}/apps/101/executables/2101`]: {},
+      [`PUT ${org}/apps/101/executables/2102`]: {},
+      ...more,
+    });
+
+  it('gets its secret under a name that nothing refers to yet, and then id and name in one write', async () => {
+    on([part]);
+    await deliver('18');
+    expect(changes()).toEqual([
+      `PUT ${org}/apps/101/secrets/API_KEY_SECRET_NEXT`,
+      `POST ${org}/apps/101/secrets`,
+      `PUT ${org}/apps/101/executables/2101`,
+    ]);
+    expect(bodies(`POST ${org}/apps/101/secrets`)).toEqual([{ name: 'API_KEY_SECRET_NEXT', value: secret.reveal() }]);
+    expect(bodies(`PUT ${org}/apps/101/executables/2101`)).toEqual([
+      { apikey_handle: nextId, config_string: text.replace(clientId, nextId).replace('SECRET\n', 'SECRET_NEXT\n') },
+    ]);
+  });
+
+  it('gets the secret alone once it is on the key: repeating is harmless', async () => {
+    const there = { ...part, apikey_handle: nextId, config_string: text.replace(clientId, nextId) };
+    on([there]);
+    await deliver('18');
+    expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/API_KEY_SECRET`]);
+  });
+
+  it('is brought back to the key that it had, under the name that it had', async () => {
+    const there = moved(text, clientId, nextId);
+    on([{ ...part, apikey_handle: nextId, config_string: there.ok ? there.text : '' }]);
+    await deliver('17');
+    expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/API_KEY_SECRET`, `PUT ${org}/apps/101/executables/2101`]);
+    expect(bodies(`PUT ${org}/apps/101/executables/2101`)).toEqual([{ apikey_handle: clientId, config_string: text }]);
+  });
+
+  it('is moved with all of its parts that use the key', async () => {
+    on([part, { ...part, id: 2102 }, { id: 2103, apikey_handle: null, config_string: null }]);
+    await deliver('18');
+    expect(changes().slice(2)).toEqual([`PUT ${org}/apps/101/executables/2101`, `PUT ${org}/apps/101/executables/2102`]);
+  });
+
+  it.each([
+    [
+      'a key of somebody else, to one that is not of our making',
+      [{ ...part, apikey_handle: nextId }],
+      'does not use this key',
+      '17',
+    ],
+    ['two keys, neither of them this one', [part, { ...part, apikey_handle: 'other' }], 'different keys', '18'],
+    ['a key that its text does not name', [{ ...part, config_string: text.replace(clientId, 'other') }], 'api_key_id', '18'],
+    ['a secret in clear text', [{ ...part, config_string: text.replace('$API_KEY_SECRET', 'plain') }], 'app secret', '18'],
+    ['a text that names two', [{ ...part, config_string: `${text}api_key_id=${clientId}\n` }], 'api_key_id', '18'],
+    ['a part without an id', [{ ...part, id: null }], 'no id of the part', '18'],
+  ])('is left alone where it uses %s', async (_what, parts, reason, keyId) => {
+    const plain = { ...shown, display_name: 'somebody' };
+    on(parts, keyId === '17' ? { [`GET ${org}/apikeys`]: [key, plain] } : {});
+    await expect(deliver(keyId)).rejects.toMatchObject({ code: 'KR_HOST_REFUSED', detail: expect.stringContaining(reason) });
+    expect(changes()).toEqual([]);
+  });
+
+  it('is changed by calls that must be accepted by name', async () => {
+    on([part]);
+    await expect(deliver('18', { accept: all.filter((name) => name !== 'soar-config-call') })).rejects.toMatchObject({
+      code: 'KR_ASSUMPTION_NOT_ACCEPTED',
+      detail: expect.stringContaining('soar-config-call'),
+    });
+    expect(changes()).toEqual([]);
+  });
+
+  it('in place has no secret of another name added, whatever is declared', async () => {
+    on([part]);
+    const named = { ...consumer, settings: { app: 'enrichment', secret: 'MISSPELT' } };
+    const delivery = { consumer: named, version: { generation: 2, keyId: '17', secret }, fence };
+    await expect(host().deliver(delivery, never())).rejects.toMatchObject({ code: 'KR_HOST_REFUSED' });
+    expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/MISSPELT`]);
+  });
+
+  it('with a part on each of two keys proves neither', async () => {
+    const known = [1, 2].map((generation) => ({ generation, keyId: generation === 1 ? '17' : '18', secret: null }));
+    on([part, { ...part, id: 2102, apikey_handle: nextId }]);
+    const { instances } = await host().inspect(consumer, known, never());
+    expect(instances.map(({ generation, evidence }) => [generation, evidence])).toEqual([[null, 'none']]);
+    on([{ ...part, apikey_handle: nextId }]);
+    expect((await host().inspect(consumer, known, never())).instances).toMatchObject([{ generation: 2, evidence: 'rolled-out' }]);
+  });
+});
+
+describe('what a person is told about a SOAR key', () => {
+  const facts = { store: 'soar', keyName: tag, keyId: '17', attributes: {} };
+
+  it('keeps the order in which nothing is locked', () => {
+    const told = config.instructions!.regenerate!(facts).join('\n');
+    expect(told.indexOf('undeployed')).toBeLessThan(told.indexOf('Click Regenerate API Key Secret'));
+    expect(told).toContain('(number 17)');
+    expect(config.instructions!.mint!({ ...facts, keyId: null }).join('\n')).toMatch(new RegExp(`${tag}[\\s\\S]*destination`));
+    expect(config.instructions!.revoke!(facts)[0]).toContain('destination');
+  });
+});
