@@ -24,19 +24,24 @@ export class Up {
   #process: ChildProcess | null = null;
   ready!: Ready;
 
-  private constructor(readonly home: string) {}
+  private constructor(
+    readonly home: string,
+    private readonly vendors: readonly string[],
+  ) {}
 
-  static async start(): Promise<Up> {
+  /** Without `vendors` all are simulated. */
+  static async start(vendors: readonly string[] = []): Promise<Up> {
     const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-up-'));
     chmodSync(root, 0o755);
-    const up = new Up(path.join(root, 'home'));
+    const up = new Up(path.join(root, 'home'), vendors);
     await up.again();
     return up;
   }
 
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
-    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', '--json'], {
+    const chosen = this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [];
+    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', ...chosen, '--json'], {
       env: { ...process.env, REKEY_HOME: this.home },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
