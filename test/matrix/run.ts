@@ -69,7 +69,7 @@ export const caseName = ({ point, kind, after }: Case): string =>
 const mayEnd = ({ point, ends }: Case): readonly string[] =>
   ends ?? (point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed']);
 
-const longest = 120_000;
+const longest = 300_000;
 const mostTries = 5;
 
 /** Puts the lane's accounts and ledger back to the beginning, with next keys that are known beforehand; only the programs of these credentials run. */
