@@ -1,6 +1,7 @@
 /** Owns how cases run: one for each credential at a time on a lane, on fresh vendor accounts, lanes side by side; a fault that missed its place is tried again. */
 import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
+import { schedules } from '../../workflows/contract.js';
 import { Lane, sleep } from '../support/lane.js';
 import { type FaultKind, planted } from './faults.js';
 import { leaksOf, secretsOf } from './leaks.js';
@@ -193,14 +194,28 @@ function placedAnew(point: Point, seen: readonly Placed[]): Point {
   return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
 }
 
+/** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
+async function withoutSchedules(lane: Lane): Promise<Lane> {
+  for (const { id } of schedules) {
+    const pause = () => lane.client.schedule.getHandle(id).pause();
+    await lane.until(`${id} to rest`, 60_000, () =>
+      pause().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+  return lane;
+}
+
 /** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run, recorded while nothing else runs. */
 export async function startLanes(
   first: number,
   count: number,
 ): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
-  const lanes = [await Lane.start(first, simulated)];
+  const lanes = [await withoutSchedules(await Lane.start(first, simulated))];
   const points = await recordPoints(lanes[0]!);
-  for (let number = 1; number < count; number++) lanes.push(await Lane.start(first + number, simulated));
+  for (let number = 1; number < count; number++) lanes.push(await withoutSchedules(await Lane.start(first + number, simulated)));
   const rests = lanes.map((lane) => lane.keepWorkerAlive());
   const stop = async () => {
     for (const rest of rests) rest();
