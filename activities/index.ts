@@ -3,6 +3,7 @@ import { adoptVersion, saveConfiguration } from './apply.js';
 import { askPerson, takeProvided } from './assisted.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
+import { askForWord, takeWord, withdrawHandOut } from './by-hand.js';
 import {
   awaitStopped,
   confirmConsumer,
@@ -76,6 +77,9 @@ export function createHostActivities(deps: Deps) {
     inspectConsumers: given(deps, inspectConsumers),
     watchSoak: given(deps, watchSoak),
     handOut: sent(deps, handOut),
+    askForWord: given(deps, askForWord),
+    takeWord: sent(deps, takeWord),
+    withdrawHandOut: sent(deps, withdrawHandOut),
     confirmConsumer: given(deps, confirmConsumer),
     undeployConsumer: sent(deps, undeployConsumer),
     awaitStopped: given(deps, awaitStopped),

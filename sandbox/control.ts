@@ -4,7 +4,9 @@ import { ZodError, z } from 'zod';
 import type { Consumer } from './consumers/consumer.js';
 import type { Consumers } from './consumers/consumers.js';
 import type { Doors } from './door.js';
+import type { Durable } from './durable.js';
 import { FaultSpec, type Faults } from './faults.js';
+import { type HookState, serveHooks } from './hooks.js';
 import { serveMachines } from './machines.js';
 import type { Requests } from './requests.js';
 import { TIMING } from './timing.js';
@@ -18,6 +20,7 @@ export interface Controlled {
   readonly traffic: Traffic;
   readonly faults: Faults;
   readonly requests: Requests;
+  readonly hooks: Durable<HookState>;
   reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void>;
 }
 
@@ -47,6 +50,10 @@ export async function serveControl(app: FastifyInstance, sandbox: Controlled): P
   await app.register(async (scope) => {
     sandbox.doors.guard(scope, 'host');
     serveMachines(scope, sandbox.consumers);
+  });
+  await app.register(async (scope) => {
+    sandbox.doors.guard(scope, 'hook');
+    serveHooks(scope, sandbox.consumers, sandbox.hooks);
   });
 
   await app.register(async (scope) => {

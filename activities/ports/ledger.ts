@@ -174,6 +174,8 @@ export interface Wait {
   readonly exits: readonly string[];
   /** What that person is to do, a line for each step. */
   readonly instructions?: readonly string[];
+  /** The key of the step for which a person is asked: while others are worked on side by side with it, it stays in sight. */
+  readonly asks?: string;
 }
 
 export interface Ledger {

@@ -225,11 +225,12 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }
 
-/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody. */
+/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody, but for one beside it that asks a person. */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(
-    'update rotations set phase = $2, waits_for = null where id = $1 and (phase <> $2 or waits_for is not null)',
-    [step.rotation, step.phase],
+    `update rotations set phase = $2, waits_for = null
+     where id = $1 and (phase <> $2 or (waits_for is not null and coalesce(waits_for->>'asks', $3) = $3))`,
+    [step.rotation, step.phase, step.key],
   );
 }
 

@@ -65,6 +65,23 @@ export class Lane {
 
   /** `number` chooses the namespace; two files that run at once must not choose the same. */
   static async start(number: number, vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
+    const lane = await Lane.#open(number);
+    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
+    await lane.apply();
+    return lane;
+  }
+
+  /** A second installation on the accounts and programs of another one. */
+  static async beside(other: Lane, number: number): Promise<Lane> {
+    const lane = await Lane.#open(number);
+    lane.control = other.control;
+    lane.config = other.config;
+    await lane.startWorker();
+    await lane.apply();
+    return lane;
+  }
+
+  static async #open(number: number): Promise<Lane> {
     const { temporal, keys } = inject('servers');
     const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-lane-'));
     chmodSync(folder, 0o755);
@@ -72,10 +89,7 @@ export class Lane {
     const connection = await Connection.connect({ address: temporal });
     const namespace = `lane-${number}`;
     const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
-    const lane = new Lane(folder, namespace, url, database, client, () => connection.close());
-    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
-    await lane.apply();
-    return lane;
+    return new Lane(folder, namespace, url, database, client, () => connection.close());
   }
 
   async stop(): Promise<void> {
@@ -93,10 +107,15 @@ export class Lane {
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
   async fresh(body: object = {}, edit?: (text: string) => string): Promise<void> {
     await this.ask('POST', '/reset', body);
+    await this.forget();
+    await this.apply(edit);
+  }
+
+  /** An empty ledger. */
+  async forget(): Promise<void> {
     await this.database.query(
       'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
     );
-    await this.apply(edit);
   }
 
   async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {

@@ -140,7 +140,7 @@ export const errorCodes = {
   },
   KR_NOT_DONE: {
     ...permanent,
-    meaning: 'A person was asked to do something at the store, and says that it will not be done.',
+    meaning: 'A person was asked to do something at a store or in a program, and says that it will not be done.',
     cure: 'Nothing: the rotation goes back.',
   },
   KR_BEYOND_RETURN: {

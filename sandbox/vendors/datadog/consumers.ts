@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerSpec, Instance } from '../../consumers/consumer.js';
-import { writeAtomically } from '../../durable.js';
+import { readIfExists, writeAtomically } from '../../durable.js';
 import { TIMING } from '../../timing.js';
 import type { Addresses } from './send-series.js';
 
@@ -52,6 +52,10 @@ export function specOf(consumer: DatadogConsumer, addresses: Addresses): Consume
     startDelay: TIMING.consumers.agentStart,
     settings: () => addresses,
     restartDelay: TIMING.consumers.restartDelay,
+    source: {
+      read: () => /^(?:api_key: |DD_API_KEY=)(\S+)$/m.exec(readIfExists(consumer.file) ?? '')?.[1] ?? null,
+      write: (key) => writeAtomically(consumer.file, consumer.content(key), 0o640),
+    },
     describe: !isAgent ? describeReporter : consumer.format === 'yaml' ? describeAgent('7.66.1') : describeAgent('5.32.8'),
   };
 }

@@ -56,7 +56,7 @@ export class KeyStoreBench {
 
   constructor(readonly subject: KeyStoreSubject) {
     beforeAll(async () => {
-      this.sandbox = await startSandbox();
+      this.sandbox = await startSandbox([subject.vendor]);
       await this.sandbox.tell('POST', '/traffic/stop');
       await subject.prepare?.(this.sandbox);
     });

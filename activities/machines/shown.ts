@@ -1,7 +1,7 @@
 /** Owns how the output of a confirm command is read: which instances show themselves, and on which version each is. */
-import type { InstanceSeen } from '../../../workflows/domain/observations.js';
-import type { KnownVersion } from '../../ports/app-host.js';
-import type { Secret } from '../../ports/secret.js';
+import type { InstanceSeen } from '../../workflows/domain/observations.js';
+import type { KnownVersion } from '../ports/app-host.js';
+import type { Secret } from '../ports/secret.js';
 
 /** Datadog's agent prints `API key ending with: 1a2b3` in its status ("Agent Commands"), older and JSON forms differ in colon and quotes. */
 const ending = /API key ending with:?\s*"?\**([\w.-]*\w)/gi;

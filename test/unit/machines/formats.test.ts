@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NoPlace } from '../../../../activities/app-hosts/file/formats/format.js';
-import { findIn } from '../../../../activities/app-hosts/file/formats/index.js';
+import { NoPlace } from '../../../activities/machines/formats/format.js';
+import { findIn } from '../../../activities/machines/formats/index.js';
 
 const old = 'aaaabbbbccccddddeeeeffff00001111';
 const next = 'f1e2d3c4b5a6978877665544332211ff';
@@ -70,8 +70,55 @@ const dotenv: Case[] = [
   ['not the line of another value', 'K', `N="two\nK=lines"\nK=${old}\n`, `N="two\nK=lines"\nK=${next}\n`],
 ];
 
+const json: Case[] = [
+  [
+    'nested, in any layout',
+    'a.key',
+    `{"key":"x",\t"a" : {"n": 1.0e3,\r\n\t\t"key":"${old}" } }`,
+    `{"key":"x",\t"a" : {"n": 1.0e3,\r\n\t\t"key":"${next}" } }`,
+  ],
+  ['in a list', 'a.1.k', `{"a":[{"k":"x"},{"k":"${old}"}]}\n`, `{"a":[{"k":"x"},{"k":"${next}"}]}\n`],
+  ['empty', 'k', '{"k": ""}', `{"k": "${next}"}`],
+  ['null', 'k', '{"k": null, "l": [1, {"k": 2}]}', `{"k": "${next}", "l": [1, {"k": 2}]}`],
+  ['behind a byte order mark', 'k', `\u00ef\u00bb\u00bf{"k":"${old}"}`, `\u00ef\u00bb\u00bf{"k":"${next}"}`],
+  [
+    'beside texts that look like it',
+    'k',
+    `{"a":"\\"k\\": 1, {[","b":["]",{}],"k":"${old}"}`,
+    `{"a":"\\"k\\": 1, {[","b":["]",{}],"k":"${next}"}`,
+  ],
+  ['under an escaped name', 'kä', `{"k\u00c3\u00a4":"${old}"}`, `{"k\u00c3\u00a4":"${next}"}`],
+];
+
+const ini: Case[] = [
+  [
+    'in a section',
+    'b.key',
+    `key=x\n[a]\nkey=y\n[b]\n; key=z\nkey = ${old}  \r\nl=1`,
+    `key=x\n[a]\nkey=y\n[b]\n; key=z\nkey = ${next}  \r\nl=1`,
+  ],
+  ['before every section', 'key', `key=${old}`, `key=${next}`],
+  ['with a colon', 'key', `[a]\nkey: ${old}\n`, `[a]\nkey: ${next}\n`],
+  ['quoted', 'key', `key="${old}"\n`, `key="${next}"\n`],
+  ['empty', 'key', 'key =\nl = 1\n', `key =${next}\nl = 1\n`],
+  ['all indented, as Git does', 'a.key', `[a]\n\tl = 1\n\tkey = ${old}\n`, `[a]\n\tl = 1\n\tkey = ${next}\n`],
+  ['beside a continued value', 'key', `l = 1\n  key = in it\nkey = ${old}\n`, `l = 1\n  key = in it\nkey = ${next}\n`],
+  ['in a section with dots', 'a.b.key', `[a.b]\nkey=${old}\n`, `[a.b]\nkey=${next}\n`],
+  ['behind a byte order mark', 'key', `\u00ef\u00bb\u00bfkey=${old}\n`, `\u00ef\u00bb\u00bfkey=${next}\n`],
+];
+
+const whole: Case[] = [
+  ['with a line end', '', `${old}\n`, `${next}\n`],
+  ['without', '', old, next],
+  ['empty', '', '', next],
+  ['an empty line', '', '\r\n', `${next}\r\n`],
+];
+
 describe.each([
   ['yaml', yaml],
+  ['json', json],
+  ['ini', ini],
+  ['whole', whole],
   ['datadog-conf', datadogConf],
   ['dotenv', dotenv],
 ] as const)('%s', (format, cases) => {
@@ -93,6 +140,19 @@ describe('a place that cannot be told is refused, without quoting the file', () 
     ['yaml', 'api_key', `api_key: |\n  ${old}\n`, /block/],
     ['yaml', 'api_key', 'api_key: [a]\n', /not a single value/],
     ['yaml', 'api_key', 'api_key: ENC[handle]\n', /secret backend/],
+    ['json', 'k', `{"k": "${old}"`, /not valid JSON/],
+    ['json', 'k', '{"l": 1}', /there is no k/],
+    ['json', 'k', `{"k": "a", "k": "${old}"}`, /2 times/],
+    ['json', 'k', '{"k": 1}', /not a text/],
+    ['json', 'k', '{"k": {"l": "m"}}', /not a text/],
+    ['ini', 'key', 'l=1\n', /there is no key/],
+    ['ini', 'key', `[a]\nkey=x\n[b]\nKEY=${old}\n`, /2 times/],
+    ['ini', 'key', `key=${old}\n  more\n`, /goes on/],
+    ['ini', 'key', `key=${old} ; ours\n`, /comment or quotes/],
+    ['ini', 'key', `key="${old}" # ours\n`, /comment or quotes/],
+    ['ini', 'key', 'key=%(other)s\n', /another value/],
+    ['whole', '', `${old}\n\n`, /more than one line/],
+    ['whole', '', `# ours\n${old}`, /more than one line/],
     ['datadog-conf', 'api_key', 'x: y\n', /there is no api_key/],
     ['datadog-conf', 'api_key', `[a]\napi_key: x\n[b]\napi_key: ${old}\n`, /2 times/],
     ['datadog-conf', 'api_key', `api_key: x,${old}\n`, /several keys/],
@@ -122,6 +182,9 @@ describe('a new value', () => {
     expect(() => findIn.dotenv(`K=${old}\n`, 'K').replace("it's")).toThrow(NoPlace);
     expect(() => findIn.dotenv(`K='${old}'\n`, 'K').replace("it's")).toThrow(NoPlace);
     expect(() => findIn.dotenv(`K="${old}"\n`, 'K').replace('$HOME')).toThrow(NoPlace);
+    expect(() => findIn.ini(`K=${old}\n`, 'K').replace('a;b')).toThrow(NoPlace);
+    expect(() => findIn.ini(`K="${old}"\n`, 'K').replace('a"b')).toThrow(NoPlace);
+    expect(() => findIn.ini(`K="${old}"\n`, 'K').replace('50%')).toThrow(NoPlace);
   });
 
   it('of any kind is read back as it was written, with nothing else touched', () => {
@@ -129,18 +192,26 @@ describe('a new value', () => {
     const quote = fc.constantFrom('', '"', "'");
     const ending = fc.constantFrom('\n', '\r\n', '');
     fc.assert(
-      fc.property(fc.constantFrom('yaml' as const, 'dotenv' as const), value, quote, ending, (format, secret, q, end) => {
-        const head = `# a${end || '\n'}K${format === 'yaml' ? ': ' : '='}`;
-        const before = `${head}${q}${old}${q}${end}`;
-        let after: string;
-        try {
-          after = findIn[format](before, 'K').replace(secret);
-        } catch (error) {
-          return error instanceof NoPlace && format === 'dotenv';
-        }
-        if (!after.startsWith(head) || !after.endsWith(end)) return false;
-        return /^(ENC\[.*\])$/.test(secret) || findIn[format](after, 'K').value === secret;
-      }),
+      fc.property(
+        fc.constantFrom('yaml' as const, 'dotenv' as const, 'ini' as const, 'json' as const),
+        value,
+        quote,
+        ending,
+        (format, secret, q, end) => {
+          const inJson = format === 'json';
+          const head = inJson ? `{"a": 1,${end}"K": ` : `# a${end || '\n'}K${format === 'yaml' ? ': ' : '='}`;
+          const tail = inJson ? `}${end}` : end;
+          const before = inJson ? `${head}"${old}"${tail}` : `${head}${q}${old}${q}${tail}`;
+          let after: string;
+          try {
+            after = findIn[format](before, 'K').replace(secret);
+          } catch (error) {
+            return error instanceof NoPlace && (format === 'dotenv' || format === 'ini');
+          }
+          if (!after.startsWith(head) || !after.endsWith(tail)) return false;
+          return (format === 'yaml' && /^(ENC\[.*\])$/.test(secret)) || findIn[format](after, 'K').value === secret;
+        },
+      ),
     );
   });
 });

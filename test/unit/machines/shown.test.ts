@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { instancesByEnding, instancesByFingerprint } from '../../../../activities/app-hosts/file/confirm.js';
-import { Secret } from '../../../../activities/ports/secret.js';
+import { instancesByEnding, instancesByFingerprint } from '../../../activities/machines/shown.js';
+import { Secret } from '../../../activities/ports/secret.js';
 
 const one = { generation: 1, keyId: 'a', secret: new Secret('aaaabbbbccccddddeeeeffff00001111') };
 const two = { generation: 2, keyId: 'b', secret: new Secret('f1e2d3c4b5a6978877665544332211ff') };

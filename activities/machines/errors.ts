@@ -1,5 +1,5 @@
 /** Owns what the operating system's errors mean for a hand-out. */
-import { RekeyError } from '../../../workflows/domain/errors.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
 
 /** These stay until a person changes something: no such file, no right, no room for it by design. */
 const lasting: Readonly<Record<string, string>> = {
