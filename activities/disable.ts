@@ -1,7 +1,7 @@
 /** Owns the reversible half of taking away: disable, the watch that follows, and enable when anybody turns out to need the version. */
 import type { JsonObject } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import { isConverged } from '../workflows/domain/revoke.js';
+import { isConverged, named } from '../workflows/domain/revoke.js';
 import type { InspectInput } from './consumers.js';
 import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from './deps.js';
 import { requireMayTakeAway } from './guard.js';
@@ -107,7 +107,7 @@ export async function watchSoak(
       consumers.map((c) => host.inspect(targetOf(rotation, c), known, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, seen);
-    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map((i) => i.consumer);
+    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map(named);
     // A login that was refused is no program that is just starting.
     if (seen.some((i) => i.authenticationFailed)) break;
   }

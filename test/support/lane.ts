@@ -1,12 +1,13 @@
 /** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { inject } from 'vitest';
 import { connectors } from '../../activities/configuration/connectors.js';
+import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
@@ -119,7 +120,9 @@ export class Lane {
   }
 
   async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {
-    const parsed = parseConfiguration(edit(readFileSync(this.config, 'utf8')), this.config, connectors);
+    const text = edit(existsSync(this.config) ? readFileSync(this.config, 'utf8') : '');
+    const modules = await loadModules(text, path.dirname(this.config));
+    const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const report = (await this.client.workflow.execute('applyConfiguration', {
       workflowId: 'apply',

@@ -256,6 +256,11 @@ export const errorCodes = {
     meaning: 'A reference to a secret (`env:`, `file:`, `exec:`) cannot be resolved on this worker.',
     cure: 'Make it available where the worker runs.',
   },
+  KR_MODULE_UNAVAILABLE: {
+    ...transient,
+    meaning: "The module of a third party's connector cannot be loaded on this worker, or is not one that fits this release.",
+    cure: 'Put it where the worker runs; if it was there but broken, mend it and start the worker again. The step is repeated by itself.',
+  },
   KR_WEAK_SECRET: {
     ...permanent,
     meaning: 'The secret has less than 128 random bits.',
