@@ -2,7 +2,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lane } from '../support/lane.js';
 import { faultKinds, fits } from './faults.js';
-import { asked, type Credential, crashPointsOf, lastRequest, type Point, pointsOf, vendorsOf } from './points.js';
+import {
+  asked,
+  type Credential,
+  crashPointsOf,
+  lastRequest,
+  nameOf,
+  type Placed,
+  type Point,
+  pointsOf,
+  templateOf,
+  vendorsOf,
+} from './points.js';
 import { brokenOf, rowsOf, summary, tellBroken } from './report.js';
 import { all, type Case, caseName, type Drive, freshLane, pairs, runCases, startLanes, workOff } from './run.js';
 
@@ -62,7 +73,10 @@ async function wayBack(lane: Lane, turn: Point): Promise<readonly Case[]> {
   expect([turn.step, outcome]).toEqual([turn.step, changed]);
   const kinds = faultKinds.filter((kind) => kind.kills);
   // What the step still asked until it heard of the abort is not the way back.
-  const back = (await asked(lane, credential, since)).filter((r) => r.window.from >= turnedAt);
+  const forward = new Set(started.points.map(nameOf));
+  const mayBeForward = (r: Placed) =>
+    r.window.besides.some((step) => forward.has(nameOf({ step, method: r.method, template: templateOf(r) })));
+  const back = (await asked(lane, credential, since)).filter((r) => r.window.from >= turnedAt && !mayBeForward(r));
   return pointsOf(credential, back).flatMap((point) =>
     kinds
       .filter((kind) => fits(kind, point))

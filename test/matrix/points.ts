@@ -27,6 +27,8 @@ export interface RequestShown {
 /** From when an activity was ordered until it was done, all its attempts included, by Temporal's clock; it is this machine's, like the sandbox's. */
 interface Window {
   readonly step: string;
+  /** Other steps that were under way when a request came: one that is cancelled may still ask. */
+  readonly besides: readonly string[];
   readonly key: string;
   readonly consumer: string | null;
   readonly from: number;
@@ -149,7 +151,8 @@ function windowOf(request: RequestShown, windows: readonly Window[]): Window | u
   );
   const found = fitting.at(-1);
   // Where two activities side by side ask the same, neither is known to repeat it.
-  return fitting.length === 1 ? found : found && { ...found, key: `${found.key} or another: ${request.id}` };
+  const besides = fitting.map((w) => w.step).filter((step) => step !== found?.step);
+  return fitting.length === 1 ? found : found && { ...found, besides, key: `${found.key} or another: ${request.id}` };
 }
 
 async function windowsOf(lane: Lane, credential: Credential): Promise<readonly Window[]> {
@@ -177,6 +180,7 @@ async function windowsOf(lane: Lane, credential: Credential): Promise<readonly W
     };
     windows.push({
       step: input.step.kind,
+      besides: [],
       key: input.step.key,
       consumer: input.consumer ?? null,
       from: time(event),
