@@ -75,7 +75,7 @@ export class Sandbox {
       faults: this.#faults,
       requests: this.#requests,
       hooks: this.#hooks,
-      reset: (planted) => this.#reset(planted),
+      reset: (planted, instances) => this.#reset(planted, instances),
     });
     this.#control = await this.#doors.listen('control', control);
     await Promise.all(this.#vendors.map((vendor) => vendor.open()));
@@ -96,8 +96,8 @@ export class Sandbox {
     for (const state of this.#states) state.save();
   }
 
-  async #reset(planted: Record<string, Planted>): Promise<void> {
-    await this.#consumers.clear();
+  async #reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void> {
+    await this.#consumers.clear(instances);
     try {
       for (const vendor of this.#vendors) vendor.reset(planted[vendor.name] ?? {});
     } finally {

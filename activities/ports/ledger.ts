@@ -152,6 +152,8 @@ export interface OpenRequest {
   readonly options: RotationOptions;
   readonly by: string;
   readonly runId: string;
+  /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
+  readonly onlyIf?: 'open' | 'due';
 }
 
 /** A rotation to be started under its canonical id, unless it runs. */

@@ -106,10 +106,10 @@ export class Lane {
   }
 
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
-  async fresh(body: object = {}): Promise<void> {
+  async fresh(body: object = {}, edit?: (text: string) => string): Promise<void> {
     await this.ask('POST', '/reset', body);
     await this.forget();
-    await this.apply();
+    await this.apply(edit);
   }
 
   /** An empty ledger. */
@@ -170,6 +170,11 @@ export class Lane {
       const found = await look();
       if (found) return found;
     }
+    throw new Error(`waited ${withinMs} ms for ${what}; ${await this.whatIsOpen()}`);
+  }
+
+  /** For the message of a test that waits in vain. */
+  async whatIsOpen(): Promise<string> {
     const rotations = await this.database.query<{ id: string }>(
       'select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null',
     );
@@ -181,9 +186,7 @@ export class Lane {
         );
       }),
     );
-    throw new Error(
-      `waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`,
-    );
+    return `open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`;
   }
 
   async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {
@@ -239,7 +242,7 @@ export class Lane {
     this.#sandbox = spawn(
       process.execPath,
       [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--json'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
     this.control = ready.control;
@@ -252,10 +255,12 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => (said += part));
     child.stdout!.setEncoding('utf8').on('data', (part: string) => {
       text += part;
       if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
     });
-    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready: ${said}`)));
   });
 }

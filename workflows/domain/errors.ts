@@ -35,6 +35,11 @@ export const errorCodes = {
     meaning: 'A rotation of this credential is open and asks for something else.',
     cure: 'Look at it with `rekey show`, then wait for it or abort it.',
   },
+  KR_NOT_CALLED_FOR: {
+    ...permanent,
+    meaning: 'What rekey began by itself is not called for any more: the rotation has ended, or the credential is not due.',
+    cure: 'Nothing: nothing was opened.',
+  },
   KR_VERB_ILLEGAL: {
     ...permanent,
     meaning: 'This verb is not legal in the phase that the rotation is in; nothing was recorded.',

@@ -1,5 +1,5 @@
 /** Owns Datadog's customers in the sandbox: three agents and a program of the customer's own, with the files from which they start. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerSpec, Instance } from '../../consumers/consumer.js';
@@ -32,10 +32,11 @@ export function datadogConsumers(home: string): DatadogConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. */
+/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. Anew means a new machine: what others left beside it is gone, too. */
 export function writeFiles(consumers: readonly DatadogConsumer[], key: string, anew: boolean): void {
   for (const { file, content } of consumers) {
     if (!anew && existsSync(file)) continue;
+    rmSync(path.dirname(file), { recursive: true, force: true });
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     writeAtomically(file, content(key), 0o640);
   }
