@@ -53,13 +53,13 @@ describe('a store at its limit', () => {
   it('gives one of two rotations its key and refuses the other, naming the limit', async () => {
     await lane.fresh();
     await lane.apply(await secondCredential(lane));
-    // One more than there are: one that a cloud manages is live, and does not count.
     const there = (await live()).length;
-    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: there });
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: there + 1 });
     await Promise.all([lane.rotate(agents), lane.rotate('datadog/extras')]);
     const ends = await Promise.all([lane.settled(agents, 120_000), lane.settled('datadog/extras', 120_000)]);
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
     const outcomes = ends.map((e) => e.outcome);
+    console.log('at the limit:', ends.map((e) => `${e.outcome}: ${e.reason}`).join(' | '));
     expect(outcomes, JSON.stringify(ends)).toContain('completed');
     const other = ends.find((e) => e.outcome !== 'completed')!;
     expect(other.outcome).toMatch(/refused|compensated/);
@@ -86,7 +86,7 @@ describe('a consumer', () => {
     await lane.fresh();
     const strangers = await strangersOf(lane);
     const old = readFileSync(file('web-1'), 'utf8');
-    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));
+    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));
     await lane.rotate(agents);
     await atTheGate();
     const current = readFileSync(file('web-1'), 'utf8');
@@ -105,7 +105,7 @@ describe('a consumer', () => {
     await lane.fresh();
     const strangers = await strangersOf(lane);
     copyFileSync(file('web-2'), `${file('web-2')}.before`);
-    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));
+    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));
     await lane.rotate(agents);
     await atTheGate();
     copyFileSync(`${file('web-2')}.before`, file('web-2'));
