@@ -22,7 +22,7 @@ async function launchAll(orders: readonly OpenOrder[], by: string): Promise<read
 }
 
 /** False when it runs already: one id per credential is the mutex, also against ourselves. */
-async function launch({ credential, strategy, options }: OpenOrder, by: string): Promise<boolean> {
+export async function launch({ credential, strategy, options }: OpenOrder, by: string): Promise<boolean> {
   const order: RotationOrder = { credential, options, by };
   try {
     await startChild(workflowOf[strategy], {
@@ -30,7 +30,7 @@ async function launch({ credential, strategy, options }: OpenOrder, by: string):
       taskQueue: mainQueue,
       workflowTaskTimeout: '2s',
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `rotates ${credential}`,
+      staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${credential}`,
       args: [order],
     });
     return true;
