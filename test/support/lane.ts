@@ -52,6 +52,8 @@ export class Lane {
   readonly logs: string[] = [];
   control = '';
   config = '';
+  /** The sandbox's ready line: addresses and management credentials of its vendors. */
+  ready: { readonly vendors: Readonly<Record<string, object>> } = { vendors: {} };
   #sandbox: ChildProcess | null = null;
 
   private constructor(
@@ -218,7 +220,8 @@ export class Lane {
       [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
-    const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
+    const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string } & Lane['ready'];
+    this.ready = ready;
     this.control = ready.control;
     this.config = ready.config;
   }
