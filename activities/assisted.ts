@@ -32,7 +32,7 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
   const version = versions.find((v) => v.generation === generation) ?? null;
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by now.
   if (!(await deps.ledger.isAsked(step))) {
-    if (effect === 'regenerate') await requireMayRegenerate(deps, rotation);
+    if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
       await requireMayTakeAway(deps, store, rotation, version, versionOf(versions, staying), signal);
   }

@@ -21,30 +21,33 @@ export async function regenerateSecret(
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
   });
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, oneObject: true, look }, async (attempt) => {
     // After a lost reply it does not matter whether the secret changed: the answer is gone either way, and nothing runs that could hold the old one.
     const unchanged =
       attempt.before?.secretChanged != null &&
       attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
     attempt.notSent(unchanged ? 'and-before' : 'this');
-    await requireMayRegenerate(deps, rotation);
+    await requireMayRegenerate(deps, rotation, unchanged ? 'nothing' : 'perhaps');
     attempt.beforeSending();
     attempt.notSent('no');
     const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
 
     const sealed = await deps.vault.seal(key.secret);
-    for (const change of regeneratedVersion(rotation, previous, key.secret, sealed)) attempt.stage(change);
+    // Looked at now: an attempt of another round may have been recorded meanwhile.
+    const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
+    for (const change of regeneratedVersion(rotation, replaced, key.secret, sealed)) attempt.stage(change);
     return { generation: rotation.generation, secretChanged: key.secretChanged };
   });
 }
 
-/** Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs. */
-export async function requireMayRegenerate(deps: Deps, rotation: RotationRow): Promise<void> {
+/** Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; KR_BEYOND_RETURN for both where the secret may be another already. */
+export async function requireMayRegenerate(deps: Deps, rotation: RotationRow, sent: 'nothing' | 'perhaps'): Promise<void> {
   const required = requiredOf(rotation).map((c) => c.name);
   const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
   if (decision.ok) return;
-  const code = decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED';
-  throw new RekeyError(code, `${decision.reason}: ${decision.message}`);
+  const refusal = decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED';
+  // The refusals open the way back, on which the programs are started with the old secret.
+  throw new RekeyError(sent === 'nothing' ? refusal : 'KR_BEYOND_RETURN', `${decision.reason}: ${decision.message}`);
 }
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */

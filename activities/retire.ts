@@ -59,7 +59,7 @@ export async function revokeVersion(
   const going = versionOf(versions, generation);
   const { request, settle } = store.capabilities.timing;
 
-  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true, oneObject: true }, async (attempt) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
     if (!gone) {

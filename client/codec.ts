@@ -9,7 +9,7 @@ import { RekeyError } from '../workflows/domain/errors.js';
 const encoding = 'binary/rekey-v1';
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Encrypts with the newest key of the folder, decrypts with the one that a payload names: a key can be replaced while rotations run. */
+/** Encrypts with the key of the folder whose name comes last, which is the newest, decrypts with the one that a payload names: a key can be replaced while rotations run. */
 export class EncryptionCodec implements PayloadCodec {
   readonly #keys = new Map<string, Buffer>();
 
@@ -19,7 +19,7 @@ export class EncryptionCodec implements PayloadCodec {
   }
 
   async encode(payloads: Payload[]): Promise<Payload[]> {
-    const id = [...this.#keys.keys()].at(-1)!;
+    const id = [...this.#keys.keys()].sort().at(-1)!;
     return payloads.map((payload) => {
       const nonce = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', this.#keys.get(id)!, nonce);

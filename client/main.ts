@@ -38,11 +38,17 @@ const rest = (words: number): string[] => asked.slice(words);
 
 command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')
   .option('--sandbox', 'simulated vendors with live traffic, too')
+  .option('--vendors <names>', 'which of them, such as datadog,soar; all where it is left out')
   .action(() => become('worker/commands/up.js', rest(1)));
 command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
   .option('--home <folder>', 'where its state is kept')
-  .action((options: { home?: string }) =>
-    become('sandbox/main.js', ['--home', options.home ?? sandboxHome(), ...(json ? ['--json'] : [])]),
+  .option('--vendors <names>', 'which vendors, such as datadog,soar; all where it is left out')
+  .action(({ home, vendors }: { home?: string; vendors?: string }) =>
+    become('sandbox/main.js', [
+      ...['--home', home ?? sandboxHome()],
+      ...(vendors === undefined ? [] : ['--vendors', vendors]),
+      ...(json ? ['--json'] : []),
+    ]),
   );
 command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it names', 'apply -f rekey.yaml')
   .requiredOption('-f, --file <file>', 'the configuration')

@@ -26,6 +26,7 @@ stores:
 ${parts.map((part) => part.stores).join('\n')}
 # Where the programs run that use the keys.
 hosts:
+  machines: { kind: file } # programs on this machine, with their keys in files
 ${parts.map((part) => part.hosts).join('')}
 # Seconds here, hours and days in earnest.
 defaults:

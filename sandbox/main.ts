@@ -1,16 +1,17 @@
-/** Owns the sandbox's process: `node dist/sandbox/main.js --home DIR`. Its first output is the ready line; everything else is on standard error. */
+/** Owns the sandbox's process: `node dist/sandbox/main.js --home DIR [--vendors NAMES]`. Its first output is the ready line; everything else is on standard error. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Sandbox } from './sandbox.js';
+import { vendorNames } from './vendors/registry.js';
 
-const USAGE = 'Usage: node dist/sandbox/main.js --home DIR [--json]';
+const USAGE = `Usage: node dist/sandbox/main.js --home DIR [--vendors ${vendorNames.join(',')}] [--json]`;
 
 // Whoever started us may be gone, and with it whoever read what we say: the sandbox goes on.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
-const { home, json } = readArguments();
-const sandbox = new Sandbox(path.resolve(home));
+const { home, vendors, json } = readArguments();
+const sandbox = new Sandbox(path.resolve(home), vendors);
 
 let ending = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -26,11 +27,21 @@ const ready = await sandbox.start();
 process.stdout.write(`${JSON.stringify(ready)}\n`);
 if (!json) process.stderr.write(`The sandbox is ready. Control: ${ready.control}. Configuration for rekey: ${ready.config}\n`);
 
-function readArguments(): { home: string; json: boolean } {
+function readArguments(): { home: string; vendors: readonly string[]; json: boolean } {
   try {
-    const { values } = parseArgs({ options: { home: { type: 'string' }, json: { type: 'boolean', default: false } } });
-    if (values.home) return { home: values.home, json: values.json };
-    process.stderr.write(`--home is missing\n${USAGE}\n`);
+    const { values } = parseArgs({
+      options: {
+        home: { type: 'string' },
+        vendors: { type: 'string', default: vendorNames.join(',') },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    const vendors = [...new Set(values.vendors.split(','))];
+    const unknown = vendors.find((name) => !vendorNames.includes(name));
+    if (values.home && unknown === undefined) return { home: values.home, vendors, json: values.json };
+    process.stderr.write(
+      `${values.home ? `no vendor is called "${unknown}"; there are ${vendorNames.join(', ')}` : '--home is missing'}\n${USAGE}\n`,
+    );
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n${USAGE}\n`);
   }

@@ -11,7 +11,7 @@ import { Faults } from './faults.js';
 import { Requests } from './requests.js';
 import { Traffic } from './traffic.js';
 import { createVendors } from './vendors/registry.js';
-import type { Planted, Vendor } from './vendors/vendor.js';
+import type { Planted, Vendor, World } from './vendors/vendor.js';
 
 export interface Ready {
   readonly ready: true;
@@ -30,7 +30,11 @@ export class Sandbox {
   readonly #vendors: Vendor[];
   #control = '';
 
-  constructor(private readonly home: string) {
+  /** `vendors`: names of those that are simulated. */
+  constructor(
+    private readonly home: string,
+    vendors: readonly string[],
+  ) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     this.#faults = new Faults(this.#state('faults', () => []));
     mkdirSync(path.join(home, 'state'), { recursive: true, mode: 0o700 });
@@ -46,14 +50,15 @@ export class Sandbox {
       this.#state('processes', () => []),
       this.#state('planted', () => ({})),
     );
-    this.#vendors = createVendors({
+    const world = {
       home,
       doors: this.#doors,
       traffic: this.#traffic,
       consumers: this.#consumers,
       state: (name, initial) => this.#state(name, initial),
       hostCommand: (verb, app) => hostCommand(this.#control, verb, app),
-    });
+    } satisfies World;
+    this.#vendors = createVendors(world, vendors);
   }
 
   async start(): Promise<Ready> {

@@ -118,6 +118,11 @@ export interface OnceOptions {
   readonly settle: number;
   /** Wait out the `settle_at` of an earlier attempt before anything else, since repeating is not harmless. */
   readonly waitsOut: boolean;
+  /**
+   * All steps of this kind in the rotation act on one object, round after round: what another round sent and is unclear counts as an earlier
+   * attempt, and once a later round has its outcome, an earlier one is void. Else only the attempts of the step itself know of each other.
+   */
+  readonly oneObject?: boolean;
   /** Looks before the intent is committed; its answer is kept with the intent. */
   readonly look?: (signal: AbortSignal) => Promise<JsonObject>;
 }

@@ -253,6 +253,15 @@ async function beyondReturn(client: Queryable, rotation: string): Promise<Beyond
   return (rows[0] as Beyond | undefined) ?? null;
 }
 
+/**
+ * The last word on the point of no return, in the transaction that raises the fence: a worker that was given up for dead may have sent what the
+ * run believes unsent, and after it none can.
+ */
+async function requireReturn(client: Queryable, rotation: string): Promise<void> {
+  const beyond = await beyondReturn(client, rotation);
+  if (beyond) throw new RekeyError('KR_BEYOND_RETURN', `${beyond.key} may have been sent`);
+}
+
 async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {
   await requireFence(client, step);
   await client.query('insert into leases (program, fence) values ($1, 0) on conflict do nothing', [program]);
@@ -291,6 +300,7 @@ async function recordNote(client: Queryable, step: StepRef, note: Note): Promise
       await showWait(client, step, note.wait);
       break;
     case 'turn-back':
+      await requireReturn(client, step.rotation);
       await client.query(
         `update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`,
         [step.rotation, note.reason, step.phase],

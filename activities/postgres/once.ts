@@ -18,15 +18,15 @@ export async function once<Result extends JsonObject>(
   options: OnceOptions,
   body: (attempt: Attempt) => Promise<Result>,
 ): Promise<Recorded<Result>> {
-  const done = await database.transaction((client) => findOutcome<Result>(client, step, options));
-  if (done) return done;
+  const found = await database.transaction((client) => findOutcome<Result>(client, step, options));
+  if ('done' in found) return found.done;
   const before = options.look ? await options.look(AbortSignal.timeout(options.deadline)) : null;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId) };
   // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
   const started = performance.now();
   const signal = AbortSignal.timeout(options.deadline);
-  const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before));
+  const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before, found.latest));
   if ('done' in begun) return begun.done;
 
   const changes: Change[] = [];
@@ -73,24 +73,49 @@ async function findOutcome<Result extends JsonObject>(
   client: Queryable,
   step: StepRef,
   options: OnceOptions,
-): Promise<Recorded<Result> | null> {
+): Promise<{ done: Recorded<Result> } | { latest: string | null }> {
   await requireFence(client, step);
-  const recorded = await readOutcome<Result>(client, step);
-  if (recorded) return recorded;
+  const done = await readOutcome<Result>(client, step);
+  if (done) return { done };
   await requireSettled(client, step, options);
-  return null;
+  return { latest: await latestAttempt(client, step, options) };
+}
+
+async function latestAttempt(client: Queryable, step: StepRef, options: OnceOptions): Promise<string | null> {
+  const { rows } = await client.query(
+    'select attempt from intents where rotation = $1 and (step = $2 or kind = $3) order by begun_at desc limit 1',
+    objectOf(step, options),
+  );
+  return (rows[0] as Pick<StepRecord, 'attempt'> | undefined)?.attempt ?? null;
 }
 
 /** Throws KR_SETTLING while an earlier attempt may still land, where repeating is not harmless. */
 async function requireSettled(client: Queryable, step: StepRef, options: OnceOptions): Promise<void> {
   const { rows } = await client.query(
     `select greatest(ceil(extract(epoch from max(settle_at) - clock_timestamp()) * 1000), 0)::int as left_ms
-     from intents where rotation = $1 and step = $2 and closed is distinct from 'not-sent'`,
-    [step.rotation, step.key],
+     from intents where ${ofObject} and closed is distinct from 'not-sent'`,
+    objectOf(step, options),
   );
   const left = (rows[0] as { left_ms: number | null }).left_ms ?? 0;
   if (options.waitsOut && left > 0)
     throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
+}
+
+/** The intents that an attempt must know of: those of its step, and where rounds act on one object the unclear ones of the others. */
+const ofObject = `rotation = $1 and (step = $2 or (kind = $3 and closed is distinct from 'applied'))`;
+
+function objectOf(step: StepRef, options: OnceOptions): (string | null)[] {
+  return [step.rotation, step.key, options.oneObject ? step.kind : null];
+}
+
+/** A worker that wakes in a round that the rotation has long left must not undo what a later round did. */
+async function requireNotPassed(client: Queryable, step: StepRef): Promise<void> {
+  const { rowCount } = await client.query(
+    `select 1 from steps mine join steps later on later.rotation = mine.rotation and later.kind = mine.kind
+     where mine.rotation = $1 and mine.key = $2 and later.began_at > mine.began_at and later.outcome is not null`,
+    [step.rotation, step.key],
+  );
+  if (rowCount !== 0) throw new RekeyError('KR_ATTEMPT_LOST', `a later round than ${step.key} is done`);
 }
 
 export async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
@@ -108,17 +133,22 @@ async function begin<Result extends JsonObject>(
   options: OnceOptions,
   attempt: { id: string; tag: string },
   before: JsonObject | null,
+  latest: string | null,
 ): Promise<{ earlier: readonly EarlierAttempt[] } | { done: Recorded<Result> }> {
   await requireFence(client, step);
   const done = await readOutcome<Result>(client, step);
   if (done) return { done };
-  // Asked again under the lock: another attempt may have begun since.
+  // Asked again under the lock: another attempt may have begun since. What was seen before it says nothing about what it did.
   await requireSettled(client, step, options);
+  if (options.look && (await latestAttempt(client, step, options)) !== latest)
+    throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} began meanwhile`);
+
+  if (options.oneObject) await requireNotPassed(client, step);
 
   const { rows } = await client.query(
     `select attempt, tag, before, settle_at <= clock_timestamp() as settled from intents
-     where rotation = $1 and step = $2 and closed is distinct from 'not-sent' order by begun_at`,
-    [step.rotation, step.key],
+     where ${ofObject} and closed is distinct from 'not-sent' order by begun_at`,
+    objectOf(step, options),
   );
   await client.query(
     `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
@@ -126,8 +156,8 @@ async function begin<Result extends JsonObject>(
     [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.id],
   );
   await client.query(
-    `update intents set closed = 'superseded', closed_at = clock_timestamp() where rotation = $1 and step = $2 and closed is null`,
-    [step.rotation, step.key],
+    `update intents set closed = 'superseded', closed_at = clock_timestamp() where ${ofObject} and closed is null`,
+    objectOf(step, options),
   );
   await client.query(
     `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at)
@@ -160,8 +190,11 @@ export async function commit<Result extends JsonObject>(
     'update steps set outcome = $4, ended_at = clock_timestamp() where rotation = $1 and key = $2 and attempt = $3 and outcome is null',
     [step.rotation, step.key, attempt, result],
   );
-  if (rowCount !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
-  await client.query(`update intents set closed = 'applied', closed_at = clock_timestamp() where attempt = $1`, [attempt]);
+  const { rowCount: held } = await client.query(
+    `update intents set closed = 'applied', closed_at = clock_timestamp() where attempt = $1 and closed is null`,
+    [attempt],
+  );
+  if (rowCount !== 1 || held !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
   for (const change of changes) await applyChange(client, step, change);
   const head = await appendAudit(client, step.credential, {
     kind: step.kind,
@@ -174,8 +207,8 @@ export async function commit<Result extends JsonObject>(
 /** This attempt, or with it the earlier ones that it saw: they are settled, and the store shows that none of them had an effect. */
 export async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
   await client.query(
-    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and step = $2 and attempt = any($3) and closed is distinct from 'applied'`,
-    [step.rotation, step.key, attempts],
+    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and attempt = any($2) and closed is distinct from 'applied'`,
+    [step.rotation, attempts],
   );
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }

@@ -1,7 +1,7 @@
-/** Owns the demo: starts rekey as a user would, rotates two keys under live traffic, and holds every promise against what the vendors saw. */
+/** Owns the demo: starts rekey as a user would, rotates keys under live traffic, and holds every promise against what the vendors saw. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -45,8 +45,46 @@ interface KeyShown {
 /** The overlap rotation is to be seen under at least this many requests. */
 const wantedRequests = 1_000;
 
+/** What is shown, and of which vendor; the first two without `--all`. */
+const chapters = [
+  {
+    credential: 'datadog/agents',
+    vendor: 'datadog',
+    story: 'a second key is made, handed to four programs one wave after the other, and the first is ended when nobody uses it',
+    requests: wantedRequests,
+  },
+  {
+    credential: 'soar/enrichment',
+    vendor: 'soar',
+    story: 'two apps are stopped, the one secret of their key is changed, and they start with the new one',
+    requests: 0,
+  },
+  {
+    credential: 'docspace/exports',
+    vendor: 'docspace',
+    story: 'this vendor can switch a key off: the old one is disabled and watched before it is deleted',
+    requests: 0,
+  },
+  {
+    credential: 'algolia/search',
+    vendor: 'algolia',
+    story: 'the key is its own id, and browsers hold keys that were made from it: the old one stays as long as those live',
+    requests: 0,
+  },
+  {
+    credential: 'dnn/site-apps',
+    vendor: 'dnn',
+    story: 'this vendor says the same to a dead key and to a weak one: the new one must be let do all that the old one was',
+    requests: 0,
+  },
+].slice(0, process.argv.includes('--all') ? 5 : 2);
+
 const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-demo-'));
-const rekey = new Rekey(path.join(folder, 'home'), say);
+const rekey = new Rekey(
+  path.join(folder, 'home'),
+  chapters.map(({ vendor }) => vendor),
+  say,
+);
 let ending: Promise<never> | null = null;
 
 /** Ends what was started, once; whoever comes second waits for the first, and its exit code counts. */
@@ -72,13 +110,12 @@ try {
   await chmod(folder, 0o755);
   const ready = await rekey.start();
   await plantMarkers(ready);
-  say(
-    '\n1. datadog/agents: a second key is made, handed to four programs one wave after the other, and the first is ended when nobody uses it',
-  );
-  const overlap = await rotate(ready, 'datadog/agents', 'datadog', wantedRequests);
-  say('\n2. soar/enrichment: two apps are stopped, the one secret of their key is changed, and they start with the new one');
-  const inPlace = await rotate(ready, 'soar/enrichment', 'soar', 0);
-  await finish(ready, [overlap, inPlace]);
+  const rotations: Rotated[] = [];
+  for (const [index, { credential, vendor, story, requests }] of chapters.entries()) {
+    say(`\n${index + 1}. ${credential}: ${story}`);
+    rotations.push(await rotate(ready, credential, vendor, requests));
+  }
+  await finish(ready, rotations);
 } catch (error) {
   if (!ending) say(`the demo failed: ${error instanceof Error ? error.message : String(error)}`);
   await end(1);
@@ -119,10 +156,7 @@ function difference(
 }
 
 async function finish(ready: Ready, rotations: readonly Rotated[]): Promise<void> {
-  const keys = [
-    ...(await get<KeyShown[]>(ready, '/keys?vendor=datadog')),
-    ...(await get<KeyShown[]>(ready, '/keys?vendor=soar')),
-  ];
+  const keys = await get<KeyShown[]>(ready, '/keys');
   const served = await rekey.servedKeys();
   const orphans = keys.filter((k) => k.state === 'live' && k.name.includes('rekey-') && !served.includes(k.id)).length;
   const leaks = await findLeaks(rekey, [...keys.map((k) => k.value), ...secretsOf(ready)]);
@@ -174,9 +208,9 @@ function tableOf(rotations: readonly Rotated[], orphans: number): string {
 /** Management credentials of the simulators; addresses, names and ids of them are no secrets. */
 function secretsOf(ready: Ready): readonly string[] {
   const folder = path.join(path.dirname(ready.sandbox.config), 'secrets');
-  return ['datadog-api-key', 'datadog-application-key', 'soar-key-secret', 'datadog-agents'].map((name) =>
-    readFileSync(path.join(folder, name), 'utf8').trim(),
-  );
+  return readdirSync(folder)
+    .filter((name) => !name.endsWith('-id'))
+    .map((name) => readFileSync(path.join(folder, name), 'utf8').trim());
 }
 
 async function traffic(ready: Ready, vendor: string): Promise<readonly Traffic[]> {

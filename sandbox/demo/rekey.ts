@@ -32,6 +32,7 @@ export class Rekey {
 
   constructor(
     readonly home: string,
+    private readonly vendors: readonly string[],
     private readonly say: (line: string) => void,
   ) {}
 
@@ -40,14 +41,16 @@ export class Rekey {
     if (!existsSync(up)) throw new Error('it is not built; run `npm ci` first');
     this.say('starting PostgreSQL, Temporal, a worker, and a sandbox with live traffic …');
     // Of its own process group: a Ctrl-C is for the demo, which ends the rest in order.
-    this.#up = spawn(process.execPath, [up, '--sandbox', '--json'], {
+    this.#up = spawn(process.execPath, [up, '--sandbox', '--vendors', this.vendors.join(','), '--json'], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
     this.#listen(this.#up);
-    this.#ready = JSON.parse(await firstLine(this.#up)) as Ready;
-    return this.#ready;
+    const line = JSON.parse(await firstLine(this.#up)) as Ready & { error?: { message: string } };
+    if (line.error) throw new Error(line.error.message);
+    this.#ready = line;
+    return line;
   }
 
   /** Rotates and shows each step; the last line of its output is what is known of it. */

@@ -6,8 +6,16 @@ import { createDocSpace } from './docspace/vendor.js';
 import { createSoar } from './soar/vendor.js';
 import type { Vendor, World } from './vendor.js';
 
-const VENDORS: ReadonlyArray<(world: World) => Vendor> = [createDatadog, createSoar, createDocSpace, createAlgolia, createDnn];
+const vendors: Readonly<Record<string, (world: World) => Vendor>> = {
+  datadog: createDatadog,
+  soar: createSoar,
+  docspace: createDocSpace,
+  algolia: createAlgolia,
+  dnn: createDnn,
+};
 
-export function createVendors(world: World): Vendor[] {
-  return VENDORS.map((create) => create(world));
+export const vendorNames: readonly string[] = Object.keys(vendors);
+
+export function createVendors(world: World, names: readonly string[]): Vendor[] {
+  return names.map((name) => vendors[name]!(world));
 }

@@ -7,7 +7,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(18);
+  lane = await Lane.start(18, ['soar', 'dnn']);
 });
 afterAll(() => lane?.stop());
 beforeEach(() => lane.fresh());
@@ -86,9 +86,9 @@ describe('a DNN key', () => {
     const before = await live('dnn');
     const first = before.find(({ name }) => name === 'site apps')!;
     expect(await rotated('dnn/site-apps')).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
-    await goOn('storefront', 'kiosk', 'stock-sync');
+    await goOn('catalogue', 'kiosk', 'stock-sync');
 
-    const traffic = await trafficOf('storefront', 'kiosk', 'stock-sync');
+    const traffic = await trafficOf('catalogue', 'kiosk', 'stock-sync');
     expect(traffic.map((t) => [t.app, t.refused, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
     expect(new Set(traffic.map((t) => t.fingerprint)).size).toBe(1);
     const after = await live('dnn');

@@ -205,17 +205,17 @@ describe('an app of a DNN customer', () => {
 
   it('takes a new key without a restart, or with one, as it was built', async () => {
     const { key } = await persona('POST', '', form('next', 'sc-item:write', 'sc-type:read'));
-    const before = (await sandbox.traffic('storefront')).fingerprint;
-    replace('storefront', '.env', key);
-    await until('another fingerprint', async () => (await sandbox.traffic('storefront')).fingerprint !== before);
-    const after = (await sandbox.traffic('storefront')).fingerprint;
+    const before = (await sandbox.traffic('catalogue')).fingerprint;
+    replace('catalogue', '.env', key);
+    await until('another fingerprint', async () => (await sandbox.traffic('catalogue')).fingerprint !== before);
+    const after = (await sandbox.traffic('catalogue')).fingerprint;
     for (const app of ['kiosk', 'stock-sync']) {
       replace(app, 'settings.yaml', key);
       expect((await sandbox.traffic(app)).fingerprint).toBe(before);
       expect(ctl('restart', app).status).toBe(0);
       expect(ctl('status', app).stdout.trim()).toMatch(new RegExp(`^instance pid \\d+ started \\S+Z fingerprint ${after}$`));
     }
-    for (const app of ['storefront', 'kiosk', 'stock-sync']) {
+    for (const app of ['catalogue', 'kiosk', 'stock-sync']) {
       await atWork(app);
       expect(await sandbox.traffic(app)).toMatchObject({ refused: 0, lost: 0, fingerprint: after });
     }

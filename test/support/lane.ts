@@ -66,7 +66,7 @@ export class Lane {
   ) {}
 
   /** `number` chooses the namespace; two files that run at once must not choose the same. */
-  static async start(number: number): Promise<Lane> {
+  static async start(number: number, vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
     const { temporal, keys } = inject('servers');
     const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-lane-'));
     chmodSync(folder, 0o755);
@@ -75,7 +75,7 @@ export class Lane {
     const namespace = `lane-${number}`;
     const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
     const lane = new Lane(folder, namespace, url, database, client, () => connection.close());
-    await Promise.all([lane.#startSandbox(), lane.startWorker()]);
+    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
     await lane.apply();
     return lane;
   }
@@ -214,10 +214,11 @@ export class Lane {
     };
   }
 
-  async #startSandbox(): Promise<void> {
+  async #startSandbox(vendors: readonly string[]): Promise<void> {
+    const home = path.join(this.folder, 'sandbox');
     this.#sandbox = spawn(
       process.execPath,
-      [path.join(dist, 'sandbox/main.js'), '--home', path.join(this.folder, 'sandbox'), '--json'],
+      [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--json'],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string } & Lane['ready'];

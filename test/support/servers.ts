@@ -19,7 +19,7 @@ declare module 'vitest' {
 }
 
 /** Namespaces of the server, one for each lane that runs side by side. */
-export const lanes = Array.from({ length: 24 }, (_, index) => `lane-${index}`);
+export const lanes = Array.from({ length: 32 }, (_, index) => `lane-${index}`);
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-servers-'));

@@ -11,7 +11,7 @@ import { Child, type ChildSpec } from '../embedded/supervisor.js';
 import { temporalServer } from '../embedded/temporal.js';
 import { findTemporal } from '../embedded/temporal-binary.js';
 import { installRuntime } from '../logger.js';
-import { main } from './process.js';
+import { main, option } from './process.js';
 
 const program = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -94,8 +94,10 @@ await main(async () => {
       })(),
       (async () => {
         if (!process.argv.includes('--sandbox')) return;
+        const vendors = option('vendors');
+        const args = ['--home', home.sandbox, ...(vendors === null ? [] : ['--vendors', vendors])];
         await start(
-          node('sandbox', program('../../sandbox/main.js'), ['--home', home.sandbox], async (line) => {
+          node('sandbox', program('../../sandbox/main.js'), args, async (line) => {
             sandbox = JSON.parse(await line) as Record<string, unknown>;
           }),
         );

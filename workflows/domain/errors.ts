@@ -138,6 +138,12 @@ export const errorCodes = {
     meaning: 'A person was asked to do something at the store, and says that it will not be done.',
     cure: 'Nothing: the rotation goes back.',
   },
+  KR_BEYOND_RETURN: {
+    retryable: false,
+    effect: 'unknown',
+    meaning: 'A revoke or regenerate may have been sent: there is no way back any more.',
+    cure: 'Stop what the message names, if anything; then `rekey retry`: the step is repeated.',
+  },
   KR_NOT_PROVED: {
     ...permanent,
     meaning: 'The new key was not accepted everywhere in the time that the store needs to spread it.',

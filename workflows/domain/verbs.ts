@@ -56,7 +56,8 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
   if (request.expectedPhase !== null && request.expectedPhase !== facts.phase) {
     return no('moved-on', `the rotation is ${facts.phase} now, not ${request.expectedPhase}`);
   }
-  if (facts.phase === 'closing') return no('ending', 'the rotation is closing');
+  // A step of closing that failed for good waits for a person like any other: without `retry` it would wait for ever.
+  if (facts.phase === 'closing' && !(verb === 'retry' && facts.stuck)) return no('ending', 'the rotation is closing');
   switch (verb) {
     case 'approve':
       return facts.gate ? yes : no('no-gate', 'it does not wait for an approval');

@@ -98,7 +98,7 @@ class Datadog implements Vendor {
     timing: { request: 2s, settle: 500ms, propagation: 30s, lastUsedLag: 1s }
     accept: [short-timing] # the simulator is faster than Datadog, and says so
 `,
-      hosts: '  machines: { kind: file } # programs on this machine, with their keys in files\n',
+      hosts: '',
       credentials: `  datadog/agents:
     store: datadog
     strategy: overlap

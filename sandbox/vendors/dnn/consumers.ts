@@ -20,8 +20,8 @@ export function dnnConsumers(home: string): DnnConsumer[] {
   const file = (app: string, name: string) => path.join(home, 'hosts', app, name);
   return [
     {
-      app: 'storefront',
-      file: file('storefront', '.env'),
+      app: 'catalogue',
+      file: file('catalogue', '.env'),
       format: 'dotenv',
       at: 'LIQUID_CONTENT_KEY',
       deed: 'read',
@@ -48,7 +48,7 @@ export function writeFiles(consumers: readonly DnnConsumer[], key: string, anew:
 }
 
 export function specOf({ app, file, format, deed }: DnnConsumer, settings: () => ContentSettings): ConsumerSpec {
-  const program = format === 'dotenv' ? 'storefront.js' : 'content-app.js';
+  const program = format === 'dotenv' ? 'catalogue.js' : 'content-app.js';
   return {
     app,
     vendor: 'dnn',

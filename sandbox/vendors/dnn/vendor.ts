@@ -114,7 +114,7 @@ class Dnn implements Vendor {
     attributes: { name: site apps, permissions: [read-write-content-items, read-content-types] }
     accept: [no-last-used] # DNN does not say when a key was last used: the list of consumers is complete
     consumers:
-      # The storefront looks at its file before each request; the others read theirs at the start only, and one of them writes.
+      # The catalogue looks at its file before each request; the others read theirs at the start only, and one of them writes.
 ${consumers.join('\n')}
 `,
       secrets: { 'dnn-host-token': this.#site.token, 'dnn-site-apps': this.#first.values.at(-1)!.value },

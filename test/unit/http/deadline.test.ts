@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { within } from '../../../activities/http/deadline.js';
@@ -18,6 +19,23 @@ describe('a deadline', () => {
     outer.abort(reason);
     expect(await seen).toBe(reason);
     expect(within(outer.signal, 60_000).reason).toBe(reason);
+  });
+
+  it('costs the signal one listener, however many hang on it, and none once they are over', async () => {
+    const { signal } = new AbortController();
+    const listeners = () => getEventListeners(signal, 'abort').length;
+    const looks = Array.from({ length: 30 }, (_, look) => within(signal, 10 + look));
+    expect(listeners()).toBe(1);
+    await Promise.all(looks.map(ended));
+    expect(listeners()).toBe(0);
+  });
+
+  it('ends all that hang on one signal, and leaves nothing on it', () => {
+    const outer = new AbortController();
+    const looks = Array.from({ length: 30 }, () => within(within(outer.signal, 60_000), 60_000));
+    outer.abort(new Error('cancelled'));
+    expect(looks.every((look) => look.reason === outer.signal.reason)).toBe(true);
+    expect(getEventListeners(outer.signal, 'abort')).toEqual([]);
   });
 
   it('comes although memory is cleaned up meanwhile', () => {

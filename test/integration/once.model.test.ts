@@ -1,0 +1,121 @@
+/** Random interleavings of attempts, late, doubled and dead, on the real ledger and a simulated store: what is promised holds in each of them. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, inject, it, vi } from 'vitest';
+import { openLedger } from '../../activities/postgres/ledger.js';
+import { openDatabase } from '../../activities/postgres/pool.js';
+import { KeyFolder } from '../../activities/vault/vault.js';
+import type { Configuration } from '../../workflows/domain/configuration.js';
+import type { ConsumersSpec } from '../../workflows/domain/credential.js';
+import { cloneDatabase } from '../support/database.js';
+import { Clock, giveClock } from '../support/model/clock.js';
+import { MintWorld } from '../support/model/mint-world.js';
+import { RegenerateWorld } from '../support/model/regenerate-world.js';
+import { RevokeWorld } from '../support/model/revoke-world.js';
+import type { Bench } from '../support/model/world.js';
+
+/** `REKEY_MODEL_RUNS` worlds for each story, for a longer search; else as many as there is time for. `REKEY_MODEL_SEED` repeats a search. */
+const asked = process.env.REKEY_MODEL_RUNS;
+const bounds = asked ? { numRuns: Number(asked) } : { numRuns: 60, interruptAfterTimeLimit: 8_000 };
+const timeout = 120_000 + bounds.numRuns * 2_000;
+const seed = Number(process.env.REKEY_MODEL_SEED ?? Date.now() % 1_000_000_000);
+
+let bench: Bench;
+let worlds = 0;
+
+const declared = (name: string, consumers: ConsumersSpec): Configuration['credentials'][string] => ({
+  name,
+  store: 'model',
+  strategy: 'overlap',
+  attributes: {},
+  consumers,
+  rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
+  policy: {
+    every: null,
+    window: null,
+    jitter: 0,
+    grace: 0,
+    soak: 0,
+    evidence: 'uses',
+    confirm: 1_000,
+    downtime: null,
+    approve: [],
+    approveWithin: 1_000,
+  },
+  accept: [],
+  current: null,
+});
+const consumer = (name: string): ConsumersSpec => ({ kind: 'list', list: [{ name, host: 'host', settings: {} }] });
+
+beforeAll(async () => {
+  const { url, database } = await cloneDatabase();
+  const credentials = [
+    declared('like-mint', { kind: 'none' }),
+    declared('like-revoke', consumer('web-1')),
+    declared('like-regenerate', consumer('app-1')),
+  ];
+  const configuration: Configuration = {
+    stores: { model: { kind: 'model', settings: {} } },
+    hosts: { host: { kind: 'model', settings: {} } },
+    credentials: Object.fromEntries(credentials.map((credential) => [credential.name, credential])),
+  };
+  await (await openLedger(database)).saveConfiguration(configuration, 'h1', 'test');
+  await giveClock(database);
+  await database.end();
+  const clock = new Clock();
+  clock.install();
+  bench = { database: openDatabase(url, null), keys: new KeyFolder(inject('servers').keys, 'vault'), clock };
+});
+
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await bench.database.end();
+});
+
+interface Playable {
+  readonly trace: readonly string[];
+  setUp(): Promise<void>;
+  play(tape: readonly number[]): Promise<void>;
+  check(): Promise<void>;
+}
+
+async function holds(make: (bench: Bench, credential: string) => Playable): Promise<void> {
+  const tape = fc.array(fc.nat(1_000_000), { maxLength: 80, size: 'max' });
+  const story = async (choices: readonly number[]) => {
+    const world = make(bench, `world-${++worlds}`);
+    try {
+      await world.setUp();
+      await world.play(choices);
+      await world.check();
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${world.trace.join('\n')}`);
+    }
+  };
+  console.info(`at most ${bounds.numRuns} worlds with seed ${seed}`);
+  await fc.assert(fc.asyncProperty(tape, story), { ...bounds, seed });
+}
+
+describe('attempts that are late, doubled or dead', () => {
+  it(
+    'of a mint leave no key that is neither used nor removed, where a secret is shown once',
+    () => holds((b, name) => new MintWorld(b, name, 'never')),
+    timeout,
+  );
+
+  it(
+    'of a mint leave no key that is neither used nor removed, where a secret is shown again',
+    () => holds((b, name) => new MintWorld(b, name, 'always')),
+    timeout,
+  );
+
+  it(
+    'of a revoke never end the last key that works, nor the old one while the rotation may turn back',
+    () => holds((b, name) => new RevokeWorld(b, name)),
+    timeout,
+  );
+
+  it(
+    'of a regenerate leave the secret that works in the vault, and the old one while the rotation may turn back',
+    () => holds((b, name) => new RegenerateWorld(b, name)),
+    timeout,
+  );
+});
