@@ -5,12 +5,12 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
-import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
 import { readDue, readOpen, scheduleAfter } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
+import { lease } from './leases.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
@@ -260,21 +260,6 @@ async function beyondReturn(client: Queryable, rotation: string): Promise<Beyond
 async function requireReturn(client: Queryable, rotation: string): Promise<void> {
   const beyond = await beyondReturn(client, rotation);
   if (beyond) throw new RekeyError('KR_BEYOND_RETURN', `${beyond.key} may have been sent`);
-}
-
-async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {
-  await requireFence(client, step);
-  await client.query('insert into leases (program, fence) values ($1, 0) on conflict do nothing', [program]);
-  const { rows } = await client.query(
-    `update leases l set fence = l.fence + 1, rotation = $2, taken_at = clock_timestamp()
-     where l.program = $1 and (l.rotation is null or l.rotation = $2 or exists (select 1 from rotations r where r.id = l.rotation and r.outcome is not null)) returning fence`,
-    [program, step.rotation],
-  );
-  if (rows[0]) return { ledgerId, number: Number((rows[0] as { fence: string }).fence) };
-  const holder = (await client.query('select rotation from leases where program = $1', [program])).rows[0] as {
-    rotation: string;
-  };
-  throw new RekeyError('KR_LEASE_HELD', `${program} is held by ${holder.rotation}`, 500);
 }
 
 async function showWait(client: Queryable, step: StepRef, wait: Wait): Promise<void> {

@@ -52,8 +52,6 @@ export class Lane {
   readonly logs: string[] = [];
   control = '';
   config = '';
-  /** The sandbox's ready line: addresses and management credentials of its vendors. */
-  ready: { readonly vendors: Readonly<Record<string, object>> } = { vendors: {} };
   #sandbox: ChildProcess | null = null;
 
   private constructor(
@@ -221,8 +219,7 @@ export class Lane {
       [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--json'],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
-    const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string } & Lane['ready'];
-    this.ready = ready;
+    const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
     this.control = ready.control;
     this.config = ready.config;
   }
