@@ -7,10 +7,11 @@ import { parse } from 'yaml';
 import type { ApplyReport, RotationReport } from '../../workflows/contract.js';
 import type { KeyChange } from '../../workflows/domain/credential.js';
 import { Lane } from '../support/lane.js';
+import { copyLedger, setBackLedger } from '../support/set-back.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(21, ['datadog', 'docspace', 'algolia']);
+  lane = await Lane.start(21, ['datadog', 'docspace', 'algolia', 'dnn']);
 });
 beforeEach(() => lane.fresh());
 // A case that failed must not spoil the next one.
@@ -250,6 +251,28 @@ describe('a change that is interrupted', () => {
     expect((await atDocSpace()).permissions).toEqual(first);
   });
 
+  it('and lost at its gate is asked for again by the sweep', async () => {
+    const running = await begin(permissions(wider));
+    await lane.settled(exported);
+    await running.terminate('it is lost');
+    await lane.client.schedule.getHandle('rekey-sweep').trigger();
+    const again = await lane.until('another run', 30_000, async () => {
+      const { status, runId } = await lane.client.workflow.getHandle(`rotation/${exported}`).describe();
+      return status.name === 'RUNNING' && runId;
+    });
+    await lane.until('the gate', 20_000, async () => (await lane.rotation(exported))?.waits_for?.person);
+    const handle = lane.client.workflow.getHandle(`rotation/${exported}`, again);
+    const approval = { by: 'test', expectedPhase: null, reason: null, consumer: null };
+    await lane.until('its approval', 20_000, () =>
+      handle.executeUpdate('approve', { args: [approval] }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect((await handle.result()) as RotationReport).toMatchObject({ outcome: 'completed', generation: 2 });
+    expect((await atDocSpace()).permissions).toEqual(wider);
+  });
+
   it('that the portal never keeps is put back', async () => {
     await lane.ask('POST', '/vendors/docspace/races', { times: 3 });
     const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
@@ -268,6 +291,42 @@ describe('a change that is interrupted', () => {
       reason: expect.stringContaining('KR_KEY_CHANGED') as string,
     });
     expect((await atDocSpace()).permissions).toEqual(['files:write']);
+  });
+});
+
+describe('a change behind a ledger that has lost all of it', () => {
+  const sent = () =>
+    lane.until(
+      'the change',
+      20_000,
+      async () => (await lane.database.query(`select 1 from steps where key = 'update/1' and outcome is not null`)).rowCount,
+    );
+  const noticed = async () =>
+    (await lane.database.query(`select 1 from audit_events where kind = 'ledger-behind'`)).rowCount !== 0;
+
+  it('goes on, and still knows how the key was', async () => {
+    await copyLedger(lane.database);
+    const running = await begin(permissions(narrower));
+    await sent();
+    await setBackLedger(lane.database);
+    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'completed' });
+    expect(await noticed()).toBe(true);
+    expect(await set(exported, '--undo')).toMatchObject({ status: 0 });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('still goes back', async () => {
+    await copyLedger(lane.database);
+    const running = await begin(permissions(narrower));
+    await sent();
+    const { id } = (await plant({ action: 'hold' })) as { id: string };
+    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
+    await setBackLedger(lane.database);
+    await lane.ask('POST', `/faults/${id}/release`);
+    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
+    expect(await noticed()).toBe(true);
+    expect((await atDocSpace()).permissions).toEqual(first);
   });
 });
 
