@@ -1,5 +1,6 @@
 /** Owns taking a configuration over and adopting the keys that it names; adopting a key never rotates it. */
 import type { Configuration } from '../workflows/domain/configuration.js';
+import type { CredentialSpec } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { Deps } from './deps.js';
 import type { Secret } from './ports/secret.js';
@@ -18,7 +19,7 @@ export interface AdoptInput {
   readonly credential: string;
   /** Null where the id is the secret: then it is computed from the secret, and the key never stands in an argument. */
   readonly keyId: string | null;
-  /** `env:`, `file:`, `exec:`, or `vault:<ref>` for a value that a person handed in; null where none is needed. */
+  /** `env:`, `file:`, `exec:`, `consumer:` for what that one has, or `vault:<ref>` for what a person handed in; null where none is needed. */
   readonly secret: string | null;
   readonly by: string;
 }
@@ -42,7 +43,7 @@ export async function adoptVersion(
   const spec = await deps.ledger.credential(credential);
   const store = await deps.stores.of(spec.store);
   const account = await store.check(signal);
-  const secret = reference === null ? null : await secretBehind(deps, reference);
+  const secret = reference === null ? null : await secretBehind(deps, spec, reference, signal);
   const { idIsSecret } = store.capabilities;
   const keyId = idIsSecret ? secret?.handle : given;
   if (!keyId) throw new RekeyError('KR_USAGE', `${credential} cannot be adopted without its ${idIsSecret ? 'secret' : 'id'}`);
@@ -67,6 +68,13 @@ export async function adoptVersion(
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }
 
-function secretBehind(deps: Deps, reference: string): Promise<Secret> {
-  return reference.startsWith('vault:') ? deps.vault.open(reference.slice('vault:'.length)) : deps.resolve(reference);
+async function secretBehind(deps: Deps, spec: CredentialSpec, reference: string, signal: AbortSignal): Promise<Secret> {
+  const [, kind, rest = ''] = /^(vault|consumer):(.*)$/.exec(reference) ?? [];
+  if (kind === 'vault') return deps.vault.open(rest);
+  if (kind === undefined) return deps.resolve(reference);
+  const consumer = spec.consumers.kind === 'list' ? spec.consumers.list.find(({ name }) => name === rest) : undefined;
+  if (!consumer) throw new RekeyError('KR_NOT_FOUND', `${rest} among the consumers of ${spec.name}`);
+  const held = await (await deps.hosts.of(consumer.host)).readSecret?.(consumer, signal);
+  if (!held) throw new RekeyError('KR_REFERENCE_UNRESOLVED', `host ${consumer.host} shows no secret of ${rest}`);
+  return held;
 }

@@ -17,6 +17,9 @@ export interface HandOutInput extends ConsumerInput {
   readonly generation: number;
 }
 
+/** `byHand`: a person was given the version, and it is asked for that person's word. */
+export type HandedOut = Readonly<Record<'byHand', true> | Record<string, never>>;
+
 export interface InspectInput extends StepInput {
   readonly host: string;
   readonly consumers: readonly string[];
@@ -47,10 +50,7 @@ export async function inspectConsumers(
  * Delivers a version to one consumer and makes it take it. One activity, since repeating both is harmless.
  * Writes: the consumer's source, its running instances. Takes the consumer's lease and keeps it until `confirm`.
  */
-export async function handOut(
-  deps: Deps,
-  { step, consumer: name, generation }: HandOutInput,
-): Promise<Recorded<Record<string, never>>> {
+export async function handOut(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
@@ -59,6 +59,7 @@ export async function handOut(
   const secret = await secretOf(deps, version);
   const fence = await deps.ledger.lease(step, programOf(consumer));
 
+  const handedOut: HandedOut = host.byHand ? { byHand: true } : {};
   return deps.ledger.once(
     step,
     { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
@@ -71,7 +72,7 @@ export async function handOut(
         within(attempt.signal, request),
       );
       await host.apply(consumer, attempt.signal);
-      return {};
+      return handedOut;
     },
   );
 }

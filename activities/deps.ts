@@ -50,7 +50,10 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
 }
 
 export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
-  const found = rotation.targets?.find((t) => t.name === name);
+  const { consumers } = rotation.spec;
+  // Before the plan is frozen there are those that are declared.
+  const targets = rotation.targets ?? (consumers.kind === 'list' ? consumers.list : []);
+  const found = targets.find((t) => t.name === name);
   if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${name} as a consumer of ${rotation.id}`);
   return found;
 }

@@ -1,7 +1,7 @@
 /** Owns the reversible half of taking away: disable, the watch that follows, and enable when anybody turns out to need the version. */
 import type { JsonObject } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import { isConverged } from '../workflows/domain/revoke.js';
+import { isConverged, named } from '../workflows/domain/revoke.js';
 import type { InspectInput } from './consumers.js';
 import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from './deps.js';
 import { requireMayTakeAway } from './guard.js';
@@ -98,7 +98,7 @@ export async function watchSoak(
 ): Promise<readonly string[]> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
-  const { soak, evidence } = rotation.spec.policy;
+  const { evidence } = rotation.spec.policy;
   let behind: readonly string[] = consumers;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(lookAgain.least);
@@ -107,15 +107,27 @@ export async function watchSoak(
       consumers.map((c) => host.inspect(targetOf(rotation, c), known, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, seen);
-    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map((i) => i.consumer);
+    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map(named);
     // A login that was refused is no program that is just starting.
     if (seen.some((i) => i.authenticationFailed)) break;
   }
   if (behind.length > 0) return behind;
+  await waitOutSoak(deps, { step, going });
+  return [];
+}
 
+export interface SoakedInput extends StepInput {
+  /** The disabled version. */
+  readonly going: number;
+}
+
+/** Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is worth asking again, until the soak is over. */
+export async function waitOutSoak(deps: Deps, { step, going }: SoakedInput): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const { soak } = rotation.spec.policy;
   const since = versionOf(await deps.ledger.versions(step.credential), going).changedMs;
   const left = rotation.expedited ? 0 : soak - since;
-  if (left <= 0) return [];
+  if (left <= 0) return;
   await deps.ledger.enter(step, {
     text: `generation ${going} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,

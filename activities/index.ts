@@ -4,6 +4,7 @@ import { askPerson, takeProvided } from './assisted.js';
 import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './attributes.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
+import { askForWord, takeWord, withdrawHandOut } from './by-hand.js';
 import {
   awaitStopped,
   confirmConsumer,
@@ -15,7 +16,7 @@ import {
   updateSecret,
 } from './consumers.js';
 import type { Deps } from './deps.js';
-import { disableVersion, enableVersion, proveEnabled, watchSoak } from './disable.js';
+import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './disable.js';
 import { mintVersion, proveVersion } from './mint.js';
 import { preflightHost, preflightStore } from './preflight.js';
 import { proveSecret, regenerateSecret } from './regenerate.js';
@@ -60,6 +61,7 @@ export function createStoreActivities(deps: Deps) {
     disableVersion: sent(deps, disableVersion),
     enableVersion: sent(deps, enableVersion),
     proveEnabled: given(deps, proveEnabled),
+    waitOutSoak: given(deps, waitOutSoak),
     revokeVersion: sent(deps, revokeVersion),
     proveDead: given(deps, proveDead),
     removeStrays: given(deps, removeStrays),
@@ -82,6 +84,9 @@ export function createHostActivities(deps: Deps) {
     inspectConsumers: given(deps, inspectConsumers),
     watchSoak: given(deps, watchSoak),
     handOut: sent(deps, handOut),
+    askForWord: given(deps, askForWord),
+    takeWord: sent(deps, takeWord),
+    withdrawHandOut: sent(deps, withdrawHandOut),
     confirmConsumer: given(deps, confirmConsumer),
     undeployConsumer: sent(deps, undeployConsumer),
     awaitStopped: given(deps, awaitStopped),

@@ -2,6 +2,7 @@
 import type { ConsumerSpec } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../workflows/domain/preflight.js';
+import { isConverged } from '../workflows/domain/revoke.js';
 import { type Deps, knownVersions, requiredOf, type StepInput, secretOf, within } from './deps.js';
 import { acceptedEverywhere, type KeyStore, type StoreAccount } from './ports/key-store.js';
 
@@ -83,6 +84,8 @@ export interface HostPreflight {
   readonly consumers: readonly ConsumerSpec[];
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
+  /** Those of which nobody has said that they are on the current version, where a person is who says it; none of the findings. */
+  readonly unsaid?: readonly string[];
 }
 
 export async function preflightHost(
@@ -106,13 +109,17 @@ export async function preflightHost(
   const required = new Set(requiredOf({ ...rotation, targets: consumers }).map((c) => c.name));
   const findings: Finding[] = [];
   const running: string[] = [];
+  const unsaid: string[] = [];
   await Promise.all(
     consumers.map(async (consumer) => {
       try {
         const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
         if (inspection.state !== 'stopped') running.push(consumer.name);
-        if (required.has(consumer.name) && previous)
-          findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
+        if (!required.has(consumer.name) || !previous) return;
+        const { evidence } = rotation.spec.policy;
+        if (host.byHand && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
+          unsaid.push(consumer.name);
+        else findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
       } catch (error) {
         if (!required.has(consumer.name)) return;
         findings.push({
@@ -122,5 +129,5 @@ export async function preflightHost(
       }
     }),
   );
-  return { findings, consumers, running: running.sort() };
+  return { findings, consumers, running: running.sort(), ...(unsaid.length > 0 ? { unsaid: unsaid.sort() } : {}) };
 }

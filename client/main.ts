@@ -120,7 +120,8 @@ command(
   "provide 'dnn/site#2' < new-key",
 )
   .option('--id <id>', "the store's id of the new key, where it shows one")
-  .option('--done', 'there is no key to hand in: it was disabled, enabled or deleted')
+  .option('--done', 'there is no key to hand in: it was disabled, enabled or deleted, or a program was changed')
+  .option('--fingerprint <fingerprint>', 'the one that the program shows which was changed')
   .action(() => become('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
   (name: string | undefined) => run(() => keys(name)),

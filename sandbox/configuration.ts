@@ -5,13 +5,15 @@ import { writeAtomically } from './durable.js';
 import type { Vendor } from './vendors/vendor.js';
 
 /** Written once and then the reader's own, until a reset makes the accounts anew. */
-export function writeConfiguration(home: string, vendors: readonly Vendor[], anew: boolean): string {
+export function writeConfiguration(home: string, vendors: readonly Vendor[], hookKey: string, anew: boolean): string {
   const file = path.join(home, 'rekey.yaml');
   if (!anew && existsSync(file)) return file;
 
   const secrets = path.join(home, 'secrets');
   mkdirSync(secrets, { recursive: true, mode: 0o700 });
   const parts = vendors.map((vendor) => vendor.configuration((name) => JSON.stringify(`file:${path.join(secrets, name)}`)));
+  // Of the receiver of webhooks: by it every program here can also take its key over HTTP.
+  writeAtomically(path.join(secrets, 'hook-signing-key'), hookKey);
   for (const [name, value] of parts.flatMap((part) => Object.entries(part.secrets)))
     writeAtomically(path.join(secrets, name), value);
 

@@ -4,7 +4,9 @@ import { ZodError, z } from 'zod';
 import type { Consumer } from './consumers/consumer.js';
 import type { Consumers } from './consumers/consumers.js';
 import type { Doors } from './door.js';
+import type { Durable } from './durable.js';
 import { FaultSpec, type Faults } from './faults.js';
+import { type HookState, serveHooks } from './hooks.js';
 import { serveMachines } from './machines.js';
 import type { Requests } from './requests.js';
 import { TIMING } from './timing.js';
@@ -18,7 +20,8 @@ export interface Controlled {
   readonly traffic: Traffic;
   readonly faults: Faults;
   readonly requests: Requests;
-  reset(planted: Record<string, Planted>): Promise<void>;
+  readonly hooks: Durable<HookState>;
+  reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void>;
 }
 
 const NextKey = z.strictObject({ vendor: z.string(), value: z.string() });
@@ -27,6 +30,8 @@ const RefuseStart = z.strictObject({ on: z.boolean() });
 const Reset = z.strictObject({
   management: z.record(z.string(), z.record(z.string(), z.string())).default({}),
   keys: z.record(z.string(), z.string()).default({}),
+  /** Of apps that are to start with more than one instance, or with none. */
+  instances: z.record(z.string(), z.int().min(0).max(20)).default({}),
 });
 
 interface OfVendor {
@@ -45,6 +50,10 @@ export async function serveControl(app: FastifyInstance, sandbox: Controlled): P
   await app.register(async (scope) => {
     sandbox.doors.guard(scope, 'host');
     serveMachines(scope, sandbox.consumers);
+  });
+  await app.register(async (scope) => {
+    sandbox.doors.guard(scope, 'hook');
+    serveHooks(scope, sandbox.consumers, sandbox.hooks);
   });
 
   await app.register(async (scope) => {
@@ -77,10 +86,11 @@ function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Contro
   });
 
   app.post('/reset', async (request) => {
-    const { management, keys } = Reset.parse(request.body);
+    const { management, keys, instances } = Reset.parse(request.body);
     const names = [...new Set([...Object.keys(management), ...Object.keys(keys)])];
     await reset(
       Object.fromEntries(names.map((name) => [named(vendors, name).name, { management: management[name], key: keys[name] }])),
+      instances,
     );
     return { ok: true };
   });

@@ -62,7 +62,10 @@ export class Doors {
       });
       rows.set(request, row);
       // 'close' comes for every answer, also for one that a fault withheld; only a finished one has reached anybody.
-      reply.raw.once('close', () => this.requests.end(row, reply.raw.writableFinished ? reply.raw.statusCode : 0));
+      reply.raw.once('close', () => {
+        this.requests.end(row, reply.raw.writableFinished ? reply.raw.statusCode : 0);
+        if (reply.raw.writableFinished) this.faults.answered(vendor, request);
+      });
     });
 
     // The body is read by now, and no handler has run.

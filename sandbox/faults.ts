@@ -21,9 +21,21 @@ export const FaultSpec = z.strictObject({
   bodyText: z.string().default(''),
   delayMs: z.int().min(1).default(1000),
   times: z.int().min(1).default(1),
+  /** So many requests that it would hit are let pass first. */
+  skip: z.int().min(0).default(0),
+  /** It sleeps until rekey has sent these vendors so many requests that are no GET. */
+  after: z.strictObject({ vendors: z.array(z.string()).min(1), changes: z.int().min(0) }).optional(),
+  /** `repeated`: what is held goes on by itself once its caller has gone and a later request that the fault describes was answered. */
+  until: z.enum(['release', 'repeated']).default('release'),
 });
 
-export type Fault = z.infer<typeof FaultSpec> & { readonly id: string; left: number; hits: number };
+export type Fault = z.infer<typeof FaultSpec> & {
+  readonly id: string;
+  left: number;
+  hits: number;
+  passed: number;
+  changes: number;
+};
 
 /** Who asks, as told by the User-Agent that rekey sends: `rekey/<version> (<host>; <pid>)`. */
 export interface Worker {
@@ -41,17 +53,20 @@ export function workerOf(userAgent: string | undefined): Worker | undefined {
 
 type Outcome = 'let through' | 'drop';
 interface Held {
-  readonly fault: string;
+  readonly fault: Fault;
+  readonly request: FastifyRequest;
   readonly end: (outcome: Outcome) => void;
 }
 
 export class Faults {
   readonly #held = new Set<Held>();
+  /** Decided when a request arrives, since requests that overtake each other must not trade places. */
+  readonly #meets = new WeakMap<FastifyRequest, readonly Fault[]>();
 
   constructor(private readonly store: Durable<Fault[]>) {}
 
   plant(spec: z.infer<typeof FaultSpec>): Fault {
-    const fault = { ...spec, id: randomUUID(), left: spec.times, hits: 0 };
+    const fault = { ...spec, id: randomUUID(), left: spec.times, hits: 0, passed: 0, changes: 0 };
     this.store.value.push(fault);
     this.store.save();
     return fault;
@@ -60,14 +75,22 @@ export class Faults {
   list(): Array<Fault & { held: number }> {
     return this.store.value.map((fault) => ({
       ...fault,
-      held: [...this.#held].filter((held) => held.fault === fault.id).length,
+      held: [...this.#held].filter((held) => held.fault.id === fault.id).length,
     }));
   }
 
   /** Lets the requests through that this fault keeps; how many, or undefined if there is no such fault. */
   release(id: string): number | undefined {
     if (!this.store.value.some((fault) => fault.id === id)) return undefined;
-    return this.#end((held) => held.fault === id, 'let through');
+    return this.#end((held) => held.fault.id === id, 'let through');
+  }
+
+  /** A request was answered: whatever waits for one like it to have acted in its place goes on now. */
+  answered(vendor: string, request: FastifyRequest): void {
+    if (!workerOf(request.headers['user-agent'])) return;
+    const waitsForIt = ({ fault, request: { raw } }: Held) =>
+      fault.until === 'repeated' && raw.socket.destroyed && hits(fault, vendor, request);
+    this.#end(waitsForIt, 'let through');
   }
 
   /** Forgets all faults. What they hold is dropped, so that its effect cannot appear in whatever a test does next. */
@@ -80,14 +103,29 @@ export class Faults {
   /** The fault that this request meets now, already counted. */
   strike(when: Fault['when'], vendor: string, request: FastifyRequest): Fault | undefined {
     if (!workerOf(request.headers['user-agent'])) return undefined;
-    const fault = this.store.value.find(
-      (candidate) => candidate.when === when && candidate.left > 0 && hits(candidate, vendor, request),
-    );
-    if (!fault) return undefined;
-    fault.left -= 1;
+    if (when === 'before') this.#meets.set(request, this.#arrives(vendor, request));
+    const fault = this.#meets.get(request)?.find((candidate) => candidate.when === when);
+    if (!fault || !this.store.value.includes(fault)) return undefined;
     fault.hits += 1;
     this.store.save();
     return fault;
+  }
+
+  /** At most one fault before its effect and one after it; every fault that could have hit it counts it. */
+  #arrives(vendor: string, request: FastifyRequest): readonly Fault[] {
+    const met: Fault[] = [];
+    for (const when of ['before', 'after'] as const) {
+      const fault = this.store.value.find((candidate) => candidate.when === when && takes(candidate, vendor, request));
+      if (!fault) continue;
+      fault.left -= 1;
+      met.push(fault);
+      // Only these let the request go on to its effect.
+      if (fault.action !== 'delay' && fault.action !== 'hold') break;
+    }
+    if (request.method !== 'GET')
+      for (const fault of this.store.value) if (fault.after?.vendors.includes(vendor)) fault.changes += 1;
+    this.store.touch();
+    return met;
   }
 
   /** Carries a fault out. True if the request, or its reply, goes on as if nothing had been. */
@@ -97,7 +135,7 @@ export class Faults {
         await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
         return true;
       case 'hold':
-        if ((await this.#hold(fault)) === 'let through') return true;
+        if ((await this.#hold(fault, request)) === 'let through') return true;
         break;
       case 'status':
         reply.hijack();
@@ -118,10 +156,11 @@ export class Faults {
     return false;
   }
 
-  #hold(fault: Fault): Promise<Outcome> {
+  #hold(fault: Fault, request: FastifyRequest): Promise<Outcome> {
     return new Promise((resolve) => {
       const held = {
-        fault: fault.id,
+        fault,
+        request,
         end: (outcome: Outcome) => {
           this.#held.delete(held);
           resolve(outcome);
@@ -136,6 +175,14 @@ export class Faults {
     for (const held of ending) held.end(outcome);
     return ending.length;
   }
+}
+
+/** Whether the fault takes this very request; one that is to pass first is counted as passed. */
+function takes(fault: Fault, vendor: string, request: FastifyRequest): boolean {
+  if (fault.left === 0 || fault.changes < (fault.after?.changes ?? 0) || !hits(fault, vendor, request)) return false;
+  if (fault.passed >= fault.skip) return true;
+  fault.passed += 1;
+  return false;
 }
 
 function hits(fault: Fault, vendor: string, request: FastifyRequest): boolean {

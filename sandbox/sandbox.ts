@@ -8,6 +8,7 @@ import { serveControl } from './control.js';
 import { Doors } from './door.js';
 import { Durable } from './durable.js';
 import { Faults } from './faults.js';
+import { type HookState, newHookState } from './hooks.js';
 import { Requests } from './requests.js';
 import { Traffic } from './traffic.js';
 import { createVendors } from './vendors/registry.js';
@@ -28,6 +29,7 @@ export class Sandbox {
   readonly #traffic: Traffic;
   readonly #consumers: Consumers;
   readonly #vendors: Vendor[];
+  readonly #hooks: Durable<HookState>;
   #control = '';
 
   /** `vendors`: names of those that are simulated. */
@@ -50,6 +52,7 @@ export class Sandbox {
       this.#state('processes', () => []),
       this.#state('planted', () => ({})),
     );
+    this.#hooks = this.#state('hooks', newHookState);
     const world = {
       home,
       doors: this.#doors,
@@ -71,7 +74,8 @@ export class Sandbox {
       traffic: this.#traffic,
       faults: this.#faults,
       requests: this.#requests,
-      reset: (planted) => this.#reset(planted),
+      hooks: this.#hooks,
+      reset: (planted, instances) => this.#reset(planted, instances),
     });
     this.#control = await this.#doors.listen('control', control);
     await Promise.all(this.#vendors.map((vendor) => vendor.open()));
@@ -80,7 +84,7 @@ export class Sandbox {
     return {
       ready: true,
       control: this.#control,
-      config: writeConfiguration(this.home, this.#vendors, false),
+      config: writeConfiguration(this.home, this.#vendors, this.#hooks.value.signingKey, false),
       vendors: Object.fromEntries(this.#vendors.map((vendor) => [vendor.name, vendor.ready()])),
     };
   }
@@ -92,17 +96,19 @@ export class Sandbox {
     for (const state of this.#states) state.save();
   }
 
-  async #reset(planted: Record<string, Planted>): Promise<void> {
-    await this.#consumers.clear();
+  async #reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void> {
+    await this.#consumers.clear(instances);
     try {
       for (const vendor of this.#vendors) vendor.reset(planted[vendor.name] ?? {});
     } finally {
       this.#faults.clear();
+      this.#hooks.value = newHookState();
+      this.#hooks.save();
       this.#requests.clear();
       this.#traffic.clear();
       this.#traffic.on = true;
       await this.#startConsumers();
-      writeConfiguration(this.home, this.#vendors, true);
+      writeConfiguration(this.home, this.#vendors, this.#hooks.value.signingKey, true);
     }
   }
 

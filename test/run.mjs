@@ -18,7 +18,7 @@ const args = [
   '--reporter=default',
   '--reporter=json',
   `--outputFile.json=${report}`,
-  ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers'].flatMap((name) => ['--project', name])),
+  ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers', 'matrix'].flatMap((name) => ['--project', name])),
 ];
 const run = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'inherit' });
 

@@ -1,8 +1,9 @@
 /** Owns the open connectors of this process: one for each store and host of the configuration that was applied last, opened again when its settings change. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { connectorOf } from '../activities/configuration/modules.js';
 import type { AppHost } from '../activities/ports/app-host.js';
-import type { ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
+import type { AppHostConnector, ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
 import type { KeyStore } from '../activities/ports/key-store.js';
 import type { Ledger } from '../activities/ports/ledger.js';
 import type { Configuration, ConnectorDeclaration } from '../workflows/domain/configuration.js';
@@ -14,8 +15,12 @@ import { appHostConnectors, keyStoreConnectors } from './registry.js';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 export const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
 
+/** Where a worker looks for a package that the configuration names, before it looks beside rekey. */
+const searched = process.cwd();
+
 export class Connectors {
   #read: { readonly hash: string; readonly configuration: Configuration } | null = null;
+  readonly #known = new Map<string, KeyStoreConnector | AppHostConnector>();
   readonly #open = new Map<string, { readonly declared: string; readonly connector: KeyStore | AppHost }>();
 
   constructor(private readonly ledger: Ledger) {}
@@ -30,11 +35,10 @@ export class Connectors {
   readonly stores = {
     of: async (name: string): Promise<KeyStore> => {
       const declared = await this.#declared('stores', name);
-      return this.#opened(`store ${name}`, declared, () =>
-        keyStoreConnector(declared.kind).open(declared.settings, context(name)),
-      );
+      const connector = await this.#keyStore(declared);
+      return this.#opened(`store ${name}`, declared, () => connector.open(declared.settings, context(name)));
     },
-    configOf: async (name: string): Promise<StoreConfig> => keyStoreConnector((await this.#declared('stores', name)).kind).config,
+    configOf: async (name: string): Promise<StoreConfig> => (await this.#keyStore(await this.#declared('stores', name))).config,
   };
 
   readonly hosts = {
@@ -43,15 +47,14 @@ export class Connectors {
       const storeName = typeof declared.settings.store === 'string' ? declared.settings.store : null;
       const store = storeName ? await this.#declared('stores', storeName) : null;
       const whole = store ? { ...declared, settings: { ...declared.settings, of: store.settings } } : declared;
-      return this.#opened(`host ${name}`, whole, () => {
-        const connector = appHostConnectors.get(declared.kind);
-        if (!connector) throw new RekeyError('KR_NOT_FOUND', `app hosts of kind ${declared.kind}`);
-        return connector.open(
+      const connector = await this.#appHost(declared);
+      return this.#opened(`host ${name}`, whole, () =>
+        connector.open(
           declared.settings,
           context(name),
           store && storeName ? { settings: store.settings, context: context(storeName) } : null,
-        );
-      });
+        ),
+      );
     },
   };
 
@@ -59,6 +62,32 @@ export class Connectors {
     const declared = (await this.configuration())?.[section][name];
     if (!declared) throw new RekeyError('KR_NOT_FOUND', `${name} among the ${section} of the applied configuration`);
     return declared;
+  }
+
+  #keyStore({ kind, module }: ConnectorDeclaration): Promise<KeyStoreConnector> {
+    return this.#connector(`stores ${module ?? kind}`, async () => {
+      const connector = module === undefined ? keyStoreConnectors.get(kind) : await connectorOf('stores', module, searched);
+      if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${kind}`);
+      return connector;
+    });
+  }
+
+  #appHost({ kind, module }: ConnectorDeclaration): Promise<AppHostConnector> {
+    return this.#connector(`hosts ${module ?? kind}`, async () => {
+      const connector = module === undefined ? appHostConnectors.get(kind) : await connectorOf('hosts', module, searched);
+      if (!connector) throw new RekeyError('KR_NOT_FOUND', `app hosts of kind ${kind}`);
+      return connector;
+    });
+  }
+
+  /** Found once; a module that is not there yet is looked for again at the next step. */
+  async #connector<Connector extends KeyStoreConnector | AppHostConnector>(
+    key: string,
+    find: () => Promise<Connector>,
+  ): Promise<Connector> {
+    const connector = (this.#known.get(key) as Connector | undefined) ?? (await find());
+    this.#known.set(key, connector);
+    return connector;
   }
 
   #opened<Connector extends KeyStore | AppHost>(key: string, declared: ConnectorDeclaration, open: () => Connector): Connector {
@@ -69,12 +98,6 @@ export class Connectors {
     this.#open.set(key, { declared: text, connector });
     return connector;
   }
-}
-
-function keyStoreConnector(kind: string): KeyStoreConnector {
-  const connector = keyStoreConnectors.get(kind);
-  if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${kind}`);
-  return connector;
 }
 
 function context(name: string): ConnectorContext {

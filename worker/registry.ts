@@ -1,6 +1,9 @@
 /** Owns the explicit list of connectors: which kinds of key stores and app hosts there are, and how an instance of each is opened. */
+import { connector as assisted } from '../activities/app-hosts/assisted/app-host.js';
 import { connector as fileHost } from '../activities/app-hosts/file/app-host.js';
 import { connector as soarAppHost } from '../activities/app-hosts/soar-app-host/app-host.js';
+import { connector as ssh } from '../activities/app-hosts/ssh/app-host.js';
+import { connector as webhook } from '../activities/app-hosts/webhook/app-host.js';
 import { connector as algolia } from '../activities/key-stores/algolia/key-store.js';
 import { connector as datadog } from '../activities/key-stores/datadog/key-store.js';
 import { connector as dnn } from '../activities/key-stores/dnn/key-store.js';
@@ -9,7 +12,7 @@ import { connector as soar } from '../activities/key-stores/soar/key-store.js';
 import type { AppHostConnector, KeyStoreConnector } from '../activities/ports/connector.js';
 
 export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar, docspace, algolia, dnn]);
-export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost]);
+export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost, webhook, ssh, assisted]);
 
 /** Two connectors of one kind would make it a matter of order which one is used. */
 export function byKind<Connector extends { readonly config: { readonly kind: string } }>(

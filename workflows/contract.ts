@@ -35,6 +35,8 @@ export interface RotationOrder {
   readonly options: RotationOptions;
   /** Who asks, for the audit. */
   readonly by: string;
+  /** What must still hold when it begins, for one that rekey starts by itself: the rotation is open, or the credential is due. */
+  readonly onlyIf?: 'open' | 'due';
 }
 
 export interface RotationReport {

@@ -7,23 +7,28 @@ import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '.
 
 /** Starts what is due and inside its window; answers with the credentials. */
 export async function startDueRotations(): Promise<readonly string[]> {
-  return launchAll(await books.dueRotations(), 'schedule');
+  return launchAll(await books.dueRotations(), 'schedule', 'due');
 }
 
 /** Starts what is open in the ledger and has no workflow any more: it was terminated, or Temporal has lost it. The rotation goes on in its recorded direction. */
 export async function sweep(): Promise<readonly string[]> {
-  return launchAll(await books.openRotations(), 'sweep');
+  return launchAll(await books.openRotations(), 'sweep', 'open');
 }
 
-async function launchAll(orders: readonly OpenOrder[], by: string): Promise<readonly string[]> {
+/** What was read may have changed by the time that a rotation begins: `onlyIf` is asked again then. */
+async function launchAll(orders: readonly OpenOrder[], by: string, onlyIf: 'open' | 'due'): Promise<readonly string[]> {
   const started: string[] = [];
-  for (const order of orders) if (await launch(order, by)) started.push(order.credential);
+  for (const order of orders) if (await launch(order, by, onlyIf)) started.push(order.credential);
   return started;
 }
 
 /** False when it runs already: one id per credential is the mutex, also against ourselves. */
-export async function launch({ credential, strategy, options }: OpenOrder, by: string): Promise<boolean> {
-  const order: RotationOrder = { credential, options, by };
+export async function launch(
+  { credential, strategy, options }: OpenOrder,
+  by: string,
+  onlyIf?: 'open' | 'due',
+): Promise<boolean> {
+  const order: RotationOrder = { credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
   try {
     await startChild(workflowOf[strategy], {
       workflowId: rotationWorkflowId(credential),

@@ -28,6 +28,7 @@ export class Operator {
   paused: boolean;
   expedited: boolean;
   #assisting: Assisting | null = null;
+  #asking = false;
   #approved = false;
   #retried = false;
   #skipped = false;
@@ -42,6 +43,17 @@ export class Operator {
     setHandler(legalVerbsQuery, () => legalVerbs(this.#facts()));
     for (const verb of verbs) this.#listen(verb);
     this.#listenToProvide();
+  }
+
+  /** A person is asked for one thing at a time. */
+  async oneByOne<Result>(ask: () => Promise<Result>): Promise<Result> {
+    while (this.#asking) await condition(() => !this.#asking);
+    this.#asking = true;
+    try {
+      return await ask();
+    } finally {
+      this.#asking = false;
+    }
   }
 
   /** Waits for a person who carries an effect out: until what was done is taken, or declined. `overdue` is called when that takes long. */

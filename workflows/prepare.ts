@@ -1,5 +1,6 @@
 /** Owns what both sequences do before the first change: look everywhere, tell all that speaks against it at once, freeze the plan, wait for leave. */
 import { atStore, books } from './activity-options.js';
+import { wordAtFirst } from './by-hand.js';
 import type { RotationReport } from './contract.js';
 import type { Run } from './run.js';
 import { preflightHosts } from './steps.js';
@@ -15,9 +16,18 @@ export interface Prepared {
 export async function prepare(run: Run): Promise<Prepared | RotationReport> {
   run.enter('preparing');
   const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
-  const atTheHosts = await preflightHosts(run, atTheStore.usedBy);
+  let atTheHosts = await preflightHosts(run, atTheStore.usedBy);
   const calendar = await run.calendarFinding();
-  const findings = [...atTheStore.findings, ...atTheHosts.findings, ...(calendar ? [calendar] : [])];
+  const found = () => [...atTheStore.findings, ...atTheHosts.findings, ...(calendar ? [calendar] : [])];
+  if (atTheHosts.unsaid.length > 0 && found().length === 0 && run.row.targets === null) {
+    const asked = atTheHosts.consumers.filter(({ name }) => atTheHosts.unsaid.includes(name));
+    for (const consumer of asked) await wordAtFirst(run, consumer);
+    atTheHosts = await preflightHosts(run, atTheStore.usedBy);
+  }
+  const unsaid = atTheHosts.unsaid.map(
+    (name) => ({ reason: 'not-on-current', message: `nobody has said which key ${name} is on` }) as const,
+  );
+  const findings = [...found(), ...unsaid];
   // A rotation that was taken over has changed things already: then a finding is for a person, and compensation the way out.
   if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;

@@ -12,17 +12,17 @@ export function drained(run: Run, round: number): Promise<void> {
   return hurried(run, () => atStore(run.spec.store).drain({ step: run.step('drain', `drain/${round}`) }));
 }
 
-/** Ends the old version; false when somebody turned out to be behind: then it is usable, as it was before. */
-export async function retired(run: Run, round: number, disables: boolean): Promise<boolean> {
+/** Ends the old version; null when it is gone. When somebody turned out to be behind it is usable, as it was before, and the answer says who. */
+export async function retired(run: Run, round: number, disables: boolean): Promise<string | null> {
   const going = run.row.previousGeneration!;
   const staying = run.row.generation;
   // Behind the intent of a revoke it was disabled long ago.
   if (disables && !run.beyond) {
-    if (!(await disabled(run, round))) return false;
+    if (!(await disabled(run, round))) return behind;
     const missing = await soaked(run, round);
     if (missing.length > 0) {
       await enabled(run, `${round}`);
-      return false;
+      return `generation ${going} was missed while it was disabled, by ${missing.join(', ')}`;
     }
   }
   const gone = await guarded(run, run.required, staying, `revoke-${round}`, () => {
@@ -32,8 +32,10 @@ export async function retired(run: Run, round: number, disables: boolean): Promi
     return CancellationScope.nonCancellable(() => atTheStore(run, { effect: 'revoke', key, generation: going, staying }, byApi));
   });
   if (!gone && disables) await enabled(run, `${round}`);
-  return gone;
+  return gone ? null : behind;
 }
+
+const behind = 'a consumer is behind';
 
 function disabled(run: Run, round: number): Promise<boolean> {
   const [going, staying] = [run.row.previousGeneration!, run.row.generation];
@@ -47,10 +49,16 @@ function disabled(run: Run, round: number): Promise<boolean> {
 /** Watches every consumer while the old version is disabled; answers with those that seem to need it. Expedite ends it after one more look. */
 async function soaked(run: Run, round: number): Promise<readonly string[]> {
   const [going, staying] = [run.row.previousGeneration!, run.row.generation];
+  const step = () => run.step('soak', `soak/${round}`);
+  // Nobody declared is nobody to be watched; the time is for those whom nobody knows of.
+  if (run.required.length === 0) {
+    await hurried(run, () => atStore(run.spec.store).waitOutSoak({ step: step(), going }));
+    return [];
+  }
   const watched = await hurried(run, () =>
     Promise.all(
       byHost(run.required).map(({ host, names }) =>
-        atHost(host).watchSoak({ step: run.step('soak', `soak/${round}`), host, consumers: names, going, staying }),
+        atHost(host).watchSoak({ step: step(), host, consumers: names, going, staying }),
       ),
     ),
   );

@@ -52,9 +52,10 @@ async function replace(run: Run): Promise<RotationReport | null> {
       await run.pass('take-away');
     }
     run.enter('retiring');
-    if (await retired(run, round, prepared.disables)) return null;
+    const reason = await retired(run, round, prepared.disables);
+    if (reason === null) return null;
     // Somebody is behind: everyone is handed the new version again, and the old one has to be quiet anew.
-    await run.newRound(round + 1, 'a consumer is behind');
+    await run.newRound(round + 1, reason);
     run.enter('distributing');
     await handOut(run, run.required, run.row.generation, `round-${round + 1}`);
   }

@@ -1,8 +1,9 @@
 /** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { HostPreflight } from '../activities/preflight.js';
 import { atHost, confirmingAtHost, effectsAtHost } from './activity-options.js';
+import { withdrawn, wordOf } from './by-hand.js';
 import type { ConsumerSpec } from './domain/credential.js';
-import type { Finding } from './domain/preflight.js';
 import { isOvertaken } from './failures.js';
 import type { Run } from './run.js';
 
@@ -24,10 +25,7 @@ export async function look(run: Run, consumers: readonly ConsumerSpec[]): Promis
 }
 
 /** Looks at the consumers through every host; finds the consumers where the store's word is needed. */
-export async function preflightHosts(
-  run: Run,
-  usedBy: readonly string[] | null,
-): Promise<{ findings: readonly Finding[]; consumers: readonly ConsumerSpec[]; running: readonly string[] }> {
+export async function preflightHosts(run: Run, usedBy: readonly string[] | null): Promise<Required<HostPreflight>> {
   const { consumers } = run.spec;
   const hosts =
     consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
@@ -36,6 +34,7 @@ export async function preflightHosts(
     findings: seen.flatMap((s) => s.findings),
     consumers: seen.flatMap((s) => s.consumers),
     running: seen.flatMap((s) => s.running),
+    unsaid: seen.flatMap((s) => s.unsaid ?? []),
   };
 }
 
@@ -83,19 +82,24 @@ async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, r
   if (run.isExempt(name)) return;
   await CancellationScope.cancellable(async () => {
     const branch = CancellationScope.current();
+    let byHand = false;
     // A cancel must not end the race: what is in flight has to end before the way back begins.
     const gone = run.operator.whenExempted(name).then(
       () => 'exempt' as const,
       () => new Promise<never>(() => undefined),
     );
     const done = (async () => {
-      await run.recorded(
+      const handedOut = await run.recorded(
         effectsAtHost(host).handOut({
           step: run.step('hand-out', `hand-out/${round}/${name}`, name),
           consumer: name,
           generation,
         }),
       );
+      if ('byHand' in handedOut) {
+        byHand = true;
+        await wordOf(run, consumer, generation, round);
+      }
       await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
         step: run.step('confirm', `confirm/${round}/${name}`, name),
         consumer: name,
@@ -108,7 +112,10 @@ async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, r
     const how = await Promise.race([done, gone]);
     if (how === 'exempt') {
       branch.cancel();
-      await run.letGo(consumer);
+      await CancellationScope.nonCancellable(async () => {
+        if (byHand) await withdrawn(run, consumer, round);
+        await run.letGo(consumer);
+      });
     }
   });
 }

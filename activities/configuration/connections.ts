@@ -1,4 +1,4 @@
-/** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind names. */
+/** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind or its module names. */
 import { z } from 'zod';
 import { type AssistedEffect, assistedEffects } from '../../workflows/domain/assisted.js';
 import type { ConnectorDeclaration } from '../../workflows/domain/configuration.js';
@@ -6,6 +6,7 @@ import type { HostConfig, StoreConfig } from '../ports/connector.js';
 import type { Check } from './check.js';
 import type { Path } from './document.js';
 import { jsonOf } from './json.js';
+import type { LoadedModule, Modules, Section } from './modules.js';
 import { choice } from './nearest.js';
 import { connectorName, reference } from './schema.js';
 
@@ -18,12 +19,18 @@ export interface Declared<Config> {
 export type DeclaredStores = ReadonlyMap<string, Declared<StoreConfig>>;
 export type DeclaredHosts = ReadonlyMap<string, Declared<HostConfig>>;
 
-export function readStores(check: Check, value: unknown, configs: readonly StoreConfig[]): DeclaredStores {
-  return readEntries(check, value, ['stores'], configs);
+export function readStores(check: Check, value: unknown, configs: readonly StoreConfig[], modules: Modules): DeclaredStores {
+  return readEntries(check, value, 'stores', configs, modules);
 }
 
-export function readHosts(check: Check, value: unknown, configs: readonly HostConfig[], stores: DeclaredStores): DeclaredHosts {
-  const hosts = readEntries(check, value, ['hosts'], configs);
+export function readHosts(
+  check: Check,
+  value: unknown,
+  configs: readonly HostConfig[],
+  stores: DeclaredStores,
+  modules: Modules,
+): DeclaredHosts {
+  const hosts = readEntries(check, value, 'hosts', configs, modules);
   for (const [name, { config, declaration }] of hosts) {
     const store = declaration?.settings.store;
     if (typeof store !== 'string') continue;
@@ -59,26 +66,73 @@ export function declared<Entry>(
 function readEntries<Config extends StoreConfig | HostConfig>(
   check: Check,
   value: unknown,
-  path: Path,
+  section: Section,
   configs: readonly Config[],
+  modules: Modules,
 ): ReadonlyMap<string, Declared<Config>> {
+  const ofModules = new Map<string, string>();
   const kinds = z.enum(configs.map(({ kind }) => kind));
   const readEntry = (entry: unknown, here: Path): Declared<Config> => {
     const mapping = check.mapping(entry, here);
-    const kind = mapping && check.parse(kinds, mapping.kind, [...here, 'kind']);
-    const config = configs.find((known) => known.kind === kind);
+    const isModule = mapping !== undefined && Object.hasOwn(mapping, 'module');
+    const found = isModule ? readModule(check, mapping, here, section, modules) : undefined;
+    if (found) refuseTakenKind(check, found, here, configs, ofModules);
+    const kind = !mapping || isModule ? undefined : check.parse(kinds, mapping.kind, [...here, 'kind']);
+    // `Modules` has looked at the shape of it, which differs between the sections.
+    const config = found ? (found.connector.config as Config) : configs.find((known) => known.kind === kind);
     if (!mapping || !config) return { config, declaration: undefined };
     const isStore = 'strategies' in config;
-    const { kind: _, assisted: named, ...others } = mapping;
+    const { kind: _, module: __, assisted: named, ...others } = mapping;
     const rest = isStore || named === undefined ? others : { ...others, assisted: named };
     const settings = check.parse<unknown>(config.settings, rest, here);
     refusePlainSecrets(check, rest.management, [...here, 'management']);
     const assisted = isStore ? readAssisted(check, config, settings, named, [...here, 'assisted']) : [];
     if (settings === undefined) return { config, declaration: undefined };
-    const declaration = { kind: config.kind, settings: jsonOf(settings), ...(assisted.length > 0 ? { assisted } : {}) };
+    const declaration = {
+      kind: config.kind,
+      ...(found ? { module: found.module } : {}),
+      settings: jsonOf(settings),
+      ...(assisted.length > 0 ? { assisted } : {}),
+    };
     return { config, declaration };
   };
-  return new Map(check.named(value, path, connectorName).map(([name, entry]) => [name, readEntry(entry, [...path, name])]));
+  const entries = check.named(value, [section], connectorName);
+  return new Map(entries.map(([name, entry]) => [name, readEntry(entry, [section, name])]));
+}
+
+/** The connector of the module that an entry names; what speaks against it is reported. */
+function readModule(
+  check: Check,
+  entry: Readonly<Record<string, unknown>>,
+  here: Path,
+  section: Section,
+  modules: Modules,
+): LoadedModule | undefined {
+  if (Object.hasOwn(entry, 'kind'))
+    check.report([...here, 'kind'], 'stands beside `module`, which brings its own kind', 'one of the two', 'key');
+  const name = check.parse(z.string(), entry.module, [...here, 'module']);
+  if (name === undefined) return undefined;
+  const found = modules.get(section, name);
+  if ('connector' in found) return found;
+  check.report([...here, 'module'], found.message, found.expected);
+  return undefined;
+}
+
+/** A kind is by what a host finds its store: two connectors of one kind would be taken for each other. */
+function refuseTakenKind(
+  check: Check,
+  { connector, module }: LoadedModule,
+  here: Path,
+  configs: readonly { readonly kind: string }[],
+  ofModules: Map<string, string>,
+): void {
+  const { kind } = connector.config;
+  const other = ofModules.get(kind) ?? module;
+  if (configs.some((config) => config.kind === kind))
+    check.report([...here, 'module'], `its kind, ${kind}, is one of rekey's own`, 'a connector with a kind of its own');
+  else if (other !== module)
+    check.report([...here, 'module'], `another module has the same kind, ${kind}`, 'a connector with a kind of its own');
+  ofModules.set(kind, other);
 }
 
 /** What a person carries out: as it was said, and what these settings leave no other way. */

@@ -8,6 +8,7 @@ import type { Check } from './check.js';
 import { type DeclaredHosts, type DeclaredStores, declared } from './connections.js';
 import type { Path } from './document.js';
 import { jsonOf } from './json.js';
+import { choice } from './nearest.js';
 import {
   allConsumersFields,
   consumerFields,
@@ -68,6 +69,14 @@ function readCredential(check: Check, name: string, value: unknown, around: Surr
   // Whether it is complete is known only now; the check has told what is missing.
   if (!fields.store || !fields.strategy || !consumers) return undefined;
 
+  const holder = /^consumer:(.*)$/.exec(current?.secret ?? '')?.[1];
+  const listed = consumers.kind === 'list' ? consumers.list.map(({ name }) => name) : [];
+  if (holder !== undefined && !listed.includes(holder))
+    check.report(
+      [...here, 'current', 'secret'],
+      'no consumer of the list has this name',
+      listed.length > 0 ? choice(holder, listed) : null,
+    );
   refuseWithoutEffect(check, here, fields.strategy, rollout, policy);
   const defaults = effective(fields.strategy, around.defaults);
   const credential: CredentialDeclaration = {

@@ -1,7 +1,9 @@
 /** Owns reading rekey.yaml from the disk: never more of it than a configuration may have, and only as UTF-8. */
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import type { Problem } from './check.js';
 import { largestFile } from './document.js';
+import { loadModules } from './modules.js';
 import { type Parsed, parseConfiguration } from './parse.js';
 import type { ConnectorConfigs } from './schema.js';
 
@@ -19,7 +21,8 @@ export async function loadConfiguration(file: string, connectors: ConnectorConfi
   const bytes = Buffer.concat(chunks);
   if (bytes.length > largestFile) return refuse('the file is too large', `at most ${largestFile / 1024} KiB`);
   try {
-    return parseConfiguration(new TextDecoder('utf-8', { fatal: true }).decode(bytes), file, connectors);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return parseConfiguration(text, file, connectors, await loadModules(text, path.dirname(path.resolve(file))));
   } catch (error) {
     if (codeOf(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
     const before = bytes.toString('utf8').split('\uFFFD', 1)[0]!.split('\n');

@@ -7,6 +7,7 @@ import { Check, type Problem } from './check.js';
 import { type Declared, readHosts, readStores } from './connections.js';
 import { readCredentials } from './credentials.js';
 import { SourceDocument } from './document.js';
+import { Modules } from './modules.js';
 import { type ConnectorConfigs, defaultsFields, fileFields, policyFields, rolloutFields } from './schema.js';
 
 export { formatProblem, type Problem } from './check.js';
@@ -15,16 +16,21 @@ export type Parsed =
   | { readonly ok: true; readonly configuration: Configuration; readonly hash: string }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `file` is only named in problems. */
-export function parseConfiguration(text: string, file: string, connectors: ConnectorConfigs): Parsed {
+/** `file` is only named in problems. Modules are loaded before, since to load one takes its time: see `loadModules`. */
+export function parseConfiguration(
+  text: string,
+  file: string,
+  connectors: ConnectorConfigs,
+  modules: Modules = new Modules(),
+): Parsed {
   const document = new SourceDocument(text);
   const check = new Check(document, file);
   // Of a text that is no YAML there is nothing to say but where it is broken.
   if (document.faults.length > 0 && document.value === null) return { ok: false, problems: check.problems };
 
   const sections = check.fields(document.value ?? {}, [], fileFields);
-  const stores = readStores(check, sections.stores, connectors.stores);
-  const hosts = readHosts(check, sections.hosts, connectors.hosts, stores);
+  const stores = readStores(check, sections.stores, connectors.stores, modules);
+  const hosts = readHosts(check, sections.hosts, connectors.hosts, stores, modules);
   const given = check.fields(sections.defaults ?? {}, ['defaults'], defaultsFields);
   const defaults = {
     rollout: check.fields(given.rollout ?? {}, ['defaults', 'rollout'], rolloutFields),

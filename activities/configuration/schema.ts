@@ -107,7 +107,12 @@ export const credentialFields = {
   accept: z.array(z.enum(risks)).optional(),
 };
 
-export const currentFields = { id: z.string().min(1).max(500).optional(), secret: reference.optional() };
+/** A key that exists may also be taken over from where one of its consumers has it. */
+const currentSecret = z.union([z.string().regex(/^consumer:[a-z0-9][a-z0-9._-]*$/), reference], {
+  error: `is not a reference to a secret, and secrets never stand in this file; expected ${forms}, or "consumer:NAME"`,
+});
+
+export const currentFields = { id: z.string().min(1).max(500).optional(), secret: currentSecret.optional() };
 
 export const consumerFields = { name: consumerName, host: z.string() };
 export const allConsumersFields = { host: z.string(), all: z.literal(true) };

@@ -36,6 +36,8 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string | Secret>>;
+  /** Headers that depend on the body as it is sent, such as its signature. */
+  readonly headersFor?: (body: string) => Readonly<Record<string, string>>;
   /** Sent as JSON; a `Secret` in it is revealed on the wire only. */
   readonly body?: unknown;
   /** Secrets from which headers or body were derived, to be recognised in whatever comes back. */
@@ -150,7 +152,7 @@ export class HttpClient {
 
   #headers(call: Call, body: string | null, secrets: Secret[]): Record<string, string> {
     const headers: Record<string, string> = { 'user-agent': this.options.userAgent, accept: 'application/json' };
-    if (body !== null) headers['content-type'] = 'application/json';
+    if (body !== null) Object.assign(headers, { 'content-type': 'application/json' }, call.headersFor?.(body));
     for (const [name, value] of Object.entries(call.headers ?? {})) {
       headers[name] = value instanceof Secret ? value.reveal() : value;
       if (value instanceof Secret) secrets.push(value);

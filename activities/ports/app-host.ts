@@ -34,6 +34,21 @@ export interface Delivery {
   readonly fence: HandOutFence;
 }
 
+/** How a hand-out comes to its end where a person carries it out: what that person is told, and what is made of the answer. */
+export interface ByHand {
+  /** What to do, a line for each step; nothing secret. `laidOut`: the version was delivered; otherwise only a word is missing. */
+  instructions(consumer: ConsumerSpec, generation: number, laidOut: boolean): readonly string[];
+
+  /**
+   * Takes that person's word that the consumer is on the version, with the fingerprint that it shows, and withdraws the key; from then on
+   * `inspect` shows it. A text: why it does not hold, for people. Repeating it is harmless.
+   */
+  take(delivery: Delivery, fingerprint: string | null, signal: AbortSignal): Promise<string | null>;
+
+  /** Nobody is asked any more: the key that lies ready goes. */
+  withdraw(consumer: ConsumerSpec, signal: AbortSignal): Promise<void>;
+}
+
 /**
  * A system that runs consumers. Errors are `RekeyError`: KR_HOST_UNAVAILABLE (nothing happened), KR_HOST_UNCLEAR (it may have),
  * KR_HOST_REFUSED, KR_HOST_FENCED (names the fence that the host holds), KR_SOURCE_CHANGING. Commands and requests that the host makes carry
@@ -61,6 +76,9 @@ export interface AppHost {
 
   /** The secret that the source holds now, to adopt it; null where there is none. Only where declared. */
   readSecret?(consumer: ConsumerSpec, signal: AbortSignal): Promise<Secret | null>;
+
+  /** Only where a person carries hand-outs out: `deliver` then lays the version out for that person. */
+  readonly byHand?: ByHand;
 
   /** The consumers on this host that the store's own names stand for. Only where `consumers: all` can be declared. */
   consumersNamed?(names: readonly string[], keyId: string, signal: AbortSignal): Promise<readonly ConsumerSpec[]>;

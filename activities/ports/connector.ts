@@ -1,4 +1,4 @@
-/** Owns how a connector introduces itself: its kind, the schema of its part of rekey.yaml, and the factory. The registry in `worker/` lists them. */
+/** Owns how a connector introduces itself: its kind, the schema of its part of rekey.yaml, and the factory. The registry in `worker/` lists ours; a third party's is named by `module:`. */
 import type { z } from 'zod';
 import type { AssistedEffect } from '../../workflows/domain/assisted.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
@@ -69,12 +69,21 @@ export interface HostConfig<Settings = unknown> {
   readonly storeKind?: string;
 }
 
+/**
+ * The version of these ports. It rises when a connector that was written for the one before would no longer be right; what is merely added to
+ * them does not raise it.
+ */
+export const portVersion = 1;
+
 export interface KeyStoreConnector {
+  /** `portVersion` as it was when the connector was written. Required of a module; our own connectors are compiled with the ports. */
+  readonly portVersion?: number;
   readonly config: StoreConfig;
   open(settings: unknown, context: ConnectorContext): KeyStore;
 }
 
 export interface AppHostConnector {
+  readonly portVersion?: number;
   readonly config: HostConfig;
   /** `store` is the settings of the store that the host names, where it names one. */
   open(

@@ -154,6 +154,8 @@ export interface OpenRequest {
   readonly options: RotationOptions;
   readonly by: string;
   readonly runId: string;
+  /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
+  readonly onlyIf?: 'open' | 'due';
 }
 
 /** A rotation to be started under its canonical id, unless it runs. */
@@ -174,6 +176,8 @@ export interface Wait {
   readonly exits: readonly string[];
   /** What that person is to do, a line for each step. */
   readonly instructions?: readonly string[];
+  /** The key of the step for which a person is asked: while others are worked on side by side with it, it stays in sight. */
+  readonly asks?: string;
 }
 
 export interface Ledger {

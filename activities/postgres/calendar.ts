@@ -1,5 +1,6 @@
 /** Owns what the ledger knows of time: which credentials are due, and which rotations are open and want to run. */
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Outcome, Sequence } from '../../workflows/domain/states.js';
 import type { OpenOrder } from '../ports/ledger.js';
 import type { Asking, Queryable } from './pool.js';
@@ -23,6 +24,13 @@ export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
     'select credential, strategy, options from rotations where outcome is null order by opened_at',
   );
   return rows;
+}
+
+/** The sweep and the planner act on what they read a moment ago: a rotation that nobody asked for must not be opened. */
+export async function requireCalledFor(client: Queryable, credential: string, onlyIf: 'open' | 'due' | undefined): Promise<void> {
+  const due = 'select 1 from credentials where name = $1 and next_due <= clock_timestamp()';
+  if (onlyIf === undefined || (onlyIf === 'due' && (await client.query(due, [credential])).rowCount === 1)) return;
+  throw new RekeyError('KR_NOT_CALLED_FOR', `${credential} is not ${onlyIf} any more`);
 }
 
 /** A version has just become the one to use, or the policy is another: the next due date is counted from the version's age. */

@@ -5,12 +5,13 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
 import type { Outcome } from '../../workflows/domain/states.js';
-import type { Beyond, ChainHead, Ledger, Note, OpenRequest, RotationRow, StepRef, VersionRow, Wait } from '../ports/ledger.js';
+import type { HandOutFence } from '../ports/app-host.js';
+import type { Beyond, ChainHead, Ledger, OpenRequest, RotationRow, StepRef, VersionRow } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
-import { readDue, readOpen, scheduleAfter } from './calendar.js';
+import { readDue, readOpen, requireCalledFor, scheduleAfter } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
-import { lease } from './leases.js';
+import { beyondReturn, recordNote, showWait } from './notes.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
@@ -191,6 +192,7 @@ async function open(
     return { rotation: toRotation({ ...existing, fence: String(fence) }), head, beyond: await beyondReturn(client, existing.id) };
   }
 
+  await requireCalledFor(client, request.credential, request.onlyIf);
   const { configuration } = await readConfiguration(client).then(
     (found) => found ?? Promise.reject(new RekeyError('KR_NOT_FOUND', 'no configuration was applied')),
   );
@@ -242,77 +244,19 @@ async function open(
   return { rotation: toRotation(rows[0] as RotationRecord), head, beyond: null };
 }
 
-/** The newest intent beyond which there is no return, unless it is closed as not sent. */
-async function beyondReturn(client: Queryable, rotation: string): Promise<Beyond | null> {
-  const { rows } = await client.query(
-    `select s.key, s.outcome is not null as done from intents i join steps s on s.rotation = i.rotation and s.key = i.step
-     where i.rotation = $1 and i.kind in ('revoke', 'regenerate') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
-     order by i.begun_at desc limit 1`,
-    [rotation],
-  );
-  return (rows[0] as Beyond | undefined) ?? null;
-}
-
-/**
- * The last word on the point of no return, in the transaction that raises the fence: a worker that was given up for dead may have sent what the
- * run believes unsent, and after it none can.
- */
-async function requireReturn(client: Queryable, rotation: string): Promise<void> {
-  const beyond = await beyondReturn(client, rotation);
-  if (beyond) throw new RekeyError('KR_BEYOND_RETURN', `${beyond.key} may have been sent`);
-}
-
-async function showWait(client: Queryable, step: StepRef, wait: Wait): Promise<void> {
-  await client.query(
-    `update rotations set phase = $2, waits_for = $3::jsonb || jsonb_build_object('since', case when waits_for->>'text' = $3::jsonb->>'text' then waits_for->'since' else to_jsonb(clock_timestamp()) end) where id = $1`,
-    [step.rotation, step.phase, JSON.stringify(wait)],
-  );
-}
-
-async function recordNote(client: Queryable, step: StepRef, note: Note): Promise<ChainHead> {
-  if (note.kind === 'turn-back') {
-    // Asked again because the first answer was lost: the turn is on record, one fence above the step that asks.
-    const { rows } = await client.query(
-      `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
-      [step.rotation, step.fence + 1],
-    );
-    const turned = rows[0] as { audit_position: string; audit_hash: string } | undefined;
-    if (turned) return { position: Number(turned.audit_position), hash: turned.audit_hash };
-  }
+async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {
   await requireFence(client, step);
-  switch (note.kind) {
-    case 'wait':
-      await showWait(client, step, note.wait);
-      break;
-    case 'turn-back':
-      await requireReturn(client, step.rotation);
-      await client.query(
-        `update rotations set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`,
-        [step.rotation, note.reason, step.phase],
-      );
-      await client.query('update credentials set fence = fence + 1 where name = $1', [step.credential]);
-      break;
-    case 'round':
-      await client.query('update rotations set round = $2, cutover_at = null where id = $1', [step.rotation, note.round]);
-      break;
-    case 'verb':
-      if (note.verb === 'pause' || note.verb === 'resume')
-        await client.query('update rotations set paused = $2 where id = $1', [step.rotation, note.verb === 'pause']);
-      if (note.verb === 'expedite') await client.query('update rotations set expedited = true where id = $1', [step.rotation]);
-      if (note.verb === 'exempt') {
-        await client.query('update rotations set exempt = exempt || $2::jsonb where id = $1', [
-          step.rotation,
-          JSON.stringify([{ consumer: note.consumer, reason: note.reason }]),
-        ]);
-      }
-      break;
-  }
-  const { kind, ...body } = note;
-  return appendAudit(client, step.credential, {
-    kind,
-    actor: note.kind === 'verb' ? note.by : step.rotation,
-    body: { rotation: step.rotation, ...body } as never,
-  });
+  await client.query('insert into leases (program, fence) values ($1, 0) on conflict do nothing', [program]);
+  const { rows } = await client.query(
+    `update leases l set fence = l.fence + 1, rotation = $2, taken_at = clock_timestamp()
+     where l.program = $1 and (l.rotation is null or l.rotation = $2 or exists (select 1 from rotations r where r.id = l.rotation and r.outcome is not null)) returning fence`,
+    [program, step.rotation],
+  );
+  if (rows[0]) return { ledgerId, number: Number((rows[0] as { fence: string }).fence) };
+  const holder = (await client.query('select rotation from leases where program = $1', [program])).rows[0] as {
+    rotation: string;
+  };
+  throw new RekeyError('KR_LEASE_HELD', `${program} is held by ${holder.rotation}`, 500);
 }
 
 async function close(

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Attempt, Change, EarlierAttempt, OnceOptions, Recorded, StepRef } from '../ports/ledger.js';
+import type { Attempt, ChainHead, Change, EarlierAttempt, OnceOptions, Recorded, StepRef } from '../ports/ledger.js';
 import { appendAudit, requireHead } from './audit.js';
 import { applyChange } from './changes.js';
 import type { Database, Queryable } from './pool.js';
@@ -74,8 +74,10 @@ async function findOutcome<Result extends JsonObject>(
   step: StepRef,
   options: OnceOptions,
 ): Promise<{ done: Recorded<Result> } | { latest: string | null }> {
-  await requireFence(client, step);
   const done = await readOutcome<Result>(client, step);
+  // A workflow task that was lost with its worker runs once more: what it recorded before it turned back is its own still.
+  if (done && (await turnedBy(client, step))) return { done };
+  await requireFence(client, step);
   if (done) return { done };
   await requireSettled(client, step, options);
   return { latest: await latestAttempt(client, step, options) };
@@ -87,6 +89,16 @@ async function latestAttempt(client: Queryable, step: StepRef, options: OnceOpti
     objectOf(step, options),
   );
   return (rows[0] as Pick<StepRecord, 'attempt'> | undefined)?.attempt ?? null;
+}
+
+/** The head, if the run that asks has turned the rotation back itself since: that raised the fence by one, and nothing else turns it. */
+export async function turnedBy(client: Queryable, step: StepRef): Promise<ChainHead | null> {
+  const { rows } = await client.query(
+    `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
+    [step.rotation, step.fence + 1],
+  );
+  const head = rows[0] as { audit_position: string; audit_hash: string } | undefined;
+  return head ? { position: Number(head.audit_position), hash: head.audit_hash } : null;
 }
 
 /** Throws KR_SETTLING while an earlier attempt may still land, where repeating is not harmless. */
@@ -213,11 +225,12 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }
 
-/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody. */
+/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody, but for one beside it that asks a person. */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(
-    'update rotations set phase = $2, waits_for = null where id = $1 and (phase <> $2 or waits_for is not null)',
-    [step.rotation, step.phase],
+    `update rotations set phase = $2, waits_for = null
+     where id = $1 and (phase <> $2 or (waits_for is not null and coalesce(waits_for->>'asks', $3) = $3))`,
+    [step.rotation, step.phase, step.key],
   );
 }
 

@@ -115,7 +115,9 @@ function assignment(text: string): [string, Json] {
 
 /** The connector's own schema looks at what was said, together with what is declared, since some of it must be there. */
 function requireValid(said: JsonObject, declaredAttributes: JsonObject, kind: string): void {
-  const schema = connectors.stores.find((store) => store.kind === kind)!.attributes;
+  const schema = connectors.stores.find((store) => store.kind === kind)?.attributes;
+  // A store that a package brings looks at it itself.
+  if (!schema) return;
   const checked = findingsOf(schema, { ...declaredAttributes, ...said });
   if ('value' in checked) return;
   const problems = checked.findings.map(

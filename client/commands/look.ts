@@ -1,6 +1,7 @@
 /** Owns the commands that only look: `status`, `show`, `plan`, `keys`, `doctor`. */
 import { statSync } from 'node:fs';
 import { legalVerbsQuery, rotationWorkflowId } from '../../workflows/contract.js';
+import type { JsonObject } from '../../workflows/domain/credential.js';
 import { formatDuration } from '../../workflows/domain/duration.js';
 import { planWaves } from '../../workflows/domain/waves.js';
 import { connect, requireReachable } from '../connection.js';
@@ -151,7 +152,7 @@ export function show(id: string): Promise<Answer> {
             ]),
           )
         : '',
-      audit.map((e) => `${e.at.toISOString().slice(0, 19)}Z  ${e.kind}  ${e.actor}`).join('\n'),
+      audit.map((e) => `${e.at.toISOString().slice(0, 19)}Z  ${e.kind}  ${e.actor}${why(e.body)}`).join('\n'),
       legal.length > 0 ? `legal now: ${legal.join(', ')}` : '',
     ];
     const next = rotation.outcome
@@ -161,6 +162,10 @@ export function show(id: string): Promise<Answer> {
         : `rotate ${rotation.credential} --wait`;
     return { json: { rotation, steps, evidence, audit, legal }, text: text.filter(Boolean).join('\n'), next };
   });
+}
+
+function why({ reason }: JsonObject): string {
+  return typeof reason === 'string' ? `  ${reason}` : '';
 }
 
 /** The workflow knows best what may be said to it; when Temporal is away, nothing may be said anyway. */

@@ -19,6 +19,8 @@ export interface ConsumerSpec {
   readonly restartDelay: number;
   /** One instance in the output of its machine's status command; absent where the platform is not a machine. */
   readonly describe?: (instance: Instance) => string;
+  /** From where it reads its key at the start; absent where its platform hands the key over. */
+  readonly source?: { readonly read: () => string | null; readonly write: (key: string) => void };
 }
 
 export interface Instance {

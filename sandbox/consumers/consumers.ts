@@ -68,11 +68,11 @@ export class Consumers {
     await Promise.all([...this.#all.values()].map((consumer) => consumer.stop()));
   }
 
-  /** Ends all consumers at once, and forgets them with everything that was planted in them. */
-  async clear(): Promise<void> {
+  /** Ends all consumers at once, and forgets them with everything that was planted in them. Those that come next start with so many instances. */
+  async clear(instances: Readonly<Record<string, number>>): Promise<void> {
     await Promise.all([...this.#all.values()].map((consumer) => consumer.dismiss()));
     this.#all.clear();
-    this.planted.value = {};
+    this.planted.value = Object.fromEntries(Object.entries(instances).map(([app, count]) => [app, { count, refuse: false }]));
     this.planted.save();
   }
 

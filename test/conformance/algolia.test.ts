@@ -1,7 +1,7 @@
 import { connector } from '../../activities/key-stores/algolia/key-store.js';
-import { describeKeyStore } from './suites/key-store.js';
+import { describeVendor } from './suites/sandbox-bench.js';
 
-describeKeyStore({
+describeVendor({
   vendor: 'algolia',
   connector,
   attributes: { name: 'conformance', acl: ['search'], indexes: ['products'], maxHitsPerQuery: 20 },

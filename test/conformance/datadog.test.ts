@@ -1,7 +1,7 @@
 import { connector } from '../../activities/key-stores/datadog/key-store.js';
-import { describeKeyStore } from './suites/key-store.js';
+import { describeVendor } from './suites/sandbox-bench.js';
 
-describeKeyStore({
+describeVendor({
   vendor: 'datadog',
   connector,
   attributes: { name: 'conformance' },

@@ -1,7 +1,7 @@
 import { connector } from '../../activities/key-stores/docspace/key-store.js';
-import { describeKeyStore } from './suites/key-store.js';
+import { describeVendor } from './suites/sandbox-bench.js';
 
-describeKeyStore({
+describeVendor({
   vendor: 'docspace',
   connector,
   attributes: { permissions: ['files:read', 'rooms:read'], expiresInDays: 90 },

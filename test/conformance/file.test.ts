@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { connector } from '../../activities/app-hosts/file/app-host.js';
+import { LocalMachine } from '../../activities/app-hosts/file/machine.js';
 import { connector as datadog } from '../../activities/key-stores/datadog/key-store.js';
 import { acceptedEverywhere } from '../../activities/ports/key-store.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { type RunningSandbox, until } from '../sandbox/support.js';
 import { type AppHostWorld, describeAppHost } from './suites/app-host.js';
+import { describeMachine } from './suites/machine.js';
 import { context, declared, throughLedger } from './suites/sandbox.js';
 
 const never = () => new AbortController().signal;
@@ -42,8 +44,13 @@ async function world(sandbox: RunningSandbox): Promise<AppHostWorld> {
       await until('the key has spread', async () => acceptedEverywhere(await store.probe(reference, never())));
       return { generation: 2, ...reference };
     },
+    file: settings.file,
     held: async () => /^api_key: (\w+)$/m.exec(readFileSync(settings.file, 'utf8'))![1]!,
   };
 }
 
-describeAppHost({ connector, vendor: 'datadog', abilities: ['readSecret'], overHttp: false, world });
+describeMachine({
+  name: 'the machine itself',
+  open: async () => ({ machine: new LocalMachine(), close: async () => undefined }),
+});
+describeAppHost({ connector, vendor: 'datadog', abilities: ['readSecret'], overHttp: false, writesFile: true, world });

@@ -1,7 +1,7 @@
 import { connector } from '../../activities/key-stores/soar/key-store.js';
-import { describeKeyStore } from './suites/key-store.js';
+import { describeVendor } from './suites/sandbox-bench.js';
 
-describeKeyStore({
+describeVendor({
   vendor: 'soar',
   connector,
   attributes: { name: 'conformance', permissions: ['read_data', 'edit_data'] },

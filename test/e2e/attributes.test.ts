@@ -1,136 +1,38 @@
 /** Keys that are changed and keep their secrets: at a portal that may undo a change, and at a store where what is left out falls open. */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { parse } from 'yaml';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ApplyReport, RotationReport } from '../../workflows/contract.js';
-import type { KeyChange } from '../../workflows/domain/credential.js';
+import {
+  atAlgolia,
+  atDocSpace,
+  changesSent,
+  endAll,
+  expectNothingLost,
+  exported,
+  first,
+  narrower,
+  portal,
+  rekey,
+  search,
+  set,
+  useLane,
+  wider,
+} from '../support/changes.js';
 import { Lane } from '../support/lane.js';
-import { copyLedger, setBackLedger } from '../support/set-back.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(21, ['datadog', 'docspace', 'algolia', 'dnn']);
+  lane = useLane(await Lane.start(21, ['datadog', 'docspace', 'algolia', 'dnn']));
 });
 beforeEach(() => lane.fresh());
-// A case that failed must not spoil the next one.
-afterEach(async () => {
-  for (const credential of [exported, search])
-    await lane.client.workflow
-      .getHandle(`rotation/${credential}`)
-      .terminate('the case is over')
-      .catch(() => undefined);
-});
+afterEach(endAll);
 afterAll(() => lane?.stop());
 
-const exported = 'docspace/exports';
-const search = 'algolia/search';
-const first = ['files:read', 'files:write', 'rooms:read'];
-const narrower = ['files:write', 'rooms:read'];
-const wider = [...first, 'rooms:write'];
 const restricted = {
   indexes: ['products', 'products_*'],
   maxHitsPerQuery: 50,
   queryParameters: 'filters=visible%3Atrue&restrictSources=127.0.0.0%2F8',
   referers: ['https://shop.example.com/*'],
 };
-
-interface Said {
-  readonly status: number | null;
-  readonly json: { [key: string]: unknown };
-}
-
-async function rekey(...args: string[]): Promise<Said> {
-  const { temporal, keys } = inject('servers');
-  const child = spawn(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args, '--json'], {
-    env: {
-      ...process.env,
-      DATABASE_URL: lane.databaseUrl,
-      TEMPORAL_ADDRESS: temporal,
-      TEMPORAL_NAMESPACE: lane.namespace,
-      REKEY_KEYS: keys,
-      REKEY_HOME: lane.folder,
-    },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { status, json: JSON.parse(text) as Said['json'] };
-}
-
-const set = (name: string, ...args: string[]) => rekey('attributes', 'set', name, ...args);
-
-/** As the vendor shows it, asked by ourselves and not by rekey. */
-async function atDocSpace(): Promise<{ id: string; permissions?: string[]; name: string; isActive: boolean }> {
-  const keys = await portal<{ id: string; name: string; isActive: boolean }[]>('GET', '');
-  const served = await servedId(exported);
-  return keys.find(({ id }) => id === served)!;
-}
-
-async function portal<Answer>(method: string, below: string, body?: object): Promise<Answer> {
-  const management = (await lane.keys('docspace')).find(({ name }) => name === 'rekey management')!;
-  const answer = await fetch(`${configured('docspace', 'url')}/api/2.0/keys${below}`, {
-    method,
-    headers: { authorization: `Bearer ${management.value}`, 'content-type': 'application/json' },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  return ((await answer.json()) as { response: Answer }).response;
-}
-
-async function atAlgolia(): Promise<{ [field: string]: unknown }> {
-  const known = await lane.keys('algolia');
-  const admin = known.find(({ name }) => name.startsWith('Admin API Key'))!.value;
-  const headers = { 'x-algolia-application-id': configured('algolia', 'appId'), 'x-algolia-api-key': admin };
-  const answer = await fetch(`${configured('algolia', 'url')}/1/keys`, { headers });
-  const { keys } = (await answer.json()) as { keys: { value: string }[] };
-  const served = await servedId(search);
-  return keys.find(({ value }) => value === known.find(({ id }) => id === served)!.value)!;
-}
-
-function configured(store: string, entry: string): string {
-  const { stores } = parse(readFileSync(lane.config, 'utf8')) as { stores: { [store: string]: { [entry: string]: string } } };
-  return stores[store]![entry]!;
-}
-
-async function servedId(credential: string): Promise<string> {
-  const { rows } = await lane.database.query<{ key_id: string }>(
-    `select key_id from versions where credential = $1 and state = 'active'`,
-    [credential],
-  );
-  return rows[0]!.key_id;
-}
-
-async function changesSent(): Promise<number> {
-  const asked = await lane.ask<{ method: string; from: string }[]>('GET', '/requests?vendor=docspace');
-  return asked.filter(({ method, from }) => method === 'PUT' && from === 'rekey').length;
-}
-
-async function begin(change: KeyChange, accepted = false) {
-  return lane.client.workflow.start('updateKey', {
-    workflowId: `rotation/${exported}`,
-    taskQueue: 'rekey',
-    workflowTaskTimeout: '2s',
-    args: [{ credential: exported, options: { without: [], update: { change, accepted } }, by: 'test' }],
-  });
-}
-
-const permissions = (wanted: readonly string[]): KeyChange => ({
-  kind: 'set',
-  name: null,
-  active: null,
-  attributes: { permissions: [...wanted] },
-  resetUnspecified: false,
-});
-
-const plant = (fault: object) =>
-  lane.ask('POST', '/faults', { vendor: 'docspace', method: 'PUT', path: '/api/2.0/keys/', ...fault });
-
-async function expectNothingLost(vendor: string): Promise<void> {
-  const traffic = (await lane.traffic()).filter((row) => row.vendor === vendor);
-  expect(traffic.map(({ app, refused, lost }) => [app, refused, lost])).toEqual(traffic.map(({ app }) => [app, 0, 0]));
-}
 
 describe('a key of a portal', () => {
   it('is shown as it is, and named where it differs from what is declared', async () => {
@@ -212,121 +114,6 @@ describe('a key of a portal', () => {
     await lane.settled(exported);
     expect((await set(exported, '--active', 'true', '--yes')).status).toBe(0);
     expect((await atDocSpace()).isActive).toBe(true);
-  });
-});
-
-describe('a change that is interrupted', () => {
-  it.each([
-    ['whose worker dies before it is sent', { when: 'before', action: 'kill-worker' }],
-    ['whose worker dies after it was sent', { when: 'after', action: 'kill-worker' }],
-    ['whose reply is lost', { when: 'after', action: 'drop' }],
-  ])('%s, is made', async (_, fault) => {
-    const alive = lane.keepWorkerAlive();
-    await plant(fault);
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
-    alive();
-    expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
-    expect((await atDocSpace()).permissions).toEqual(narrower);
-    expect(await set(exported, '--undo', '--yes')).toMatchObject({ status: 0 });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('that is refused has changed nothing', async () => {
-    await plant({ action: 'status', status: 400, bodyText: '{"status":1,"statusCode":400,"error":{"message":"no"}}' });
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
-    expect(report).toMatchObject({ outcome: 'refused' });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('that is aborted while it is on the way is put back, although it lands late', async () => {
-    const { id } = (await plant({ when: 'before', action: 'hold' })) as { id: string };
-    const running = await begin(permissions(narrower));
-    await lane.until('the change', 20_000, async () =>
-      (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => f.id === id && f.hits > 0),
-    );
-    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
-    await lane.ask('POST', `/faults/${id}/release`);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('and lost at its gate is asked for again by the sweep', async () => {
-    const running = await begin(permissions(wider));
-    await lane.settled(exported);
-    await running.terminate('it is lost');
-    await lane.client.schedule.getHandle('rekey-sweep').trigger();
-    const again = await lane.until('another run', 30_000, async () => {
-      const { status, runId } = await lane.client.workflow.getHandle(`rotation/${exported}`).describe();
-      return status.name === 'RUNNING' && runId;
-    });
-    await lane.until('the gate', 20_000, async () => (await lane.rotation(exported))?.waits_for?.person);
-    const handle = lane.client.workflow.getHandle(`rotation/${exported}`, again);
-    const approval = { by: 'test', expectedPhase: null, reason: null, consumer: null };
-    await lane.until('its approval', 20_000, () =>
-      handle.executeUpdate('approve', { args: [approval] }).then(
-        () => true,
-        () => false,
-      ),
-    );
-    expect((await handle.result()) as RotationReport).toMatchObject({ outcome: 'completed', generation: 2 });
-    expect((await atDocSpace()).permissions).toEqual(wider);
-  });
-
-  it('that the portal never keeps is put back', async () => {
-    await lane.ask('POST', '/vendors/docspace/races', { times: 3 });
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
-    expect(report).toMatchObject({ outcome: 'compensated', reason: expect.stringContaining('KR_NOT_HELD') as string });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('of a key that somebody else changed meanwhile is not sent', async () => {
-    const running = await begin(permissions(wider));
-    await lane.settled(exported);
-    const { id } = await atDocSpace();
-    await portal('PUT', `/${id}`, { permissions: ['files:write'] });
-    await running.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] });
-    expect((await running.result()) as RotationReport).toMatchObject({
-      outcome: 'refused',
-      reason: expect.stringContaining('KR_KEY_CHANGED') as string,
-    });
-    expect((await atDocSpace()).permissions).toEqual(['files:write']);
-  });
-});
-
-describe('a change behind a ledger that has lost all of it', () => {
-  const sent = () =>
-    lane.until(
-      'the change',
-      20_000,
-      async () => (await lane.database.query(`select 1 from steps where key = 'update/1' and outcome is not null`)).rowCount,
-    );
-  const noticed = async () =>
-    (await lane.database.query(`select 1 from audit_events where kind = 'ledger-behind'`)).rowCount !== 0;
-
-  it('goes on, and still knows how the key was', async () => {
-    await copyLedger(lane.database);
-    const running = await begin(permissions(narrower));
-    await sent();
-    await setBackLedger(lane.database);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'completed' });
-    expect(await noticed()).toBe(true);
-    expect(await set(exported, '--undo')).toMatchObject({ status: 0 });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('still goes back', async () => {
-    await copyLedger(lane.database);
-    const running = await begin(permissions(narrower));
-    await sent();
-    const { id } = (await plant({ action: 'hold' })) as { id: string };
-    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
-    await setBackLedger(lane.database);
-    await lane.ask('POST', `/faults/${id}/release`);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
-    expect(await noticed()).toBe(true);
-    expect((await atDocSpace()).permissions).toEqual(first);
   });
 });
 

@@ -39,6 +39,21 @@ describe('an overlap rotation of three live programs of a portal', () => {
     expect(activities).toBeLessThanOrEqual(15 + 2 * 4);
   });
 
+  it('waits the whole soak where nobody is declared who could be watched', async () => {
+    await lane.fresh();
+    await lane.apply((text) =>
+      text.replace(/soak: 1s/, 'soak: 3s').replace(/ {4}consumers:\n(?: {6}.*\n)+/, '    consumers: none\n'),
+    );
+    await (await lane.rotate('docspace/exports')).result();
+    const { rows } = await lane.database.query<{ seconds: number }>(
+      `select extract(epoch from revoked.begun_at - disabled.closed_at)::float as seconds
+       from intents disabled join intents revoked on revoked.rotation = disabled.rotation
+       where disabled.kind = 'disable' and disabled.closed = 'applied' and revoked.kind = 'revoke'`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]!.seconds).toBeGreaterThanOrEqual(3);
+  });
+
   it('leaves every key alone that is not its own', async () => {
     const keys = await lane.keys('docspace');
     const strangers = ['Zapier', 'backup at home', 'old website', 'intern', 'conference app', 'rekey management'];

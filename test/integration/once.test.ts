@@ -35,7 +35,7 @@ const credential = (name: string): Configuration['credentials'][string] => ({
   accept: [],
   current: null,
 });
-const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
 const configuration: Configuration = {
   stores: { dd: { kind: 'datadog', settings: {} } },
   hosts: {},
@@ -178,6 +178,29 @@ describe('a rotation', () => {
     await expect(
       ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' }),
     ).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
+  });
+
+  it.each([
+    'open',
+    'due',
+  ] as const)('that rekey begins by itself is not opened when the credential is not %s any more', async (onlyIf) => {
+    const order = { credential: 'j', options: { without: [] }, by: 'sweep', runId: 'run-1', onlyIf };
+    await expect(ledger.open(order)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
+    expect((await database.query(`select 1 from rotations where credential = 'j'`)).rowCount).toBe(0);
+  });
+
+  it('that has turned back hears again what it recorded before, and nothing new', async () => {
+    const step = { ...(await openStep('i')), kind: 'plan', key: 'plan' };
+    const abort = { kind: 'verb', verb: 'abort', by: 'test', reason: null, consumer: null } as const;
+    const { result } = await ledger.once(step, quick, async () => ({ planHash: 'one' }));
+    await ledger.note(step, abort);
+    const head = await ledger.note(step, { kind: 'turn-back', reason: 'a test' });
+    // The worker was lost with its workflow task: all of it is asked for once more.
+    expect((await ledger.once(step, quick, async () => ({ planHash: 'two' }))).result).toEqual(result);
+    expect(await ledger.note(step, abort)).toEqual(head);
+    expect(await ledger.note(step, { kind: 'turn-back', reason: 'a test' })).toEqual(head);
+    await expect(ledger.once({ ...step, key: 'other' }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_FENCED' });
+    await expect(ledger.note(step, { ...abort, verb: 'pause' })).rejects.toMatchObject({ code: 'KR_FENCED' });
   });
 
   it('holds a consumer alone until it lets go of it, and each taking has a higher number', async () => {

@@ -11,6 +11,7 @@ const places = [
   'workflows',
   'activities/ports',
   'activities/http',
+  'activities/machines',
   'activities/configuration',
   'activities/postgres',
   'activities/vault',
@@ -32,7 +33,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'activities/http': shared,
   'activities/configuration': [...shared, 'connector-config'],
   activities: shared,
+  'activities/machines': [domain, ports, 'activities/http'],
   connector: [domain, ports, 'activities/http'],
+  'app-host': [domain, ports, 'activities/http', 'activities/machines'],
   'activities/postgres': [domain, ports, 'activities/http'],
   'activities/vault': [domain, ports],
   client: [domain, ports, 'activities/configuration', 'file:workflows/contract.ts'],
@@ -102,7 +105,11 @@ function placeOf(file: string): string {
 /** Null where the import is allowed; else the edge that the table does not have. */
 function breach({ from, to, typeOnly }: Import): string | null {
   const [source, target] = [placeOf(from), placeOf(to)];
-  const of = source === 'connector-config' ? 'connector' : source;
+  const of = connectorOf(from)?.startsWith('activities/app-hosts/')
+    ? 'app-host'
+    : source === 'connector-config'
+      ? 'connector'
+      : source;
   const allowed = mayImport[of]!;
   if (connectorOf(from) && connectorOf(to))
     return connectorOf(from) === connectorOf(to) || isClientOfSameVendor(from, to)

@@ -43,7 +43,7 @@ describe('a changed workflow', () => {
     [
       'that skips the preflight of hosts',
       'prepare.js',
-      (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [] }'),
+      (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [], unsaid: [] }'),
       'in-place-completed.json',
     ],
   ];

@@ -26,7 +26,7 @@ const everywhere = (key: string, there: boolean) =>
   });
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['algolia']);
   client = clientWith(sandbox.vendors.algolia.management.adminKey);
 });
 afterAll(() => sandbox.remove());

@@ -6,7 +6,7 @@ let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['algolia']);
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());

@@ -6,7 +6,7 @@ let sandbox: RunningSandbox;
 let configuration: client.Configuration;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['datadog']);
   const { url, management } = sandbox.vendors.datadog;
   configuration = client.createConfiguration({
     authMethods: { apiKeyAuth: management.apiKey, appKeyAuth: management.applicationKey },

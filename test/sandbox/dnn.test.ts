@@ -8,7 +8,7 @@ let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['dnn']);
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());

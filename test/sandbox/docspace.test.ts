@@ -6,7 +6,7 @@ let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['docspace']);
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());

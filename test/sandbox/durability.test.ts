@@ -11,7 +11,7 @@ let sandbox: RunningSandbox;
 
 beforeEach(async () => {
   home = mkdtempSync(path.join(tmpdir(), 'rekey-sandbox-'));
-  sandbox = await startSandbox(home);
+  sandbox = await startSandbox(undefined, home);
 });
 afterEach(async () => {
   await sandbox.end();
@@ -45,7 +45,7 @@ describe('a sandbox that was killed', () => {
     await until('traffic', async () => (await sandbox.traffic('web-1')).accepted > 20);
     await sandbox.end('SIGKILL');
 
-    const again = await startSandbox(home);
+    const again = await startSandbox(undefined, home);
     expect([again.control, again.vendors]).toEqual([sandbox.control, sandbox.vendors]);
     sandbox = again;
     const identity = ({ id, value, state }: { id: string; value: string; state: string }) => [id, value, state];
@@ -66,7 +66,7 @@ describe('a sandbox that was killed', () => {
     process.kill(left[0]!, 'SIGSTOP');
     await sandbox.end('SIGKILL');
     await until('the others ended', () => left.filter(isAlive).length === 1);
-    sandbox = await startSandbox(home);
+    sandbox = await startSandbox(undefined, home);
     expect(left.filter(isAlive)).toEqual([]);
     expect(programs()).toHaveLength(length);
   });
@@ -77,7 +77,7 @@ describe('a sandbox that was killed', () => {
     const file = path.join(home, 'state', 'processes.json');
     const recorded = JSON.parse(readFileSync(file, 'utf8'));
     writeFileSync(file, JSON.stringify([...recorded, { ...recorded[0], pid: bystander.pid }]));
-    sandbox = await startSandbox(home);
+    sandbox = await startSandbox(undefined, home);
     expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
     bystander.kill();
   });

@@ -91,6 +91,37 @@ describe('a fault', () => {
     expect((await answer).status).toBe(201);
   });
 
+  it('can hold a request until its caller has gone and another one has acted in its place', async () => {
+    await plant({ action: 'hold', until: 'repeated' });
+    const first = create('first', { patience: 600 });
+    const gone = expect(first).rejects.toThrow(GAVE_UP);
+    await until('held', async () => (await sandbox.tell('GET', '/faults'))[0].held === 1);
+    // Its caller still waits: what acts now acts beside it, not in its place.
+    expect((await create('beside')).status).toBe(201);
+    expect(await names()).not.toContain('first');
+    await gone;
+    expect(await names()).not.toContain('first');
+    expect((await create('successor')).status).toBe(201);
+    await until('the late effect', async () => (await names()).includes('first'));
+  });
+
+  it('can let so many requests pass first', async () => {
+    await plant({ action: 'drop', body: 'counted', skip: 2 });
+    for (const name of ['counted-1', 'other', 'counted-2']) expect((await create(name)).status).toBe(201);
+    await expect(create('counted-3')).rejects.toThrow(BROKEN);
+    expect((await create('counted-4')).status).toBe(201);
+  });
+
+  it('can sleep until rekey has changed something so many times', async () => {
+    await plant({ action: 'drop', body: 'asleep', after: { vendors: ['datadog'], changes: 2 } });
+    const { url } = sandbox.vendors.datadog;
+    const look = () => request('GET', `${url}/api/v2/api_keys`, { ...datadogHeaders(sandbox.vendors), 'user-agent': WORKER });
+    expect((await create('asleep-1')).status).toBe(201);
+    for (let i = 0; i < 3; i++) expect((await look()).status).toBe(200);
+    expect((await create('asleep-2')).status).toBe(201);
+    await expect(create('asleep-3')).rejects.toThrow(BROKEN);
+  });
+
   it('that is cleared drops what it holds, without its effect', async () => {
     await plant({ action: 'hold' });
     const answer = create('cleared');

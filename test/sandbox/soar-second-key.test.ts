@@ -5,7 +5,7 @@ let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startSandbox(['soar']);
 });
 afterAll(() => sandbox.remove());
 beforeEach(async () => {

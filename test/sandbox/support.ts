@@ -78,19 +78,26 @@ export class RunningSandbox {
   /** The credentials of now, as far as they stand in the ready line. */
   current(): Vendors {
     const secret = (name: string) => readFileSync(path.join(this.home, 'secrets', name), 'utf8');
+    const { vendors, home } = this;
+    // Of vendors that are not simulated there is nothing to read, so each is read when it is asked for.
     return {
-      datadog: {
-        ...this.vendors.datadog,
-        management: { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') },
+      get datadog() {
+        const management = { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') };
+        return { ...vendors.datadog, management };
       },
-      soar: { ...this.vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } },
-      docspace: { ...this.vendors.docspace, management: { token: secret('docspace-token') } },
-      algolia: {
-        ...this.vendors.algolia,
-        appId: /appId: (\w+)/.exec(readFileSync(path.join(this.home, 'rekey.yaml'), 'utf8'))![1]!,
-        management: { adminKey: secret('algolia-admin-key') },
+      get soar() {
+        return { ...vendors.soar, management: { keyId: secret('soar-key-id'), keySecret: secret('soar-key-secret') } };
       },
-      dnn: { ...this.vendors.dnn, management: { token: secret('dnn-host-token') } },
+      get docspace() {
+        return { ...vendors.docspace, management: { token: secret('docspace-token') } };
+      },
+      get algolia() {
+        const appId = /appId: (\w+)/.exec(readFileSync(path.join(home, 'rekey.yaml'), 'utf8'))![1]!;
+        return { ...vendors.algolia, appId, management: { adminKey: secret('algolia-admin-key') } };
+      },
+      get dnn() {
+        return { ...vendors.dnn, management: { token: secret('dnn-host-token') } };
+      },
     };
   }
 
@@ -108,8 +115,12 @@ export class RunningSandbox {
   }
 }
 
-export async function startSandbox(home = mkdtempSync(path.join(tmpdir(), 'rekey-sandbox-'))): Promise<RunningSandbox> {
-  const child = spawn(process.execPath, [SANDBOX, '--home', home, '--json'], { stdio: ['ignore', 'pipe', 'ignore'] });
+export async function startSandbox(
+  vendors: readonly string[] = ['datadog', 'soar'],
+  home = mkdtempSync(path.join(tmpdir(), 'rekey-sandbox-')),
+): Promise<RunningSandbox> {
+  const args = [SANDBOX, '--home', home, '--vendors', vendors.join(','), '--json'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const first = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line').then(([line]) => line as string),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`the sandbox ended with ${code}`))),

@@ -1,12 +1,13 @@
 /** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { inject } from 'vitest';
 import { connectors } from '../../activities/configuration/connectors.js';
+import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
@@ -65,6 +66,23 @@ export class Lane {
 
   /** `number` chooses the namespace; two files that run at once must not choose the same. */
   static async start(number: number, vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
+    const lane = await Lane.#open(number);
+    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
+    await lane.apply();
+    return lane;
+  }
+
+  /** A second installation on the accounts and programs of another one. */
+  static async beside(other: Lane, number: number): Promise<Lane> {
+    const lane = await Lane.#open(number);
+    lane.control = other.control;
+    lane.config = other.config;
+    await lane.startWorker();
+    await lane.apply();
+    return lane;
+  }
+
+  static async #open(number: number): Promise<Lane> {
     const { temporal, keys } = inject('servers');
     const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-lane-'));
     chmodSync(folder, 0o755);
@@ -72,10 +90,7 @@ export class Lane {
     const connection = await Connection.connect({ address: temporal });
     const namespace = `lane-${number}`;
     const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
-    const lane = new Lane(folder, namespace, url, database, client, () => connection.close());
-    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
-    await lane.apply();
-    return lane;
+    return new Lane(folder, namespace, url, database, client, () => connection.close());
   }
 
   async stop(): Promise<void> {
@@ -91,16 +106,23 @@ export class Lane {
   }
 
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
-  async fresh(body: object = {}): Promise<void> {
+  async fresh(body: object = {}, edit?: (text: string) => string): Promise<void> {
     await this.ask('POST', '/reset', body);
+    await this.forget();
+    await this.apply(edit);
+  }
+
+  /** An empty ledger. */
+  async forget(): Promise<void> {
     await this.database.query(
       'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
     );
-    await this.apply();
   }
 
   async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {
-    const parsed = parseConfiguration(edit(readFileSync(this.config, 'utf8')), this.config, connectors);
+    const text = edit(existsSync(this.config) ? readFileSync(this.config, 'utf8') : '');
+    const modules = await loadModules(text, path.dirname(this.config));
+    const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const report = (await this.client.workflow.execute('applyConfiguration', {
       workflowId: 'apply',
@@ -148,6 +170,11 @@ export class Lane {
       const found = await look();
       if (found) return found;
     }
+    throw new Error(`waited ${withinMs} ms for ${what}; ${await this.whatIsOpen()}`);
+  }
+
+  /** For the message of a test that waits in vain. */
+  async whatIsOpen(): Promise<string> {
     const rotations = await this.database.query<{ id: string }>(
       'select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null',
     );
@@ -159,9 +186,7 @@ export class Lane {
         );
       }),
     );
-    throw new Error(
-      `waited ${withinMs} ms for ${what}; open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`,
-    );
+    return `open: ${JSON.stringify(rotations.rows)}; pending: ${JSON.stringify(pending)}; worker: ${this.logs.slice(-5).join(' ')}`;
   }
 
   async ask<Answer>(method: string, route: string, body?: object): Promise<Answer> {
@@ -217,7 +242,7 @@ export class Lane {
     this.#sandbox = spawn(
       process.execPath,
       [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--json'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
     this.control = ready.control;
@@ -230,10 +255,12 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => (said += part));
     child.stdout!.setEncoding('utf8').on('data', (part: string) => {
       text += part;
       if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
     });
-    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready: ${said}`)));
   });
 }

@@ -24,19 +24,24 @@ export class Up {
   #process: ChildProcess | null = null;
   ready!: Ready;
 
-  private constructor(readonly home: string) {}
+  private constructor(
+    readonly home: string,
+    private readonly vendors: readonly string[],
+  ) {}
 
-  static async start(): Promise<Up> {
+  /** Without `vendors` all are simulated. */
+  static async start(vendors: readonly string[] = []): Promise<Up> {
     const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-up-'));
     chmodSync(root, 0o755);
-    const up = new Up(path.join(root, 'home'));
+    const up = new Up(path.join(root, 'home'), vendors);
     await up.again();
     return up;
   }
 
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
-    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', '--json'], {
+    const chosen = this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [];
+    const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', ...chosen, '--json'], {
       env: { ...process.env, REKEY_HOME: this.home },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -75,7 +80,7 @@ export class Up {
         await client.connect();
         return (await client.query<Row>(sql, [...values])).rows;
       } catch (error) {
-        if (tries > 100) throw error;
+        if (tries > 600) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       } finally {
         await client.end().catch(() => undefined);
@@ -127,15 +132,31 @@ export class Up {
     throw new Error(`${credential} did not reach ${phases.join(' or ')}`);
   }
 
-  async ask<Answer>(route: string): Promise<Answer> {
-    for (let tries = 0; ; tries++) {
+  /** What was killed is started again: asks until it answers. */
+  async patiently<Answer>(ask: () => Promise<Answer>, tries = 600): Promise<Answer> {
+    for (;;) {
       try {
-        return (await (await fetch(`${this.ready.sandbox.control}${route}`)).json()) as Answer;
+        return await ask();
       } catch (error) {
-        if (tries > 100) throw error;
+        if (--tries < 0) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+  }
+
+  ask<Answer>(route: string): Promise<Answer> {
+    return this.patiently(async () => (await (await fetch(`${this.ready.sandbox.control}${route}`)).json()) as Answer);
+  }
+
+  async post(route: string, body: object = {}): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    await this.patiently(() =>
+      fetch(`${this.ready.sandbox.control}${route}`, { method: 'POST', body: JSON.stringify(body), headers }),
+    );
+  }
+
+  async forgetFaults(): Promise<void> {
+    await this.patiently(() => fetch(`${this.ready.sandbox.control}/faults`, { method: 'DELETE' }));
   }
 
   traffic(): Promise<readonly TrafficShown[]> {

@@ -25,9 +25,9 @@ await main(async () => {
   const { client, close } = await connect(installation);
   let receipt: ProvideReceipt;
   try {
-    receipt = await client.workflow
-      .getHandle(rotationWorkflowId(rotation.credential))
-      .executeUpdate(provideUpdate, { args: [{ by: whoAsks(), secretRef, keyId: option('id') }] });
+    receipt = await client.workflow.getHandle(rotationWorkflowId(rotation.credential)).executeUpdate(provideUpdate, {
+      args: [{ by: whoAsks(), secretRef, keyId: option('id'), fingerprint: option('fingerprint') }],
+    });
   } catch (error) {
     // Nobody will ever look at it.
     if (secretRef) await composition.vault.discard(secretRef);

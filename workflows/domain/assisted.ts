@@ -1,4 +1,4 @@
-/** Owns what a person can do in place of an API call, and what is said when it was done. */
+/** Owns what a person can do in place of an API call or of an app host, and what is said when it was done. */
 
 export const assistedEffects = ['mint', 'regenerate', 'disable', 'enable', 'revoke'] as const;
 export type AssistedEffect = (typeof assistedEffects)[number];
@@ -10,6 +10,8 @@ export interface ProvideRequest {
   readonly secretRef: string | null;
   /** The store's own id of a new key, where it has one. */
   readonly keyId: string | null;
+  /** The fingerprint that a program shows which a person has changed. */
+  readonly fingerprint: string | null;
 }
 
 export interface ProvideReceipt {

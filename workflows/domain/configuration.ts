@@ -12,6 +12,8 @@ export interface Configuration {
 export interface ConnectorDeclaration {
   readonly kind: string;
   readonly settings: JsonObject;
+  /** A third party's connector: the absolute path of a file, or the name of a package. Absent for those of our own. */
+  readonly module?: string;
   /** Of a store: what a person carries out in place of its API. */
   readonly assisted?: readonly AssistedEffect[];
 }

@@ -35,6 +35,11 @@ export const errorCodes = {
     meaning: 'A rotation of this credential is open and asks for something else.',
     cure: 'Look at it with `rekey show`, then wait for it or abort it.',
   },
+  KR_NOT_CALLED_FOR: {
+    ...permanent,
+    meaning: 'What rekey began by itself is not called for any more: the rotation has ended, or the credential is not due.',
+    cure: 'Nothing: nothing was opened.',
+  },
   KR_VERB_ILLEGAL: {
     ...permanent,
     meaning: 'This verb is not legal in the phase that the rotation is in; nothing was recorded.',
@@ -135,7 +140,7 @@ export const errorCodes = {
   },
   KR_NOT_DONE: {
     ...permanent,
-    meaning: 'A person was asked to do something at the store, and says that it will not be done.',
+    meaning: 'A person was asked to do something at a store or in a program, and says that it will not be done.',
     cure: 'Nothing: the rotation goes back.',
   },
   KR_BEYOND_RETURN: {
@@ -266,6 +271,11 @@ export const errorCodes = {
     ...transient,
     meaning: 'A reference to a secret (`env:`, `file:`, `exec:`) cannot be resolved on this worker.',
     cure: 'Make it available where the worker runs.',
+  },
+  KR_MODULE_UNAVAILABLE: {
+    ...transient,
+    meaning: "The module of a third party's connector cannot be loaded on this worker, or is not one that fits this release.",
+    cure: 'Put it where the worker runs; if it was there but broken, mend it and start the worker again. The step is repeated by itself.',
   },
   KR_WEAK_SECRET: {
     ...permanent,

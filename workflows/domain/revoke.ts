@@ -126,8 +126,13 @@ export function nextLook(readings: readonly LastUseReading[], now: number, rules
   return Math.max(firstSame.at + Math.max(rules.grace, rules.lag) - now, rules.cutoverAt + rules.grace - now, 50);
 }
 
+/** Who it is, and what the host says of it. */
+export function named({ consumer, detail }: { readonly consumer: string; readonly detail: string }): string {
+  return detail ? `${consumer} (${detail})` : consumer;
+}
+
 function names(inspections: readonly { consumer: string; detail: string }[]): string {
-  return inspections.map((i) => (i.detail ? `${i.consumer} (${i.detail})` : i.consumer)).join(', ');
+  return inspections.map(named).join(', ');
 }
 
 function seconds(ms: number): string {

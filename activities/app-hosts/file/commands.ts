@@ -1,17 +1,7 @@
 /** Owns the commands that an operator declared for a consumer: run by `sh` in a process group of their own, ended at the deadline. */
 import { spawn } from 'node:child_process';
-
-export interface CommandResult {
-  /** Null where a signal ended it. */
-  readonly exitCode: number | null;
-  /** What it printed, on both streams, as far as it is kept. */
-  readonly output: string;
-}
-
-/** It was still running at the deadline, and was ended with everything that it had started. */
-export class CommandEnded extends Error {
-  override readonly name = 'CommandEnded';
-}
+import { RekeyError } from '../../../workflows/domain/errors.js';
+import { CommandEnded, type CommandResult } from '../../machines/machine.js';
 
 const kept = 256 * 1024;
 /** A command that leaves a service behind may leave its output open too; what is printed later is not waited for. */
@@ -32,14 +22,25 @@ const passed = [
   'DBUS_SESSION_BUS_ADDRESS',
 ];
 
-export function runCommand(command: string, own: Readonly<Record<string, string>>, signal: AbortSignal): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  own: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(new CommandEnded('not started'));
+    if (signal.aborted)
+      return reject(new RekeyError('KR_HOST_UNAVAILABLE', 'no time was left for a command; it was not started'));
     const env = {
       ...Object.fromEntries(passed.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
       ...own,
     };
-    const child = spawn('sh', ['-c', command], { detached: true, env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('sh', ['-c', command, 'rekey', ...args], {
+      detached: true,
+      env,
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
 
     const chunks: Buffer[] = [];
     let size = 0;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { RekeyError } from '../../../workflows/domain/errors.js';
-import { codeOf } from './errors.js';
+import { codeOf } from '../../machines/errors.js';
 
 const holderSchema = z.object({ token: z.string(), host: z.string(), pid: z.int(), started: z.string().nullable() });
 type Holder = z.infer<typeof holderSchema>;

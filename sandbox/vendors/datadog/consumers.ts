@@ -1,9 +1,9 @@
 /** Owns Datadog's customers in the sandbox: three agents and a program of the customer's own, with the files from which they start. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumerSpec, Instance } from '../../consumers/consumer.js';
-import { writeAtomically } from '../../durable.js';
+import { readIfExists, writeAtomically } from '../../durable.js';
 import { TIMING } from '../../timing.js';
 import type { Addresses } from './send-series.js';
 
@@ -32,10 +32,11 @@ export function datadogConsumers(home: string): DatadogConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. */
+/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. Anew means a new machine: what others left beside it is gone, too. */
 export function writeFiles(consumers: readonly DatadogConsumer[], key: string, anew: boolean): void {
   for (const { file, content } of consumers) {
     if (!anew && existsSync(file)) continue;
+    rmSync(path.dirname(file), { recursive: true, force: true });
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     writeAtomically(file, content(key), 0o640);
   }
@@ -51,6 +52,10 @@ export function specOf(consumer: DatadogConsumer, addresses: Addresses): Consume
     startDelay: TIMING.consumers.agentStart,
     settings: () => addresses,
     restartDelay: TIMING.consumers.restartDelay,
+    source: {
+      read: () => /^(?:api_key: |DD_API_KEY=)(\S+)$/m.exec(readIfExists(consumer.file) ?? '')?.[1] ?? null,
+      write: (key) => writeAtomically(consumer.file, consumer.content(key), 0o640),
+    },
     describe: !isAgent ? describeReporter : consumer.format === 'yaml' ? describeAgent('7.66.1') : describeAgent('5.32.8'),
   };
 }

@@ -1,4 +1,5 @@
 /** Owns the conformance suite of the port `AppHost`: what every implementation is held to. */
+import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AppHost, KnownVersion } from '../../../activities/ports/app-host.js';
 import type { AppHostConnector } from '../../../activities/ports/connector.js';
@@ -25,10 +26,20 @@ export interface AppHostWorld {
   readonly next: () => Promise<DeliverableVersion>;
   /** What the source holds, as the file or the vendor itself knows it; null where nobody can look. */
   readonly held: (() => Promise<string>) | null;
+  /** The source itself, where rekey writes a file of this machine. */
+  readonly file?: string;
+  /** Where a person carries it out: puts the version that lies ready into the program, and says so. */
+  readonly person?: (version: DeliverableVersion) => Promise<void>;
 }
 
-export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed';
-const optional = ['undeploy', 'deploy', 'readSecret', 'consumersNamed'] as const satisfies readonly HostAbility[];
+export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'byHand';
+export const optional = [
+  'undeploy',
+  'deploy',
+  'readSecret',
+  'consumersNamed',
+  'byHand',
+] as const satisfies readonly HostAbility[];
 
 export interface AppHostSubject {
   readonly connector: AppHostConnector;
@@ -37,6 +48,10 @@ export interface AppHostSubject {
   readonly abilities: readonly HostAbility[];
   /** For a host that is reached over HTTP: every fault is planted at every request. */
   readonly overHttp: boolean;
+  /** Whether rekey itself writes the source, a file of this machine. */
+  readonly writesFile?: boolean;
+  /** Under which name its requests are recorded in the sandbox, if not the vendor's. */
+  readonly door?: string;
   /** Opened with the shorter deadline of the suites if `impatient`. */
   readonly world: (sandbox: RunningSandbox, impatient: boolean) => Promise<AppHostWorld>;
 }
@@ -44,8 +59,14 @@ export interface AppHostSubject {
 const ledger = 'ledger-a';
 const never = () => new AbortController().signal;
 
+function ownerOf(file: string): { mode: number; uid: number; gid: number } {
+  const { mode, uid, gid } = statSync(file);
+  return { mode, uid, gid };
+}
+
 export function describeAppHost(subject: AppHostSubject): void {
   const { kind } = subject.connector.config;
+  const door = subject.door ?? subject.vendor;
   const has = (ability: HostAbility) => subject.abilities.includes(ability);
 
   describe(`${kind} as an app host`, () => {
@@ -139,6 +160,7 @@ export function describeAppHost(subject: AppHostSubject): void {
           await host.apply(consumer, never());
           await host.apply(consumer, never());
         }
+        await world.person?.(version);
         const known = has('deploy') ? [version] : [world.current, version];
         await until('it proves the next version', async () =>
           isConverged(await inspect(known), version.generation, 'rolled-out'),
@@ -148,13 +170,28 @@ export function describeAppHost(subject: AppHostSubject): void {
         expectNoSecret(JSON.stringify(await inspect(known)), await secrets());
       });
 
+      it.runIf(subject.writesFile)(
+        'changes nothing of the source but the secret: not its owner, its mode or a byte',
+        async () => {
+          const { current } = world;
+          const file = world.file!;
+          chmodSync(file, 0o604);
+          if (process.getuid?.() === 0) chownSync(file, 12, 34);
+          const before = { text: readFileSync(file, 'utf8'), ...ownerOf(file) };
+          const version = await world.next();
+          await deliver(version);
+          const secret = version.secret.reveal();
+          expect({ text: readFileSync(file, 'utf8').replace(secret, current.secret.reveal()), ...ownerOf(file) }).toEqual(before);
+        },
+      );
+
       it('refuses an older hand-out of the same ledger, if it remembers', async () => {
         if (!world.host.capabilities.remembersFence) return expect(world.held).toBeNull();
         const version = await world.next();
         await deliver(version, 7);
         await deliver(version, 7);
         const error = await failure(deliver(world.current, 6));
-        expect(error).toMatchObject({ code: 'KR_HOST_FENCED', detail: expect.stringMatching(/\b7\b/) });
+        expect(error).toMatchObject({ code: 'KR_HOST_FENCED', heldFence: 7, detail: expect.stringMatching(/\b7\b/) });
         expect(await world.held!()).toBe(version.secret.reveal());
         await deliver(world.current, 8);
         await deliver(version, 1, 'ledger-b');
@@ -166,7 +203,7 @@ export function describeAppHost(subject: AppHostSubject): void {
         const version = await world.next();
         const gone = AbortSignal.abort();
         const fence = { ledgerId: ledger, number: 1 };
-        const sent = await requestsOf(sandbox, subject.vendor, async () => {
+        const sent = await requestsOf(sandbox, door, async () => {
           for (const act of [
             () => world.host.deliver({ consumer: world.consumer, version, fence }, gone),
             () => world.host.apply(world.consumer, gone),
@@ -181,6 +218,31 @@ export function describeAppHost(subject: AppHostSubject): void {
         expect(await world.held?.()).toBe(before);
       });
 
+      if (has('byHand'))
+        it('believes nobody who says it of another version, and forgets what was said once another is laid out', async () => {
+          const { byHand } = world.host;
+          const { consumer, current } = world;
+          const version = await world.next();
+          const delivery = (fence: number) => ({ consumer, version, fence: { ledgerId: ledger, number: fence } });
+          await deliver(version, 5);
+          const onNothing = async () => (await inspect([current, version])).instances.every((i) => i.generation === null);
+          expect(await onNothing()).toBe(true);
+          expect(await byHand!.take(delivery(6), current.secret.fingerprint, never())).toMatch(/fingerprint/);
+          expect(await onNothing()).toBe(true);
+          expect((await failure(byHand!.take(delivery(4), null, never()))).code).toBe('KR_HOST_FENCED');
+          expect((await failure(byHand!.take(delivery(7), null, AbortSignal.abort()))).code).toBe('KR_HOST_UNAVAILABLE');
+          expect(await onNothing()).toBe(true);
+          expect(await world.held!()).toBe(version.secret.reveal());
+          expectNoSecret(byHand!.instructions(consumer, version.generation, true).join(), await secrets());
+          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expect(await world.held!()).toBe('');
+          expect(isConverged(await inspect([current, version]), version.generation, 'uses')).toBe(true);
+          await deliver(current, 9);
+          await byHand!.withdraw(consumer, never());
+          expect(await world.held!()).toBe('');
+        });
+
       if (has('consumersNamed'))
         it('finds the programs that a store names, and misses none in silence', async () => {
           const { host, consumer, current } = world;
@@ -194,33 +256,63 @@ export function describeAppHost(subject: AppHostSubject): void {
         });
     });
 
+    if (subject.overHttp && subject.door !== undefined)
+      it('delivers again after a lost reply, and the program is reloaded once for it', async () => {
+        await sandbox.reset();
+        const impatient = await subject.world(sandbox, true);
+        const { host, consumer } = impatient;
+        const version = await impatient.next();
+        const delivery = { consumer, version, fence: { ledgerId: ledger, number: 1 } };
+        const lose = (body: string) =>
+          sandbox.tell('POST', '/faults', { vendor: door, method: 'POST', body, when: 'after', action: 'drop' });
+        await lose('"deliver"');
+        expect((await failure(host.deliver(delivery, never()))).code).toBe('KR_HOST_UNCLEAR');
+        expect(await impatient.held!()).toBe(version.secret.reveal());
+        await host.deliver(delivery, never());
+        world = await subject.world(sandbox, false);
+        await world.host.deliver(delivery, never());
+        await lose('"apply"');
+        expect((await failure(world.host.apply(consumer, never()))).code).toBe('KR_HOST_UNCLEAR');
+        const instance = async () => (await inspect([version], consumer)).instances;
+        const [first] = await instance();
+        expect(first).toMatchObject({ generation: version.generation });
+        await world.host.apply(consumer, never());
+        expect(await instance()).toEqual([first]);
+      });
+
     if (subject.overHttp) describeFaults();
 
     function describeFaults(): void {
-      const deeds: Readonly<Record<string, (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>>> = {
+      type Deed = (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>;
+      const looks: Readonly<Record<string, Deed>> = {
         identity: ({ host }) => host.identity(never()),
         inspect: ({ host, consumer, current }): Promise<Inspection> => host.inspect(consumer, [current], never()),
+        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
+      };
+      const effects: Readonly<Record<string, Deed>> = {
         deliver: ({ host, consumer }, version) =>
           host.deliver({ consumer, version, fence: { ledgerId: ledger, number: 1 } }, never()),
         undeploy: ({ host, consumer }) => host.undeploy!(consumer, never()),
         deploy: ({ host, consumer }) => host.deploy!(consumer, never()),
-        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
       };
+      const deeds = Object.entries({ ...looks, ...effects }).filter(
+        ([name]) => !optional.some((ability) => ability === name) || has(name as HostAbility),
+      );
 
-      describe.each(Object.entries(deeds).map(([name, act]) => ({ name, act })))('$name, when', ({ act }) => {
+      describe.each(deeds.map(([name, act]) => ({ name, act })))('$name, when', ({ name, act }) => {
         it.each(faults)('$name: says so, and nothing else', async (fault) => {
           // The first round finds out which requests it makes; each of the others loses one of them.
           const impatient = await subject.world(sandbox, true);
           await impatient.host.inspect(impatient.consumer, [], never());
-          const requests = different(await requestsOf(sandbox, subject.vendor, () => act(impatient, impatient.current)));
+          const requests = different(await requestsOf(sandbox, door, () => act(impatient, impatient.current)));
           expect(requests).not.toEqual([]);
           for (const request of requests) {
-            await plant(sandbox, subject.vendor, fault, request);
+            await plant(sandbox, door, fault, request);
             let error!: RekeyError;
-            const made = await requestsOf(sandbox, subject.vendor, async () => {
+            const made = await requestsOf(sandbox, door, async () => {
               error = await failure(act(impatient, impatient.current));
             });
-            const isEffect = request.method !== 'GET';
+            const isEffect = name in effects && request.method !== 'GET';
             const lost = isEffect && fault.means === 'lost';
             expect(error.code).toBe(lost ? 'KR_HOST_UNCLEAR' : 'KR_HOST_UNAVAILABLE');
             expect(error.retryAfterMs).toBe(fault.retryAfterMs);

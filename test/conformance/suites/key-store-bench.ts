@@ -1,11 +1,11 @@
 /** Owns what a test of a key store needs: the store, opened as the product opens it, keys of its own, and the truth about both. */
-import { afterAll, afterEach, beforeAll } from 'vitest';
-import type { KeyStoreConnector } from '../../../activities/ports/connector.js';
+import { afterAll, beforeAll } from 'vitest';
+import type { ConnectorContext, KeyStoreConnector, ResolveReference } from '../../../activities/ports/connector.js';
 import type { KeyImage, KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
-import type { Secret } from '../../../activities/ports/secret.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
-import { type RunningSandbox, startSandbox } from '../../sandbox/support.js';
-import { context, declared, type KeyRow, keysOf, requestDeadline, throughLedger } from './sandbox.js';
+import { type KeyRow, never, requestDeadline, throughLedger } from './expect.js';
+
+export { never };
 
 export const optional = [
   'readSecret',
@@ -19,25 +19,42 @@ export const optional = [
 ] as const;
 export type Ability = (typeof optional)[number];
 
-export interface KeyStoreSubject {
-  /** The vendor's name in the sandbox, and of the store in its rekey.yaml. */
+/** The store's entry of rekey.yaml without `kind`: what a user would write, with times that are lowered for the tests and accepted so. */
+export interface StoreEntry {
+  readonly accept: readonly string[];
+  readonly timing: object;
+  readonly management: Readonly<Record<string, string>>;
+}
+
+/** What stands for the vendor while the suite runs: a simulator, or a server of its own. */
+export interface StoreWorld {
+  readonly entry: StoreEntry;
+  /** Of the references in `entry`. */
+  readonly resolve: ResolveReference;
+  /** What else nobody may see, such as the password with which the store is managed. */
+  readonly secrets?: readonly string[];
+  /** Every key of the account as the vendor itself knows it, asked past the connector. Ended ones may be among them, as `deleted`. */
+  keys(): Promise<readonly KeyRow[]>;
+  end(): Promise<void>;
+}
+
+export interface KeyStoreSubject<World extends StoreWorld = StoreWorld> {
+  /** What the vendor is called; the store is opened under this name. */
   readonly vendor: string;
   readonly connector: KeyStoreConnector;
   readonly attributes: JsonObject;
   /** The fields of `management:` that are refused when their value is wrong. */
   readonly management: readonly string[];
-  /** A fault body in the vendor's own form. */
-  readonly faultBody: (text: string) => unknown;
   /** The methods of the port that it has beyond those that all have. */
   readonly abilities: readonly Ability[];
   /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
   readonly otherRights?: JsonObject;
-  /** Where the vendor has several accounts: the one that the store is opened on. */
-  readonly account?: string;
+  /** The part of a secret that nobody may see, where the rest is none, as with the address around a password. Without it: all of it. */
+  readonly confidential?: (secret: string) => string;
   /** False where the management credential is no key of the store's. */
   readonly managedByKey?: false;
-  /** What only this vendor needs before the suite, such as a higher rate limit. */
-  readonly prepare?: (sandbox: RunningSandbox) => Promise<void>;
+  /** Called once, before the first test. */
+  readonly world: () => Promise<World>;
 }
 
 export interface World {
@@ -48,43 +65,37 @@ export interface World {
   readonly image?: KeyImage;
 }
 
-export const never = (): AbortSignal => new AbortController().signal;
-
-export class KeyStoreBench {
-  sandbox!: RunningSandbox;
+export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
+  world!: Stage;
   #tags = 0;
 
-  constructor(readonly subject: KeyStoreSubject) {
+  constructor(readonly subject: KeyStoreSubject<Stage>) {
     beforeAll(async () => {
-      this.sandbox = await startSandbox();
-      await this.sandbox.tell('POST', '/traffic/stop');
-      await subject.prepare?.(this.sandbox);
+      this.world = await subject.world();
     });
-    afterAll(() => this.sandbox.remove());
-    afterEach(() => this.sandbox.tell('DELETE', '/faults'));
+    afterAll(() => this.world?.end());
   }
 
   has(name: string): boolean {
     return this.subject.abilities.some((ability) => ability === name);
   }
 
-  /** The store's entry in the sandbox's rekey.yaml, as far as these tests change it. */
-  get entry(): {
-    readonly accept: readonly string[];
-    readonly timing: object;
-    readonly management: Readonly<Record<string, string>>;
-  } {
-    return declared(this.sandbox, 'stores', this.subject.vendor) as never;
+  get entry(): StoreEntry {
+    return this.world.entry;
   }
 
-  open(changes: object = {}, resolve?: (reference: string) => Promise<Secret>): KeyStore {
+  context(resolve: ResolveReference = this.world.resolve): ConnectorContext {
+    return { name: this.subject.vendor, userAgent: 'rekey/0.1.0 (elsewhere; 4194303)', resolve };
+  }
+
+  open(changes: object = {}, resolve?: ResolveReference): KeyStore {
     const { config, open } = this.subject.connector;
-    return open(throughLedger(config.settings.parse({ ...this.entry, ...changes })), context(this.subject.vendor, resolve));
+    return open(throughLedger(config.settings.parse({ ...this.entry, ...changes })), this.context(resolve));
   }
 
   mint(store: KeyStore, likeKeyId: string | null = null): Promise<MintedKey> {
     this.#tags += 1;
-    return store.create({ tag: this.lastTag, attributes: this.subject.attributes, likeKeyId }, never());
+    return store.create({ tag: this.lastTag, attributes: this.subject.attributes, likeKeyId }, new AbortController().signal);
   }
 
   get lastTag(): string {
@@ -106,21 +117,26 @@ export class KeyStoreBench {
   async impatient(): Promise<World> {
     const { key } = await this.present();
     const store = this.open({ timing: { ...this.entry.timing, request: `${requestDeadline}ms` } });
-    await store.check(never());
+    await store.check(new AbortController().signal);
     return { store, key };
   }
 
-  /** Every key that the account ever had, as the vendor knows it. */
-  async truth(): Promise<KeyRow[]> {
-    return (await keysOf(this.sandbox, this.subject.vendor)).filter(({ account }) => account === this.subject.account);
+  /** What of a key's secret nobody may see. */
+  confidential({ secret }: MintedKey): string {
+    return this.subject.confidential?.(secret.reveal()) ?? secret.reveal();
   }
 
-  async live(): Promise<KeyRow[]> {
+  /** Every key that the vendor knows, or ever had, as the vendor knows it. */
+  truth(): Promise<readonly KeyRow[]> {
+    return this.world.keys();
+  }
+
+  async live(): Promise<readonly KeyRow[]> {
     return (await this.truth()).filter((row) => row.state !== 'deleted');
   }
 
   async secrets(): Promise<string[]> {
-    return (await keysOf(this.sandbox, this.subject.vendor)).map((row) => row.value);
+    return [...(await this.truth()).flatMap((row) => row.value ?? []), ...(this.world.secrets ?? [])];
   }
 
   async states(): Promise<(readonly [string, string])[]> {

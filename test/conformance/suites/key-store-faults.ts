@@ -1,82 +1,16 @@
-/** Owns the part of the key stores' suite in which things go wrong: every call, with every fault, at every request that it makes. */
+/** Owns the faults of the sandbox's key stores: every call, with every fault, at every request that it makes. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { KeyStore } from '../../../activities/ports/key-store.js';
-import { acceptedEverywhere, refusedEverywhere } from '../../../activities/ports/key-store.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
-import { until } from '../../sandbox/support.js';
 import { different, faults, type Made, plant, sameFor } from './faults.js';
-import { type KeyStoreBench, never, optional, type World } from './key-store-bench.js';
-import { changesNothing, expectNoSecret, failure, type KeyRow, requestsOf } from './sandbox.js';
+import { never, type World } from './key-store-bench.js';
+import { deedsOf, preparedFor, withSignal } from './key-store-deeds.js';
+import { changesNothing, expectNoSecret, failure, requestsOf } from './sandbox.js';
+import type { SandboxBench } from './sandbox-bench.js';
 
-interface Deed {
-  readonly kind: 'observation' | 'effect';
-  readonly act: (world: World) => Promise<unknown>;
-  /** Whether it left its mark at the vendor. */
-  readonly happened?: (world: World, keys: readonly KeyRow[]) => boolean;
-}
+export function describeFaultsOfKeyStore(bench: SandboxBench): void {
+  const { vendor, faultBody } = bench.vendor;
 
-export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
-  const { vendor, faultBody } = bench.subject;
-
-  const of = (rows: readonly KeyRow[], id: string) => rows.filter((row) => row.id === id);
-  const deeds: Readonly<Record<string, Deed>> = {
-    check: { kind: 'observation', act: ({ store }) => store.check(never()) },
-    list: { kind: 'observation', act: ({ store }) => store.list(never()) },
-    findByTag: { kind: 'observation', act: ({ store, key }) => store.findByTag(key.name.split(' ').at(-1)!, never()) },
-    describe: { kind: 'observation', act: ({ store, key }) => store.describe(key.id, never()) },
-    probe: { kind: 'observation', act: ({ store, key }) => store.probe({ keyId: key.id, secret: key.secret }, never()) },
-    readSecret: { kind: 'observation', act: async ({ store, key }) => store.readSecret?.(key.id, never()) },
-    lastUsed: { kind: 'observation', act: async ({ store, key }) => store.lastUsed?.(key.id, never()) },
-    consumersOf: { kind: 'observation', act: async ({ store, key }) => store.consumersOf?.(key.id, never()) },
-    create: {
-      kind: 'effect',
-      act: ({ store, key }) => bench.mint(store, key.id),
-      happened: (_, rows) => rows.some(({ name }) => name.includes(bench.lastTag)),
-    },
-    revoke: {
-      kind: 'effect',
-      act: ({ store, key }) => store.revoke(key.id, never()),
-      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'deleted',
-    },
-    disable: {
-      kind: 'effect',
-      act: async ({ store, key }) => store.disable?.(key.id, never()),
-      happened: ({ key }, rows) => of(rows, key.id)[0]?.state !== 'live',
-    },
-    enable: {
-      kind: 'effect',
-      act: async ({ store, key }) => store.enable?.({ keyId: key.id, secret: key.secret, rights: {} }, never()),
-      happened: ({ key }, rows) => of(rows, key.id)[0]?.state === 'live',
-    },
-    update: {
-      kind: 'effect',
-      act: async ({ store, key, image }) => store.update?.(key.id, image!, never()),
-      happened: ({ key }, rows) => of(rows, key.id)[0]?.name.startsWith('changed') === true,
-    },
-    regenerate: {
-      kind: 'effect',
-      act: async ({ store, key }) => store.regenerate?.(key.id, never()),
-      happened: ({ key }, rows) => of(rows, key.id).length === 2,
-    },
-  };
-  const possible = Object.entries(deeds)
-    .filter(([name]) => !optional.some((ability) => ability === name) || bench.has(name))
-    .map(([name, deed]) => ({ name, deed }));
-
-  const prepared = async (name: string): Promise<World> => {
-    const world = await bench.impatient();
-    if (name === 'enable') {
-      const { store, key } = world;
-      const probe = () => store.probe({ keyId: key.id, secret: key.secret }, never());
-      // Where disabling is a delete, it cannot be undone before both have spread.
-      await until('it is accepted', async () => acceptedEverywhere(await probe()));
-      await store.disable?.(key.id, never());
-      await until('it is refused', async () => refusedEverywhere(await probe()));
-    }
-    return name === 'update' ? { ...world, image: await bench.changedImage(world) } : world;
-  };
-
-  describe.each(possible)('$name, when', ({ name, deed }) => {
+  describe.each(deedsOf(bench))('$name, when', ({ name, deed }) => {
     /** Every different request that it makes, found out once. */
     let sample: World;
     let requests: readonly Made[];
@@ -84,14 +18,14 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
     /** A look at what became of an effect: that it fails never means that nothing happened. */
     const isOutcome = (request: Made) => !isEffect(request) && requests.slice(0, requests.indexOf(request)).some(isEffect);
     beforeAll(async () => {
-      sample = await prepared(name);
+      sample = await preparedFor(bench, name);
       requests = different(await requestsOf(bench.sandbox, vendor, () => deed.act(sample)));
       expect(requests).not.toEqual([]);
     });
 
     it.each(faults)('$name: says so, and nothing else', async (fault) => {
       for (const one of requests) {
-        const world = await prepared(name);
+        const world = await preparedFor(bench, name);
         const request = { ...one, path: sameFor(one.path, sample.key.id, world.key.id) };
         const isUnclear = isOutcome(one) || (isEffect(one) && fault.means === 'lost');
         const before = await bench.states();
@@ -118,7 +52,7 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
 
     it('the vendor refuses: nothing happened, and no secret is told', async () => {
       for (const one of requests) {
-        const world = await prepared(name);
+        const world = await preparedFor(bench, name);
         const secrets = await bench.secrets();
         const request = { ...one, path: sameFor(one.path, sample.key.id, world.key.id) };
         const bodyText = JSON.stringify(faultBody(`no: ${world.key.secret.reveal()} ${secrets.join(' ')}`));
@@ -133,7 +67,7 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
     });
 
     it('it is cancelled before it began: nothing is sent', async () => {
-      const world = await prepared(name);
+      const world = await preparedFor(bench, name);
       const cancelled = { ...world, store: withSignal(world.store, AbortSignal.abort()) };
       const before = await bench.states();
       const sent = await requestsOf(bench.sandbox, vendor, async () => {
@@ -179,16 +113,5 @@ export function describeFaultsOfKeyStore(bench: KeyStoreBench): void {
         await failure(renew());
         expect(await mark()).not.toBe(before);
       });
-  });
-}
-
-/** The same store, all of whose calls get this signal. */
-function withSignal(store: KeyStore, signal: AbortSignal): KeyStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]) => Reflect.apply(member, target, [...args.slice(0, -1), signal]);
-    },
   });
 }

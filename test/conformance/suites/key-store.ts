@@ -2,17 +2,26 @@
 import { describe, expect, it } from 'vitest';
 import { acceptedEverywhere, refusedEverywhere } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
-import { until } from '../../sandbox/support.js';
-import { KeyStoreBench, type KeyStoreSubject, never, optional } from './key-store-bench.js';
-import { describeFaultsOfKeyStore } from './key-store-faults.js';
+import { expectNoSecret, failure, until } from './expect.js';
+import { KeyStoreBench, type KeyStoreSubject, never, optional, type StoreWorld } from './key-store-bench.js';
 import { describeUpdateOfKeyStore } from './key-store-update.js';
-import { context, expectNoSecret, failure } from './sandbox.js';
+import { describeBrokenWire, type WiredWorld } from './key-store-wire.js';
 
-export function describeKeyStore(subject: KeyStoreSubject): void {
+/** For a store of which no simulator of ours stands for its vendor: its world brings a wire that can be broken. */
+export function describeKeyStore(subject: KeyStoreSubject<WiredWorld>): void {
+  describeBench(subject, () => new KeyStoreBench(subject), describeBrokenWire);
+}
+
+/** `faults` is the part in which things go wrong, as far as the world of the bench can be made to commit them. */
+export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
+  subject: Omit<KeyStoreSubject, 'world'>,
+  make: () => Bench,
+  faults: (bench: Bench) => void,
+): void {
   const { vendor, connector } = subject;
 
   describe(`${vendor} as a key store`, () => {
-    const bench = new KeyStoreBench(subject);
+    const bench = make();
 
     describe('declares', () => {
       it('the abilities that it has, and has those that it declares', () => {
@@ -38,6 +47,12 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         expect(Object.keys(connector.config.assumptions)).toEqual(
           expect.arrayContaining([...bench.open().capabilities.assumptions]),
         );
+      });
+
+      it.runIf(bench.has('leastGrace'))('how long what was derived from a key lives on', () => {
+        const least = bench.open().leastGrace!(subject.attributes as never);
+        expect(Number.isSafeInteger(least)).toBe(true);
+        expect(least).toBeGreaterThanOrEqual(0);
       });
 
       it('times that are lowered only by name', () => {
@@ -97,7 +112,8 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         const key = await bench.mint(store);
         const tag = bench.lastTag;
         const row = (await bench.truth()).filter(({ name }) => name.includes(tag));
-        expect(row).toMatchObject([{ id: key.id, name: key.name, value: key.secret.reveal(), state: 'live' }]);
+        expect(row).toMatchObject([{ id: key.id, name: key.name, state: 'live' }]);
+        if (row[0]!.value !== null) expect(row[0]!.value).toBe(key.secret.reveal());
         expect((await store.findByTag(tag, never())).map(({ id }) => id)).toEqual([key.id]);
         expect((await store.findByTag(tag.slice(0, 15), never())).map(({ id }) => id)).toContain(key.id);
         expect(await store.findByTag(`${tag.slice(0, -1)}x`, never())).toEqual([]);
@@ -109,17 +125,16 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         const next = await bench.mint(store, key.id);
         const rights = async (id: string) => (await store.describe(id, never()))?.rights;
         expect(await rights(next.id)).toEqual(await rights(key.id));
-        expectNoSecret(JSON.stringify(await rights(key.id)), [key.secret.reveal()]);
+        expectNoSecret(JSON.stringify(await rights(key.id)), [bench.confidential(key)]);
       });
 
       it('that every door accepts after a while, and that none confuses with another', async () => {
         const { store, key } = await bench.present();
         const reference = { keyId: key.id, secret: key.secret };
         await until('the key has spread', async () => acceptedEverywhere(await store.probe(reference, never())));
-        const stranger = {
-          keyId: key.id,
-          secret: new Secret(key.secret.reveal().replace(/.$/, (last) => (last === '0' ? '1' : '0'))),
-        };
+        const hidden = bench.confidential(key);
+        const another = hidden.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+        const stranger = { keyId: key.id, secret: new Secret(key.secret.reveal().replace(hidden, () => another)) };
         const probe = await store.probe(stranger, never());
         expect(refusedEverywhere(probe)).toBe(true);
         expect(new Set(probe.doors.map(({ door }) => door)).size).toBe(probe.doors.length);
@@ -197,11 +212,11 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
     describe('its management credential', () => {
       it.each(subject.management)('with a wrong %s is refused, by name, and not shown', async (field) => {
         const entry = bench.entry;
-        const wrong = (await context(vendor).resolve(entry.management[field]!))
+        const wrong = (await bench.context().resolve(entry.management[field]!))
           .reveal()
           .replace(/.$/, (last) => (last === '0' ? '1' : '0'));
         const store = bench.open({ management: { ...entry.management, [field]: 'wrong' } }, async (reference) =>
-          reference === 'wrong' ? new Secret(wrong) : context(vendor).resolve(reference),
+          reference === 'wrong' ? new Secret(wrong) : bench.context().resolve(reference),
         );
         const before = (await bench.truth()).length;
         for (const act of [() => store.check(never()), () => store.list(never()), () => bench.mint(store)]) {
@@ -216,7 +231,7 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
         const asked: string[] = [];
         const store = bench.open({}, async (reference) => {
           asked.push(reference);
-          return context(vendor).resolve(reference);
+          return bench.context().resolve(reference);
         });
         await store.list(never());
         const once = asked.length;
@@ -225,6 +240,6 @@ export function describeKeyStore(subject: KeyStoreSubject): void {
       });
     });
 
-    describeFaultsOfKeyStore(bench);
+    faults(bench);
   });
 }

@@ -1,20 +1,18 @@
-/** Owns what both suites need of the sandbox: connectors opened as the product opens them, and the truth about what the vendor did. */
+/** Owns what the suites need of the sandbox: connectors opened as the product opens them, and the truth about what the vendor did. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect } from 'vitest';
 import { parse } from 'yaml';
 import type { ConnectorContext } from '../../../activities/ports/connector.js';
 import { Secret } from '../../../activities/ports/secret.js';
-import { errorCodes, RekeyError } from '../../../workflows/domain/errors.js';
 import { type RunningSandbox, WORKER } from '../../sandbox/support.js';
+import type { KeyRow } from './expect.js';
 
-export interface KeyRow {
+export { changesNothing, expectNoSecret, failure, type KeyRow, requestDeadline, throughLedger } from './expect.js';
+
+export interface VendorKeyRow extends KeyRow {
   readonly vendor: string;
   readonly account?: string;
-  readonly id: string;
-  readonly name: string;
   readonly value: string;
-  readonly state: 'live' | 'disabled' | 'deleted';
 }
 
 export interface RequestRow {
@@ -23,9 +21,6 @@ export interface RequestRow {
   readonly path: string;
   readonly from: 'rekey' | 'app';
 }
-
-/** Deadline of one request in the suites, in milliseconds: long enough for an honest answer, short enough to wait it out often. */
-export const requestDeadline = 400;
 
 export function context(name: string, resolve?: ConnectorContext['resolve']): ConnectorContext {
   return {
@@ -41,12 +36,7 @@ export function declared(sandbox: RunningSandbox, section: 'stores' | 'hosts', n
   return entry;
 }
 
-/** Settings go through the ledger as JSON before a connector is opened with them. */
-export function throughLedger<T>(settings: T): T {
-  return JSON.parse(JSON.stringify(settings));
-}
-
-export function keysOf(sandbox: RunningSandbox, vendor: string): Promise<KeyRow[]> {
+export function keysOf(sandbox: RunningSandbox, vendor: string): Promise<VendorKeyRow[]> {
   return sandbox.tell('GET', `/keys?vendor=${vendor}`);
 }
 
@@ -57,25 +47,4 @@ export async function requestsOf(sandbox: RunningSandbox, vendor: string, act: (
   const last = (await all()).at(-1)?.id ?? 0;
   await act();
   return (await all()).filter((r) => r.id > last);
-}
-
-export async function failure(promise: Promise<unknown>): Promise<RekeyError> {
-  const reason = await promise.then(
-    (answer) => new Error(`it was answered: ${JSON.stringify(answer)}`),
-    (error: unknown) => error,
-  );
-  expect(reason).toBeInstanceOf(RekeyError);
-  return reason as RekeyError;
-}
-
-/** Codes that say "nothing happened" must not be used for anything else. */
-export function changesNothing(error: RekeyError): boolean {
-  return errorCodes[error.code].effect === 'none';
-}
-
-/** Fails if the text shows any of the secrets, or eight characters of one in a row. */
-export function expectNoSecret(text: string, secrets: readonly string[]): void {
-  for (const secret of secrets) {
-    for (let at = 0; at + 8 <= secret.length; at++) expect(text).not.toContain(secret.slice(at, at + 8));
-  }
 }

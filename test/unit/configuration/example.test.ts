@@ -25,7 +25,7 @@ describe(file, () => {
   it('accepts only what its comments explain', () => {
     const { credentials, stores } = parsed.ok ? parsed.configuration : expect.fail('it has problems');
     const risks = Object.entries(credentials).flatMap(([name, { accept }]) => accept.map((risk) => `${name}: ${risk}`));
-    expect(risks).toEqual(['shop/search: no-last-used', 'dnn/site-apps: no-last-used']);
+    expect(risks).toEqual(['datadog/agents: source-not-shown', 'shop/search: no-last-used', 'dnn/site-apps: no-last-used']);
     expect(stores.datadog!.settings.accept).toEqual([]);
   });
 });

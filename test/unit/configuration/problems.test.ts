@@ -126,6 +126,12 @@ describe('a problem', () => {
       '16:19: credentials.team/web.attributes: unknown key "nam"; expected "name", or another of: rights',
     ],
     [
+      'a consumer that is none, as the holder of the secret',
+      '"file:/run/secrets/web"',
+      'consumer:web-3',
+      '15:34: credentials.team/web.current.secret: no consumer of the list has this name; expected "web-1", or another of: web-2',
+    ],
+    [
       'an id without quotes',
       'id: "17"',
       'id: 17',

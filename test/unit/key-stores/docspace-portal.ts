@@ -8,7 +8,7 @@ import { json, startServer, type TestServer } from '../http/server.js';
 export const token = `sk-${'a'.repeat(60)}0001`;
 export const user = '6f1c9f6e-2b0a-4a6e-9d3a-0c1d2e3f4a5b';
 export const other = '7f1c9f6e-2b0a-4a6e-9d3a-0c1d2e3f4a5b';
-export const never = () => new AbortController().signal;
+export const never = (): AbortSignal => new AbortController().signal;
 export const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 
 export let server: TestServer;

@@ -9,7 +9,7 @@ import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { json, startServer, type TestServer } from '../http/server.js';
 
-export const never = () => new AbortController().signal;
+export const never = (): AbortSignal => new AbortController().signal;
 export const all = Object.keys(unpublishedCalls);
 export const clientId = '0d9c8b7a-6f5e-4d3c-8b1a-001122334455';
 export const secret = new Secret('S3cret-S3cret-S3cret-S3cret-S3cret-0123');

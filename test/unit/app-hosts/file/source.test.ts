@@ -333,14 +333,3 @@ describe('an inspection', () => {
     expect((await failure(inspect({ confirm: { last4: 'sleep 20' } }))).code).toBe('KR_HOST_UNAVAILABLE');
   });
 });
-
-describe('its configuration', () => {
-  it.each([
-    [{ file: 'relative.yaml', format: 'yaml', at: 'a' }],
-    [{ file: '/a', format: 'toml', at: 'a' }],
-    [{ file: '/a', format: 'yaml', at: 'a', confirm: { last4: 'a', fingerprint: 'b' } }],
-    [{ file: '/a', format: 'yaml', at: 'a', colour: 'red' }],
-  ])('refuses %j', (entry) => {
-    expect(connector.config.consumer.safeParse(entry).success).toBe(false);
-  });
-});

@@ -1,0 +1,49 @@
+/** Owns what all suites ask of errors and texts, and how they wait. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { errorCodes, RekeyError } from '../../../workflows/domain/errors.js';
+
+/** A key as the vendor itself knows it. */
+export interface KeyRow {
+  readonly id: string;
+  readonly name: string;
+  /** Null where the vendor knows no more than a hash of it. */
+  readonly value: string | null;
+  readonly state: 'live' | 'disabled' | 'deleted';
+}
+
+/** Deadline of one request in the suites, in milliseconds: long enough for an honest answer, short enough to wait it out often. */
+export const requestDeadline = 400;
+
+export const never = (): AbortSignal => new AbortController().signal;
+
+export async function until(what: string, condition: () => boolean | Promise<boolean>, deadline = 8_000): Promise<void> {
+  for (const end = performance.now() + deadline; !(await condition()); await sleep(20))
+    if (performance.now() > end) throw new Error(`waited ${deadline} ms in vain: ${what}`);
+}
+
+/** Settings go through the ledger as JSON before a connector is opened with them. */
+export function throughLedger<T>(settings: T): T {
+  return JSON.parse(JSON.stringify(settings));
+}
+
+export async function failure(promise: Promise<unknown>): Promise<RekeyError> {
+  const reason = await promise.then(
+    (answer) => new Error(`it was answered: ${JSON.stringify(answer)}`),
+    (error: unknown) => error,
+  );
+  expect(reason).toBeInstanceOf(RekeyError);
+  return reason as RekeyError;
+}
+
+/** Codes that say "nothing happened" must not be used for anything else. */
+export function changesNothing(error: RekeyError): boolean {
+  return errorCodes[error.code].effect === 'none';
+}
+
+/** Fails if the text shows any of the secrets, or eight characters of one in a row. */
+export function expectNoSecret(text: string, secrets: readonly string[]): void {
+  for (const secret of secrets) {
+    for (let at = 0; at + 8 <= secret.length; at++) expect(text).not.toContain(secret.slice(at, at + 8));
+  }
+}

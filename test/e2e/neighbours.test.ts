@@ -1,0 +1,137 @@
+/** Whoever else acts on the same stores and programs: a second installation, a full store, restarts, autoscalers and configuration management. Refused is nothing. */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectOverlapConverged, strangersOf } from '../support/converged.js';
+import { Lane, sleep } from '../support/lane.js';
+import { isIn, say } from '../support/moments.js';
+import { secondCredential } from '../support/second-credential.js';
+
+let lane: Lane;
+let second: Lane;
+beforeAll(async () => {
+  lane = await Lane.start(25);
+  second = await Lane.beside(lane, 26);
+});
+afterAll(async () => {
+  await second?.stop();
+  await lane?.stop();
+});
+
+const file = (program: string) => path.join(path.dirname(lane.config), 'hosts', program, 'datadog.yaml');
+const live = async () => (await lane.keys('datadog')).filter((k) => k.state === 'live');
+const agents = 'datadog/agents';
+
+/** Both installations adopt the keys of a fresh account. */
+async function freshForBoth(): Promise<void> {
+  await lane.fresh();
+  await second.forget();
+  await second.apply();
+}
+
+async function expectNothingRefused(): Promise<void> {
+  const traffic = (await lane.traffic()).filter((t) => t.vendor === 'datadog');
+  expect(traffic.map((t) => [t.app, t.refused, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
+}
+
+describe('a second installation on the same store', () => {
+  it('removes nothing that the first one has made, and is refused where its key has been replaced', async () => {
+    await freshForBoth();
+    const strangers = await strangersOf(lane);
+    await lane.rotate(agents);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
+    const before = (await live()).map((k) => k.id);
+
+    await second.rotate(agents);
+    expect(await second.settled(agents)).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('generation 1') });
+    expect((await live()).map((k) => k.id)).toEqual(before);
+    await expectNothingRefused();
+  });
+});
+
+describe('a store at its limit', () => {
+  it('gives one of two rotations its key and refuses the other, naming the limit', async () => {
+    await lane.fresh();
+    await lane.apply(await secondCredential(lane));
+    // One more than there are: one that a cloud manages is live, and does not count.
+    const there = (await live()).length;
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: there });
+    await Promise.all([lane.rotate(agents), lane.rotate('datadog/extras')]);
+    const ends = await Promise.all([lane.settled(agents, 120_000), lane.settled('datadog/extras', 120_000)]);
+    await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
+    const outcomes = ends.map((e) => e.outcome);
+    expect(outcomes, JSON.stringify(ends)).toContain('completed');
+    const other = ends.find((e) => e.outcome !== 'completed')!;
+    expect(other.outcome).toMatch(/refused|compensated/);
+    expect(other.reason).toMatch(/limit|at most|maximum/);
+    expect((await live()).length).toBe(there);
+    await expectNothingRefused();
+  });
+});
+
+describe('a consumer', () => {
+  it.each([300, 900, 1_500, 2_100])('that restarts by itself, first after %i ms, is on the new key in the end', async (first) => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    await lane.rotate(agents);
+    await isIn(lane, agents, 'distributing');
+    for (const wait of [first, 700, 1_300]) {
+      await sleep(wait);
+      await lane.ask('POST', '/apps/web-1/crash');
+    }
+    await expectOverlapConverged(lane, await lane.settled(agents, 90_000), strangers);
+  });
+
+  it('of which an autoscaler starts an instance from the old source after the last confirmation is handed the new key again', async () => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    const old = readFileSync(file('web-1'), 'utf8');
+    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));
+    await lane.rotate(agents);
+    await atTheGate();
+    const current = readFileSync(file('web-1'), 'utf8');
+    expect(current).not.toBe(old);
+    // The image that the autoscaler starts from was made before the rotation.
+    writeFileSync(file('web-1'), old);
+    await lane.ask('POST', '/apps/web-1/instances', { count: 2 });
+    await sleep(1_000);
+    writeFileSync(file('web-1'), current);
+    await say(lane, agents, 'approve');
+    await expectOverlapConverged(lane, await ended(), strangers);
+    await lane.ask('POST', '/apps/web-1/instances', { count: 1 });
+  });
+
+  it('whose old file configuration management puts back during the approval is handed the new key again', async () => {
+    await lane.fresh();
+    const strangers = await strangersOf(lane);
+    copyFileSync(file('web-2'), `${file('web-2')}.before`);
+    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));
+    await lane.rotate(agents);
+    await atTheGate();
+    copyFileSync(`${file('web-2')}.before`, file('web-2'));
+    await say(lane, agents, 'approve');
+    await expectOverlapConverged(lane, await ended(), strangers);
+    expect(readFileSync(file('web-2'), 'utf8')).not.toBe(readFileSync(`${file('web-2')}.before`, 'utf8'));
+  });
+});
+
+describe('a second installation that rotates the same key at the same time', () => {
+  it('ends no key that a program uses', async () => {
+    await freshForBoth();
+    await Promise.all([lane.rotate(agents), second.rotate(agents)]);
+    const ends = await Promise.all([lane.settled(agents, 120_000), second.settled(agents, 120_000)]);
+    console.log('two installations on one key:', ends.map((e) => e.outcome ?? e.waits_for?.text).join(' | '));
+    await sleep(1_000);
+    await expectNothingRefused();
+  });
+});
+
+/** The gate stands in the ledger until the next step says what it waits for. */
+const ended = () =>
+  lane.until('its end', 90_000, async () => {
+    const rotation = await lane.rotation(agents);
+    return rotation?.outcome ? rotation : undefined;
+  });
+
+const atTheGate = () =>
+  lane.until('the gate', 60_000, async () => (await lane.rotation(agents))?.waits_for?.text.includes('take-away'));

@@ -1,0 +1,191 @@
+/** Owns what a rotation asks of vendors and hosts: read from the record of a clean run, told apart by step, method and path, and where a fault must wait to meet each of them. */
+import { inject } from 'vitest';
+import { dataConverter } from '../../client/codec.js';
+import { rotationWorkflowId } from '../../workflows/contract.js';
+import type { Lane } from '../support/lane.js';
+import { programs } from './world.js';
+
+export type Credential = 'datadog/agents' | 'docspace/exports' | 'soar/enrichment';
+export const vendorsOf: Readonly<Record<Credential, readonly string[]>> = {
+  'datadog/agents': ['datadog', 'host'],
+  'docspace/exports': ['docspace', 'host'],
+  'soar/enrichment': ['soar'],
+};
+
+export interface RequestShown {
+  readonly id: number;
+  readonly vendor: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly at: string;
+  readonly from: 'rekey' | 'app';
+  readonly pid?: number;
+  readonly fault?: string;
+}
+
+/** From when an activity was ordered until it was done, all its attempts included, by Temporal's clock; it is this machine's, like the sandbox's. */
+interface Window {
+  readonly step: string;
+  /** Other steps that were under way when a request came: one that is cancelled may still ask. */
+  readonly besides: readonly string[];
+  readonly key: string;
+  readonly consumer: string | null;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Placed extends RequestShown {
+  readonly window: Window;
+}
+
+/** A request of a step: a case is a point and a fault. */
+export interface Point {
+  readonly credential: Credential;
+  readonly step: string;
+  readonly vendor: string;
+  readonly method: string;
+  /** The path with its ids replaced. */
+  readonly template: string;
+  /** Of a request that one activity repeats, the first and the last count; the same one for another consumer is no case of its own. */
+  readonly which: 'only' | 'first' | 'last';
+  /** The path itself, as far as it is the same in the next run. */
+  readonly path: string;
+  /** How many changes rekey has surely sent before it, and how many requests like it have come since those. */
+  readonly changes: number;
+  readonly skip: number;
+}
+
+/** How the table of the documents names it; first and last of a kind share a row. */
+export const nameOf = (point: Pick<Point, 'step' | 'method' | 'template'>): string =>
+  `${point.step}: ${point.method} ${point.template}`;
+
+/** What a row of the documents stands for: a look has one, a change one before and one after its effect. */
+export const crashPointsOf = (points: readonly Point[]): readonly string[] =>
+  [
+    ...new Set(points.flatMap((p) => (p.method === 'GET' ? [nameOf(p)] : [`${nameOf(p)}, before`, `${nameOf(p)}, after`]))),
+  ].sort();
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const pathOf = (request: RequestShown): string => request.path.split('?', 1)[0]!;
+
+export const templateOf = (request: RequestShown): string =>
+  pathOf(request)
+    .replace(uuid, '{id}')
+    .replace(/(?<=\/)\d+(?=\/|$)/g, '{id}')
+    .replace(/(?<=\/hosts\/apps\/)[^/]+/, '{app}')
+    .replace(/(?<=\/secrets\/)[^/]+/, '{name}');
+
+/** Ids of a fresh Datadog account are new each time, all others are not. */
+const likeIt = (request: RequestShown): string =>
+  `^${pathOf(request)
+    .split(uuid)
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[^/?]+')}(\\?|$)`;
+
+/** The newest request so far; what a rotation asks comes behind it. */
+export async function lastRequest(lane: Lane): Promise<number> {
+  return (await lane.ask<RequestShown[]>('GET', '/requests')).reduce((last, { id }) => Math.max(last, id), 0);
+}
+
+/** What the newest rotation of the credential has asked since, each request with the step that asked it. */
+export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
+  const windows = await windowsOf(lane, credential);
+  const requests = (await lane.ask<RequestShown[]>('GET', '/requests')).filter(
+    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor) && concerns(r, credential),
+  );
+  return requests.flatMap((request) => {
+    const window = windowOf(request, windows);
+    return window ? [{ ...request, window }] : [];
+  });
+}
+
+/** The host runs the programs of other credentials, too. */
+const concerns = (request: RequestShown, credential: Credential): boolean =>
+  request.vendor !== 'host' || programs[credential].includes(/\/apps\/([^/]+)/.exec(pathOf(request))?.[1] ?? '');
+
+export function pointsOf(credential: Credential, requests: readonly Placed[]): readonly Point[] {
+  const kinds = new Map<string, Placed[]>();
+  for (const request of requests) {
+    const name = nameOf({ step: request.window.step, method: request.method, template: templateOf(request) });
+    kinds.set(name, [...(kinds.get(name) ?? []), request]);
+  }
+  const point = (request: Placed, which: Point['which']): Point => ({
+    credential,
+    step: request.window.step,
+    vendor: request.vendor,
+    method: request.method,
+    template: templateOf(request),
+    which,
+    path: likeIt(request),
+    ...placeOf(request, requests),
+  });
+  return [...kinds.values()].flatMap((same) => {
+    const polls = same.filter((r) => r.path === same[0]!.path && r.window.key === same[0]!.window.key);
+    return polls.length === 1 ? [point(polls[0]!, 'only')] : [point(polls[0]!, 'first'), point(polls.at(-1)!, 'last')];
+  });
+}
+
+/** Requests of steps side by side trade places from run to run: only changes of steps that were done when this one was ordered are surely before it. */
+function placeOf(request: Placed, requests: readonly Placed[]): Pick<Point, 'changes' | 'skip'> {
+  const changes = requests.filter((r) => r.method !== 'GET');
+  const firstUnsure = changes.findIndex((c) => c.window.to > request.window.from);
+  const sure = firstUnsure < 0 ? changes : changes.slice(0, firstUnsure);
+  const since = sure.at(-1)?.id ?? 0;
+  const path = new RegExp(likeIt(request));
+  const skip = requests.filter(
+    (r) => r.vendor === request.vendor && r.method === request.method && path.test(r.path) && r.id > since && r.id < request.id,
+  );
+  return { changes: sure.length, skip: skip.length };
+}
+
+/** Apps are called by their names in activities and by their numbers in SOAR's paths. */
+const appNumbers: Readonly<Record<string, string>> = { '101': 'enrichment', '102': 'phishing' };
+
+function windowOf(request: RequestShown, windows: readonly Window[]): Window | undefined {
+  const at = Date.parse(request.at);
+  const app = /\/apps\/([^/]+)/.exec(pathOf(request))?.[1];
+  const subject = app === undefined ? null : (appNumbers[app] ?? app);
+  const fitting = windows.filter(
+    (w) => w.from - 2 <= at && at <= w.to + 2 && (w.consumer === null || subject === null || w.consumer === subject),
+  );
+  const found = fitting.at(-1);
+  // Where two activities side by side ask the same, neither is known to repeat it.
+  const besides = fitting.map((w) => w.step).filter((step) => step !== found?.step);
+  return fitting.length === 1 ? found : found && { ...found, besides, key: `${found.key} or another: ${request.id}` };
+}
+
+async function windowsOf(lane: Lane, credential: Credential): Promise<readonly Window[]> {
+  const { events = [] } = await lane.client.workflow.getHandle(rotationWorkflowId(credential)).fetchHistory();
+  const codec = dataConverter(inject('servers').keys).payloadCodecs[0]!;
+  const time = (event: { eventTime?: { seconds?: unknown; nanos?: number | null } | null }) =>
+    Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+  const ends = new Map<string, number>();
+  for (const event of events ?? []) {
+    const scheduled =
+      event.activityTaskCompletedEventAttributes?.scheduledEventId ??
+      event.activityTaskFailedEventAttributes?.scheduledEventId ??
+      event.activityTaskTimedOutEventAttributes?.scheduledEventId ??
+      event.activityTaskCanceledEventAttributes?.scheduledEventId;
+    if (scheduled != null) ends.set(String(scheduled), time(event));
+  }
+  const windows: Window[] = [];
+  for (const event of events ?? []) {
+    const payloads = event.activityTaskScheduledEventAttributes?.input?.payloads;
+    if (!payloads) continue;
+    const [decoded] = await codec.decode(payloads as never);
+    const input = JSON.parse(Buffer.from(decoded!.data!).toString()) as {
+      step: { kind: string; key: string };
+      consumer?: string;
+    };
+    windows.push({
+      step: input.step.kind,
+      besides: [],
+      key: input.step.key,
+      consumer: input.consumer ?? null,
+      from: time(event),
+      to: ends.get(String(event.eventId)) ?? Number.POSITIVE_INFINITY,
+    });
+  }
+  return windows;
+}

@@ -1,0 +1,35 @@
+/** Owns what a run of cases says: one line that can be cited, and the rows of docs/failure-modes.md that it has to show. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Result } from './run.js';
+
+const page = path.resolve(import.meta.dirname, '../../docs/failure-modes.md');
+
+/** The crash points of a section of the page: what its tables name first, as code. */
+export function rowsOf(...sections: readonly string[]): readonly string[] {
+  const texts = readFileSync(page, 'utf8').split(/^## /m);
+  return sections
+    .flatMap((section) => texts.filter((text) => text.startsWith(`${section}\n`)))
+    .flatMap((text) => [...text.matchAll(/^\| `([^`]+)`(, before|, after)?/gm)].map(([, name, when = '']) => `${name}${when}`))
+    .sort();
+}
+
+/** Told as they come, since a run is long. */
+export function tellBroken(results: readonly Result[]): void {
+  for (const { name, outcome, violations } of results)
+    if (violations.length > 0) console.log(`broken: ${name}: ${outcome}; ${violations.join('; ')}`);
+}
+
+export const brokenOf = (results: readonly Result[]): readonly (readonly string[])[] =>
+  results.filter((r) => r.violations.length > 0).map((r) => [r.name, ...r.violations]);
+
+export function summary(what: string, results: readonly Result[], milliseconds: number): string {
+  const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
+  const most = Math.max(0, ...results.map((r) => r.failedLogins));
+  return (
+    `${what}: ${results.length} cases, ${brokenOf(results).length} broken; ${sum((r) => r.sent)} requests of consumers, ` +
+    `refused ${sum((r) => r.refused)}, failed logins ${sum((r) => r.failedLogins)} (at most ${most} in a case), ` +
+    `work lost ${sum((r) => r.lost)}, orphans ${sum((r) => r.orphans)}; ` +
+    `${sum((r) => r.tries)} rotations in ${(milliseconds / 60_000).toFixed(1)} minutes`
+  );
+}

@@ -1,0 +1,253 @@
+/** Owns how cases run: one for each credential at a time on a lane, on fresh vendor accounts, lanes side by side; a fault that missed its place is tried again. */
+import { randomBytes } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import { schedules } from '../../workflows/contract.js';
+import { Lane, sleep } from '../support/lane.js';
+import { type FaultKind, planted } from './faults.js';
+import { leaksOf, secretsOf } from './leaks.js';
+import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, vendorsOf } from './points.js';
+import { type Figures, judge, observed } from './world.js';
+
+export interface Case {
+  readonly point: Point;
+  readonly kind: FaultKind;
+  /** The outcomes that keep the promises; `completed` where nothing is said. */
+  readonly ends?: readonly string[];
+  /** How the rotation is brought to where the fault is to meet it; started with the fault planted where nothing is said. */
+  readonly drive?: Drive;
+  /** Said before the name of the case. */
+  readonly after?: string;
+}
+
+export interface Result extends Figures {
+  readonly name: string;
+  readonly outcome: string;
+  readonly seconds: number;
+  readonly tries: number;
+  readonly violations: readonly string[];
+}
+
+interface Begun {
+  readonly handle: WorkflowHandle;
+  /** The last request before it, and when it was turned back. */
+  readonly since: number;
+  readonly turnedAt?: number;
+}
+
+/** Starts a rotation and plants the fault in time; what the rotation asks from then on is what the case is about. */
+export type Drive = (lane: Lane, credential: Credential, plant: () => Promise<void>) => Promise<Begun>;
+
+const fromTheStart: Drive = async (lane, credential, plant) => {
+  await plant();
+  const since = await lastRequest(lane);
+  return { handle: await lane.rotate(credential), since };
+};
+
+/** An agent that is restarted and a program that is not, one wave after the other, and the apps of one key; the rest of the sandbox's programs do not run. */
+const running: Readonly<Record<Credential, readonly string[]>> = {
+  'datadog/agents': ['web-1', 'reporter'],
+  'docspace/exports': ['exports-1', 'archiver'],
+  'soar/enrichment': ['enrichment', 'phishing'],
+};
+const removed = ['web-2', 'legacy', 'exports-2', 'ticketing'];
+
+/** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
+export const quick = (text: string): string =>
+  text
+    .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
+    .replace('bake: 500ms', 'bake: 0s')
+    .replace('wave: 50%', 'wave: 100%')
+    .replace('grace: 2s', 'grace: 0s')
+    .replace(new RegExp(`      - \\{ name: (${removed.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
+
+export const all = Object.keys(running) as Credential[];
+export const simulated = ['datadog', 'docspace', 'soar'];
+
+export const caseName = ({ point, kind, after }: Case): string =>
+  `${after ? `${after}: ` : ''}${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
+
+/** A look before the first change that finds a host away refuses; everything else goes through. */
+const mayEnd = ({ point, ends }: Case): readonly string[] =>
+  ends ?? (point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed']);
+
+const longest = 300_000;
+const mostTries = 5;
+
+/** Puts the lane's accounts and ledger back to the beginning, with next keys that are known beforehand; only the programs of these credentials run. */
+export async function freshLane(lane: Lane, credentials: readonly Credential[]): Promise<readonly string[]> {
+  const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
+  const next = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}` };
+  const idle = [...removed, ...all.filter((other) => !credentials.includes(other)).flatMap((other) => running[other])];
+  // What an earlier case said was searched when it ended.
+  lane.logs.length = 0;
+  await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
+  for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
+  return secretsOf(observed(lane), Object.values(next));
+}
+
+/** The points of clean runs. Of the second overlap credential, which goes first and warms the worker, only the steps that the first has not. */
+export async function recordPoints(lane: Lane): Promise<readonly Point[]> {
+  const record = async (...credentials: Credential[]): Promise<readonly Point[]> => {
+    await freshLane(lane, credentials);
+    const since = await lastRequest(lane);
+    await Promise.all(credentials.map(async (credential) => (await lane.rotate(credential)).result()));
+    const requests = await Promise.all(credentials.map((credential) => asked(lane, credential, since)));
+    return credentials.flatMap((credential, index) => pointsOf(credential, requests[index]!));
+  };
+  const second = await record('docspace/exports');
+  const points = await record('datadog/agents', 'soar/enrichment');
+  const known = new Set(points.map((p) => p.step));
+  return [...points, ...second.filter((p) => !known.has(p.step))];
+}
+
+interface Tried {
+  readonly result: Result;
+  readonly hit: Placed | undefined;
+  readonly seen: readonly Placed[];
+}
+
+async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tried[]> {
+  const secrets = await freshLane(
+    lane,
+    cases.map((it) => it.point.credential),
+  );
+  const tried = await Promise.all(
+    cases.map(async (it): Promise<Tried> => {
+      const { credential } = it.point;
+      const before = await lane.keys(credential.split('/')[0]!);
+      const began = performance.now();
+      let fault = '';
+      const plant = async () => {
+        const body = planted(it.kind, it.point, secrets, vendorsOf[credential]);
+        fault = (await lane.ask<{ id: string }>('POST', '/faults', body)).id;
+      };
+      const driven = (it.drive ?? fromTheStart)(lane, credential, plant);
+      const [{ since, turnedAt = 0 }, violations] = await driven.then(
+        async (begun): Promise<[Omit<Begun, 'handle'>, string[]]> => [begun, await throughToEnd(lane, credential, begun.handle)],
+        (error: Error): [Omit<Begun, 'handle'>, string[]] => [{ since: 0 }, [error.message]],
+      );
+      const seconds = (performance.now() - began) / 1000;
+      const outcome = (await lane.rotation(credential))?.outcome ?? 'none';
+      const verdict = await judge(observed(lane), credential, running[credential], before, outcome);
+      violations.push(...verdict.violations);
+      const seen = await asked(lane, credential, since);
+      const hit = seen.find((r) => r.fault === fault && r.window.from >= turnedAt);
+      return { result: { ...verdict, name: caseName(it), outcome, seconds, tries: 1, violations }, hit, seen };
+    }),
+  );
+  const leaks = await leaksOf(
+    observed(lane),
+    cases.map((it) => it.point.credential),
+    secrets,
+  );
+  return tried.map((t) => ({ ...t, result: { ...t.result, violations: [...t.result.violations, ...leaks] } }));
+}
+
+/** Waits for the end; a rotation that waits for a person, or has no end in time, is a violation, and is put away. */
+async function throughToEnd(lane: Lane, credential: Credential, handle: WorkflowHandle): Promise<string[]> {
+  let over = false;
+  const watched = (async () => {
+    for (const until = performance.now() + longest; !over && performance.now() < until; await sleep(500)) {
+      const waits = (await lane.rotation(credential))?.waits_for;
+      if (waits?.person) throw new Error(`it waits for ${waits.text}`);
+    }
+    if (!over) throw new Error(`it has not ended after ${longest / 1000} s: ${await lane.whatIsOpen()}`);
+  })();
+  try {
+    await Promise.race([handle.result(), watched.then(() => handle.result())]);
+    return [];
+  } catch (error) {
+    await handle.terminate().catch(() => undefined);
+    return [error instanceof Error ? error.message : String(error)];
+  } finally {
+    over = true;
+    watched.catch(() => undefined);
+  }
+}
+
+/** Runs the cases, at most one for each credential, until each fault has met the request that it was meant for. */
+export async function runCases(lane: Lane, cases: readonly Case[]): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  let left = cases;
+  for (let tries = 1; left.length > 0; tries++) {
+    const tried = await tryOnce(lane, left);
+    const again: Case[] = [];
+    for (const [index, { result, hit, seen }] of tried.entries()) {
+      const it = left[index]!;
+      const placed = hit?.window.step === it.point.step;
+      const violations = [...result.violations];
+      if (placed && !mayEnd(it).includes(result.outcome)) violations.push(`it is ${result.outcome}`);
+      if (placed || tries === mostTries || violations.length > 0) {
+        if (!placed) violations.push(`its fault met ${hit ? hit.window.step : 'nothing'}`);
+        results.push({ ...result, tries, violations });
+      } else again.push({ ...it, point: placedAnew(it.point, seen) });
+    }
+    left = again;
+  }
+  return results;
+}
+
+/** From what this very run has asked: polls are more or fewer from run to run. */
+function placedAnew(point: Point, seen: readonly Placed[]): Point {
+  const same = pointsOf(point.credential, seen).filter((p) => nameOf(p) === nameOf(point));
+  const found = same.find((p) => p.which === point.which) ?? same.at(-1);
+  return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
+}
+
+/** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
+async function withoutSchedules(lane: Lane): Promise<Lane> {
+  for (const { id } of schedules) {
+    const pause = () => lane.client.schedule.getHandle(id).pause();
+    await lane.until(`${id} to rest`, 60_000, () =>
+      pause().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+  return lane;
+}
+
+/** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run, recorded while nothing else runs. */
+export async function startLanes(
+  first: number,
+  count: number,
+): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
+  const lanes = [await withoutSchedules(await Lane.start(first, simulated))];
+  const points = await recordPoints(lanes[0]!);
+  for (let number = 1; number < count; number++) lanes.push(await withoutSchedules(await Lane.start(first + number, simulated)));
+  const rests = lanes.map((lane) => lane.keepWorkerAlive());
+  const stop = async () => {
+    for (const rest of rests) rest();
+    await Promise.all(lanes.map((lane) => lane.stop()));
+  };
+  return { lanes, points, stop };
+}
+
+/** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */
+export async function workOff<Group, Outcome>(
+  lanes: readonly Lane[],
+  groups: readonly Group[],
+  work: (lane: Lane, group: Group) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const waiting = [...groups];
+  const outcomes: Outcome[] = [];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) outcomes.push(...(await work(lane, group)));
+    }),
+  );
+  return outcomes;
+}
+
+/** One case of each sequence in a group, and never one that takes the worker away beside one that does not. */
+export function pairs(cases: readonly Case[]): readonly (readonly Case[])[] {
+  return [true, false].flatMap((kills) => {
+    const of = (credentials: readonly Credential[]) =>
+      cases.filter((c) => c.kind.kills === kills && credentials.includes(c.point.credential));
+    const [overlap, inPlace] = [of(['datadog/agents', 'docspace/exports']), of(['soar/enrichment'])];
+    return Array.from({ length: Math.max(overlap.length, inPlace.length) }, (_, index) =>
+      [overlap[index], inPlace[index]].filter((c) => c !== undefined),
+    );
+  });
+}
