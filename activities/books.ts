@@ -112,6 +112,12 @@ export function createBooks(deps: Deps) {
     /** When programs were first told to stop; a run that takes over goes on counting from there. */
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
 
+    /** Whether an intent of a kind may have had its effect. */
+    mayHaveSent: ({ step, kind }: StepInput & { kind: string }): Promise<boolean> => ledger.mayHaveSent(step.rotation, kind),
+    /** Milliseconds until no request of the kinds can land any more, whoever they were about. */
+    unsettled: ({ step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> =>
+      ledger.unsettled(step.rotation, kinds, null),
+
     declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
 
     releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>

@@ -1,6 +1,7 @@
 /** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
 import { adoptVersion, saveConfiguration } from './apply.js';
 import { askPerson, takeProvided } from './assisted.js';
+import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './attributes.js';
 import { awaitSettled, createBooks, takeLeases } from './books.js';
 import { effect, observation, toFailure } from './boundary.js';
 import { askForWord, takeWord, withdrawHandOut } from './by-hand.js';
@@ -68,6 +69,11 @@ export function createStoreActivities(deps: Deps) {
     takeProvided: given(deps, takeProvided),
     regenerateSecret: sent(deps, regenerateSecret),
     proveSecret: sent(deps, proveSecret),
+    compareKeys: given(deps, compareKeys),
+    planUpdate: sent(deps, planUpdate),
+    changeKey: sent(deps, changeKey),
+    putBackKey: sent(deps, putBackKey),
+    proveImage: given(deps, proveImage),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Owns the making of a new version: mint with a unique tag, find again what a lost reply left behind, prove that it is accepted everywhere. */
+import { inWords, rightsDiffer } from '../workflows/domain/attributes.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import { canonicalJson } from '../workflows/domain/json.js';
 import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
 import { acceptedEverywhere, type KeyStore, type MintedKey } from './ports/key-store.js';
 import type { Attempt, Recorded, RotationRow } from './ports/ledger.js';
@@ -128,6 +128,7 @@ async function requireSameRights(store: KeyStore, oldId: string, newId: string, 
   const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
   // A list that lags behind does not know the new key yet; that is no difference.
   if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
-  if (before && canonicalJson(before.rights) !== canonicalJson(after.rights))
-    throw new RekeyError('KR_RIGHTS_DIFFER', `generation of key ${newId} has other rights than ${oldId}`);
+  const other = before ? rightsDiffer(before.rights, after.rights) : [];
+  if (other.length > 0)
+    throw new RekeyError('KR_RIGHTS_DIFFER', `the new key has other rights than the old one: ${inWords(other)}`);
 }

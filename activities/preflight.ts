@@ -64,7 +64,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */
-async function checkedAccount(store: KeyStore, signal: AbortSignal): Promise<StoreAccount | null> {
+export async function checkedAccount(store: KeyStore, signal: AbortSignal): Promise<StoreAccount | null> {
   try {
     return await store.check(signal);
   } catch (error) {

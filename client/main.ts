@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { verbs } from '../workflows/domain/verbs.js';
 import { apply, check, show as showConfiguration } from './commands/apply.js';
+import { type SetOptions, setAttributes, showAttributes } from './commands/attributes.js';
 import { doctor, keys, plan, show, status, watch } from './commands/look.js';
 import { become, sandboxHome } from './commands/processes.js';
 import { rotate } from './commands/rotate.js';
@@ -133,6 +134,32 @@ command(
 )
   .option('--id <id>', "the store's id of the key; left out where the key is its own id")
   .action(() => become('worker/commands/adopt.js', rest(1)));
+const attributes = rekey.command('attributes').description('what a key may do, without a new secret').exitOverride();
+command(
+  attributes,
+  'show <name>',
+  'the key as its store shows it, and how it differs from rekey.yaml',
+  'attributes show docspace/exports',
+).action((name: string) => run(() => showAttributes(name)));
+command(
+  attributes,
+  'set <name>',
+  'changes the key and keeps its secret; what is not said stays as it is. A change that opens something waits for an approval',
+  'attributes set docspace/exports --permissions files:read,rooms:read',
+)
+  .option('--name <text>', 'the name that the store shows')
+  .option('--permissions <list>', 'all of them, with commas between')
+  .option('--active <boolean>', 'false switches the key off; refused while anybody is declared to use it')
+  .option(
+    '--set <right=value>',
+    'any other attribute of the store, written as in rekey.yaml; may be repeated',
+    (value: string, before: string[]) => [...before, value],
+    [] as string[],
+  )
+  .option('--reset-unspecified', 'what is not said gets what the vendor gives where nothing is said')
+  .option('--undo', 'back to what it was before its last change')
+  .option('--yes', 'also if it opens something')
+  .action((name: string, options: SetOptions) => run(() => setAttributes(name, options)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
 command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>
   become('worker/commands/audit-verify.js', rest(2)),

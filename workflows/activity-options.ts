@@ -30,6 +30,10 @@ export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({
 export const confirmingAtHost = (host: string, confirm: number) =>
   proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
 
-/** Adopting is asked for by a person who waits: a queue that nobody serves must not hang. */
+/** A store has this long to show what it was told. */
+export const provingAtStore = (store: string, within: number) =>
+  proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: within });
+
+/** Adopting, and a look at a key, are asked for by a person who waits: a queue that nobody serves must not hang. */
 export const adoptingAtStore = (store: string) =>
   proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });

@@ -1,9 +1,13 @@
-/** Owns taking over a configuration and the keys that exist already: everything that changes goes one way, through a workflow. */
+/** Owns taking over a configuration, the keys that exist already and what they are to be: everything that changes goes one way, through a workflow. */
 import { ActivityFailure } from '@temporalio/workflow';
 import type { AdoptInput, AdoptResult, ApplyInput } from '../activities/apply.js';
+import type { CompareInput } from '../activities/attributes.js';
 import { adoptingAtStore, bookkeeping } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
+import type { KeyLook } from './domain/attributes.js';
+import type { Configuration } from './domain/configuration.js';
 import { codeOf, messageOf } from './failures.js';
+import { launch } from './launch.js';
 
 /** Saves the configuration first, so that workers begin to serve new stores; then adopts. One key that cannot be adopted does not hold up the others. */
 export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport> {
@@ -30,7 +34,37 @@ export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport
       }
     }),
   );
-  return { changed, adoptions };
+  return { changed, adoptions, attributes: await makeSo(input.configuration, input.by) };
+}
+
+/** Begins a change of every key that is not as it is declared. What opens something waits there for an approval. */
+async function makeSo({ credentials }: Configuration, by: string): Promise<ApplyReport['attributes']> {
+  const declared = Object.values(credentials).filter(({ attributes }) => Object.keys(attributes).length > 0);
+  const stores = [...new Set(declared.map(({ store }) => store))];
+  const looks = await Promise.all(
+    stores.map((store) =>
+      compareKeys({ store, credentials: declared.filter((c) => c.store === store).map((c) => c.name), changeable: true }),
+    ),
+  );
+  const others = looks.flat().filter(({ problem, differences }) => problem !== null || differences.length > 0);
+  const options = { without: [], update: { change: { kind: 'declared' }, accepted: false } } as const;
+  return Promise.all(
+    others.map(async (look) => ({
+      ...look,
+      started: look.problem === null && (await launch({ credential: look.credential, strategy: 'update', options }, by)),
+    })),
+  );
+}
+
+/** Each key as its store shows it, held against what is declared; none of a store that nobody serves is held up for long. */
+export async function compareKeys(input: CompareInput): Promise<readonly KeyLook[]> {
+  try {
+    return await adoptingAtStore(input.store).compareKeys(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    const nothing = { generation: null, key: null, differences: [], opens: [], problem: messageOf(error) };
+    return input.credentials.map((credential) => ({ credential, ...nothing }));
+  }
 }
 
 export function adoptCredential(input: AdoptInput & { store: string }): Promise<AdoptResult> {

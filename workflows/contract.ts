@@ -1,8 +1,9 @@
 /** Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes that go through them. */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { ProvideReceipt, ProvideRequest } from './domain/assisted.js';
+import type { KeyLook } from './domain/attributes.js';
 import type { RotationOptions } from './domain/credential.js';
-import type { Outcome, Phase, Strategy } from './domain/states.js';
+import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
 
 /** The queue of workflows and of everything that touches only the ledger. */
@@ -15,7 +16,13 @@ export const rotationWorkflowId = (credential: string): string => `rotation/${cr
 export const applyWorkflowId = 'apply';
 export const adoptWorkflowId = (credential: string): string => `adopt/${credential}`;
 
-export const workflowOf: Readonly<Record<Strategy, string>> = { overlap: 'rotateOverlap', 'in-place': 'rotateInPlace' };
+export const attributesWorkflowId = (credential: string): string => `attributes/${credential}`;
+
+export const workflowOf: Readonly<Record<Sequence, string>> = {
+  overlap: 'rotateOverlap',
+  'in-place': 'rotateInPlace',
+  update: 'updateKey',
+};
 
 /** A Schedule appends a timestamp to ids, so it starts these, never a rotation. */
 export const schedules = [
@@ -35,7 +42,7 @@ export interface RotationOrder {
 export interface RotationReport {
   readonly rotation: string;
   readonly credential: string;
-  readonly strategy: Strategy;
+  readonly strategy: Sequence;
   readonly generation: number;
   readonly outcome: Outcome;
   readonly reason: string | null;
@@ -68,4 +75,9 @@ export interface ApplyReport {
     readonly adopted: boolean;
     readonly error: { readonly code: string; readonly message: string } | null;
   }[];
+  /** Keys that are not as `attributes:` declares them, or that could not be looked at. */
+  readonly attributes: readonly (KeyLook & {
+    /** A change of it has begun; false where a rotation is open. */
+    readonly started: boolean;
+  })[];
 }

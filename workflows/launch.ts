@@ -23,15 +23,19 @@ async function launchAll(orders: readonly OpenOrder[], by: string, onlyIf: 'open
 }
 
 /** False when it runs already: one id per credential is the mutex, also against ourselves. */
-async function launch({ credential, strategy, options }: OpenOrder, by: string, onlyIf: 'open' | 'due'): Promise<boolean> {
-  const order: RotationOrder = { credential, options, by, onlyIf };
+export async function launch(
+  { credential, strategy, options }: OpenOrder,
+  by: string,
+  onlyIf?: 'open' | 'due',
+): Promise<boolean> {
+  const order: RotationOrder = { credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
   try {
     await startChild(workflowOf[strategy], {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
       workflowTaskTimeout: '2s',
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `rotates ${credential}`,
+      staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${credential}`,
       args: [order],
     });
     return true;

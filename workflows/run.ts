@@ -188,19 +188,20 @@ export class Run {
     await this.operator.resumed();
   }
 
-  /** Waits for an approval where the policy asks for one; what lies beyond the point of no return was approved. */
-  async pass(gate: Gate): Promise<void> {
+  /** Waits for an approval where the policy asks for one, or something speaks for asking; what lies beyond the point of no return was approved. */
+  async pass(gate: Gate, because: readonly string[] = []): Promise<void> {
     await this.pausePoint();
     const { approve, approveWithin } = this.spec.policy;
-    if (!approve.includes(gate) || this.#beyond) return;
+    if ((!approve.includes(gate) && because.length === 0) || this.#beyond) return;
     const deadline = new Date(Date.now() + approveWithin).toISOString();
-    const wait: Wait = { text: `an approval (${gate})`, person: true, deadline, exits: ['approve', 'reject', 'abort'] };
+    const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
+    const wait: Wait = { text, person: true, deadline, exits: ['approve', 'reject', 'abort'] };
     this.operator.gate = gate;
     await this.#tell(wait);
     if (!(await this.operator.approved(approveWithin))) {
       if (gate === 'start') throw new Turned('nobody approved it in time');
       // Nothing was taken away: both keys live, and a person is told for as long as it takes.
-      await this.#tell({ ...wait, text: `an approval (${gate}); overdue` });
+      await this.#tell({ ...wait, text: `${text}; overdue` });
       await this.operator.approved();
     }
     this.operator.forgetApproval();

@@ -46,6 +46,13 @@ export interface StoreConfig<Settings = unknown> {
   readonly instructions?: Readonly<Partial<Record<AssistedEffect, (facts: AssistedFacts) => readonly string[]>>>;
   /** What a change of rights opens: more rights, more callers, a longer life. A sentence for each; none when it only narrows. */
   readonly opens?: (before: JsonObject, after: JsonObject) => readonly string[];
+  /** How a key is changed without a new secret; absent where it cannot be. */
+  readonly changes?: {
+    /** The rights with what attributes say; what they do not name stays. `now` in milliseconds. Throws KR_USAGE for what cannot be changed. */
+    readonly rightsWith: (rights: JsonObject, attributes: JsonObject, now: number) => JsonObject;
+    /** Attributes that speak of keys that are still to be made: one that exists is not held to them. */
+    readonly ofNewKeys: readonly string[];
+  };
   /** The rights that the vendor gives where nothing is said, for `--reset-unspecified`. */
   readonly defaultRights?: JsonObject;
 }

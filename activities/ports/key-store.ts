@@ -1,4 +1,5 @@
 /** Owns the port to systems that issue keys. Implementations translate; they never decide, never retry an effect, never log a body. */
+import type { KeyImage } from '../../workflows/domain/attributes.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { Secret } from './secret.js';
 
@@ -81,8 +82,8 @@ export interface DisabledKey extends KeyReference {
   readonly rights: JsonObject;
 }
 
-/** All that can be changed of a key without changing its secret; `describe` shows the same. */
-export type KeyImage = Pick<KeyDescription, 'name' | 'rights'> & { readonly state: 'live' | 'disabled' };
+/** As `describe` shows it. */
+export type { KeyImage } from '../../workflows/domain/attributes.js';
 
 export interface Probe {
   /** One entry for each door at which the key must be accepted. */

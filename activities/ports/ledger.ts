@@ -1,9 +1,10 @@
 /** Owns the port to the durable record of intents, outcomes, observations and audit; one transaction per call, none open during an outside call. */
 
+import type { PastUpdate } from '../../workflows/domain/attributes.js';
 import type { Configuration, ConnectorDeclaration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
 import type { DatedInspection, Inspection, LastUseReading } from '../../workflows/domain/observations.js';
-import type { Direction, Outcome, Phase, Strategy, VersionEvent, VersionState } from '../../workflows/domain/states.js';
+import type { Direction, Outcome, Phase, Sequence, VersionEvent, VersionState } from '../../workflows/domain/states.js';
 import type { HandOutFence } from './app-host.js';
 import type { SealedSecret } from './vault.js';
 
@@ -45,7 +46,7 @@ export interface RotationRow {
   readonly credential: string;
   readonly generation: number;
   readonly previousGeneration: number | null;
-  readonly strategy: Strategy;
+  readonly strategy: Sequence;
   readonly fence: number;
   readonly phase: Phase;
   readonly direction: Direction;
@@ -86,6 +87,7 @@ export type Change =
     }
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
+  | { readonly kind: 'rename-version'; readonly generation: number; readonly keyName: string }
   | { readonly kind: 'cutover' }
   | { readonly kind: 'release-lease'; readonly program: string };
 
@@ -159,7 +161,7 @@ export interface OpenRequest {
 /** A rotation to be started under its canonical id, unless it runs. */
 export interface OpenOrder {
   readonly credential: string;
-  readonly strategy: Strategy;
+  readonly strategy: Sequence;
   readonly options: RotationOptions;
 }
 
@@ -232,6 +234,8 @@ export interface Ledger {
   deliveredTo(rotation: string): Promise<readonly string[]>;
   /** Consumers that an undeploy intent of this rotation names. */
   undeployed(rotation: string): Promise<readonly string[]>;
+  /** The images of the credential's last completed change of a key; null where there was none. */
+  lastUpdate(credential: string): Promise<PastUpdate | null>;
   /** Milliseconds until the last intent of the kinds on this subject can no longer land; 0 when none can. */
   unsettled(rotation: string, kinds: readonly string[], subject: string | null): Promise<number>;
 

@@ -1,6 +1,7 @@
 /** Owns what the ledger knows of time: which credentials are due, and which rotations are open and want to run. */
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Outcome, Sequence } from '../../workflows/domain/states.js';
 import type { OpenOrder } from '../ports/ledger.js';
 import type { Asking, Queryable } from './pool.js';
 
@@ -40,8 +41,14 @@ export async function scheduleFromVersion(client: Queryable, credential: string)
   );
 }
 
+/** What a rotation that has ended means for the next due date; a key that was changed is as old as before. */
+export async function scheduleAfter(client: Queryable, credential: string, strategy: Sequence, outcome: Outcome): Promise<void> {
+  if (strategy === 'update') return;
+  await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, credential);
+}
+
 /** A rotation has ended without a new version: it is tried again, but not at once. A date that lies ahead stays. */
-export async function scheduleAgain(client: Queryable, credential: string): Promise<void> {
+async function scheduleAgain(client: Queryable, credential: string): Promise<void> {
   await client.query(
     `update credentials set next_due = greatest(next_due, clock_timestamp() + least((spec->'policy'->>'every')::bigint, $2) * interval '1 millisecond')
      where name = $1 and next_due is not null`,

@@ -45,6 +45,13 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
       );
       return;
     }
+    case 'rename-version':
+      await client.query('update versions set key_name = $3 where credential = $1 and generation = $2', [
+        target.credential,
+        change.generation,
+        change.keyName,
+      ]);
+      return;
     case 'freeze-targets':
       await client.query('update rotations set targets = $2, plan_hash = $3 where id = $1 and targets is null', [
         target.rotation,

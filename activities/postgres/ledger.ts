@@ -9,13 +9,14 @@ import type { HandOutFence } from '../ports/app-host.js';
 import type { Beyond, ChainHead, Ledger, OpenRequest, RotationRow, StepRef, VersionRow } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
-import { readDue, readOpen, requireCalledFor, scheduleAgain, scheduleFromVersion } from './calendar.js';
+import { readDue, readOpen, requireCalledFor, scheduleAfter } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { beyondReturn, recordNote, showWait } from './notes.js';
 import { once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
+import { readLastUpdate } from './updates.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
   const { rows } = await database.query<{ id: string }>('select id from ledger');
@@ -111,6 +112,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
     undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
 
+    lastUpdate: (credential) => readLastUpdate(database, credential),
     unsettled: async (rotation, kinds, subject) => {
       const found = await database.query<{ left: string | null }>(
         `select greatest(extract(epoch from max(settle_at) - clock_timestamp()) * 1000, 0) as left from intents
@@ -224,7 +226,7 @@ async function open(
       request.credential,
       generation,
       active?.generation ?? null,
-      spec.strategy,
+      request.options.update ? 'update' : spec.strategy,
       fence,
       request.runId,
       request.options,
@@ -265,13 +267,14 @@ async function close(
   downtimeMs: number | null,
 ): Promise<ChainHead> {
   await requireFence(client, step);
-  const { rowCount } = await client.query(
-    `update rotations set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null`,
+  const { rows } = await client.query(
+    `update rotations set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null returning strategy`,
     [step.rotation, outcome, reason, downtimeMs],
   );
-  if (rowCount === 1) {
+  const closed = rows[0] as Pick<RotationRecord, 'strategy'> | undefined;
+  if (closed) {
     await client.query('update leases set rotation = null where rotation = $1', [step.rotation]);
-    await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, step.credential);
+    await scheduleAfter(client, step.credential, closed.strategy, outcome);
   }
   return appendAudit(client, step.credential, {
     kind: 'close',

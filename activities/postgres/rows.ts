@@ -1,6 +1,6 @@
 /** Owns how rows become the port's types. */
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
-import type { Direction, Outcome, Phase, Strategy, VersionState } from '../../workflows/domain/states.js';
+import type { Direction, Outcome, Phase, Sequence, VersionState } from '../../workflows/domain/states.js';
 import type { RotationRow, VersionRow } from '../ports/ledger.js';
 
 export interface RotationRecord {
@@ -8,7 +8,7 @@ export interface RotationRecord {
   credential: string;
   generation: number;
   previous_generation: number | null;
-  strategy: Strategy;
+  strategy: Sequence;
   fence: string;
   run_id: string;
   phase: Phase;

@@ -4,6 +4,7 @@ import { formatConfiguration } from '../../activities/configuration/explain.js';
 import { loadConfiguration } from '../../activities/configuration/load.js';
 import { formatProblem, type Problem } from '../../activities/configuration/parse.js';
 import { type ApplyReport, applyWorkflowId, mainQueue } from '../../workflows/contract.js';
+import { inWords } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { connect } from '../connection.js';
 import { findInstallation, whoAsks } from '../environment.js';
@@ -51,15 +52,26 @@ export async function apply(file: string): Promise<Answer> {
         ? `${a.credential}: not adopted: ${a.error.message}`
         : `${a.credential}: generation ${a.generation}${a.adopted ? ', adopted now' : ''}`,
     );
+    const unseen = report.attributes.filter(({ problem }) => problem !== null);
+    const ok = failed.length === 0 && unseen.length === 0;
     return {
-      json: { ok: failed.length === 0, ...report },
-      text: [report.changed ? 'applied' : 'nothing to change', ...lines].join('\n'),
-      next: failed.length > 0 ? 'doctor' : 'status',
-      exit: failed.length > 0 ? 1 : 0,
+      json: { ok, ...report },
+      text: [report.changed ? 'applied' : 'nothing to change', ...lines, ...report.attributes.map(lineOf)].join('\n'),
+      next: ok ? 'status' : 'doctor',
+      exit: ok ? 0 : 1,
     };
   } finally {
     await close();
   }
+}
+
+/** What becomes of a key that is not as it is declared. */
+function lineOf({ credential, problem, differences, opens, started }: ApplyReport['attributes'][number]): string {
+  if (problem) return `${credential}: its attributes are not made so: ${problem}`;
+  const what = `${credential}: its key differs, ${inWords(differences)}`;
+  if (!started) return `${what}; left alone, since a rotation of it is open: apply again when that has ended`;
+  if (opens.length === 0) return `${what}; it is being changed: rekey show ${credential}`;
+  return `${what}; that opens something (${opens.join('; ')}), so it waits for an approval: rekey show ${credential}`;
 }
 
 export async function show(): Promise<Answer> {

@@ -8,6 +8,7 @@ import { connect, requireReachable } from '../connection.js';
 import { findInstallation, homeFolder, readState } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import { type Answer, asRekeyError, table } from '../output.js';
+import { compared, lookAtKey } from './attributes.js';
 import { pause } from './rotate.js';
 
 async function withView<Result>(use: (view: LedgerView) => Promise<Result>): Promise<Result> {
@@ -191,6 +192,7 @@ export function plan(name: string): Promise<Answer> {
         ? `every app that ${spec.store} says uses the key, on ${spec.consumers.host}`
         : list.map((c) => c.name).join(', ') || 'none';
     const { policy } = spec;
+    const key = generation === null ? null : await lookAtKey(name, spec.store);
     const lines = [
       `${name}: ${spec.strategy} in ${spec.store}, generation ${generation ?? 'none yet'}`,
       `consumers: ${who}`,
@@ -200,10 +202,11 @@ export function plan(name: string): Promise<Answer> {
       spec.strategy === 'overlap'
         ? `the old key goes after ${formatDuration(policy.grace)} of grace and ${formatDuration(policy.soak)} of soak, on evidence "${policy.evidence}"`
         : '',
+      ...(key ? compared(key) : []),
       `approvals: ${policy.approve.join(', ') || 'none'}; next due: ${next_due?.toISOString() ?? 'when asked'}`,
     ];
     return {
-      json: { name, generation, spec, waves, nextDue: next_due },
+      json: { name, generation, spec, waves, nextDue: next_due, key },
       text: lines.filter(Boolean).join('\n'),
       next: `rotate ${name} --wait`,
     };

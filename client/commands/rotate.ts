@@ -1,7 +1,7 @@
-/** Owns `rotate`: starts the workflow, or joins the one that asks for the same, and follows it in the ledger. */
+/** Owns `rotate`, and the start of everything that is a row among the rotations: or joins the one that asks for the same, and follows it in the ledger. */
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
-import type { Exemption } from '../../workflows/domain/credential.js';
+import type { Exemption, RotationOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { connect } from '../connection.js';
@@ -15,20 +15,21 @@ export interface RotateOptions {
   readonly outsideWindow: boolean;
 }
 
-export async function rotate(name: string, { wait, without, outsideWindow }: RotateOptions): Promise<Answer> {
+export function rotate(name: string, { wait, without, outsideWindow }: RotateOptions): Promise<Answer> {
+  return begin(name, { without, ...(outsideWindow ? { outsideWindow } : {}) }, wait);
+}
+
+/** Starts what the options ask for, a rotation or a change of the key, or joins the one that is open and asks for the same. */
+export async function begin(name: string, options: RotationOptions, wait: boolean): Promise<Answer> {
   const installation = findInstallation();
   const view = await LedgerView.open(installation);
   const { client, close } = await connect(installation);
   try {
     const credential = await view.credential(name);
     const before = await view.findRotation(name);
-    const order: RotationOrder = {
-      credential: name,
-      options: { without, ...(outsideWindow ? { outsideWindow } : {}) },
-      by: whoAsks(),
-    };
+    const order: RotationOrder = { credential: name, options, by: whoAsks() };
     if (before && before.outcome === null) requireSame(before, order);
-    await start(client, view, order, workflowOf[credential.strategy]);
+    await start(client, view, order, workflowOf[options.update ? 'update' : credential.strategy]);
     const rotation = await appeared(client, view, name, before);
     if (!wait) {
       return {
@@ -56,7 +57,7 @@ async function start(client: Client, view: LedgerView, order: RotationOrder, wor
       taskQueue: mainQueue,
       // The next task of a workflow whose worker just died is given to another after this.
       workflowTaskTimeout: '2s',
-      staticSummary: `rotates ${order.credential}`,
+      staticSummary: `${order.options.update ? 'changes the key of' : 'rotates'} ${order.credential}`,
       args: [order],
     });
   } catch (error) {
@@ -157,7 +158,10 @@ function report(rotation: RotationShown, cost: Cost): Answer {
   return {
     json,
     text: `${rotation.id} ${rotation.outcome} in ${seconds} s${down}${why}`,
-    next: rotation.outcome === 'completed' ? `keys ${rotation.credential}` : `show '${rotation.id}'`,
+    next:
+      rotation.outcome !== 'completed'
+        ? `show '${rotation.id}'`
+        : `${rotation.strategy === 'update' ? 'attributes show' : 'keys'} ${rotation.credential}`,
     exit: rotation.outcome === 'completed' ? 0 : rotation.outcome === 'refused' ? 4 : 1,
   };
 }

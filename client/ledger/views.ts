@@ -5,7 +5,7 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
-import type { Direction, Outcome, Phase, Strategy } from '../../workflows/domain/states.js';
+import type { Direction, Outcome, Phase, Sequence, Strategy } from '../../workflows/domain/states.js';
 import type { Installation } from '../environment.js';
 
 export interface WaitShown {
@@ -35,7 +35,7 @@ export interface RotationShown {
   readonly id: string;
   readonly credential: string;
   readonly generation: number;
-  readonly strategy: Strategy;
+  readonly strategy: Sequence;
   readonly phase: Phase;
   readonly direction: Direction;
   readonly outcome: Outcome | null;

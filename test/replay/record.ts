@@ -6,11 +6,12 @@ import type { Payload } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, inject, it } from 'vitest';
 import { EncryptionCodec } from '../../client/codec.js';
+import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import { Lane, sleep } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(20);
+  lane = await Lane.start(20, ['datadog', 'soar', 'docspace']);
 });
 afterAll(() => lane?.stop());
 
@@ -72,4 +73,17 @@ it('records an overlap rotation that is aborted and compensated', async () => {
   await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'to be recorded', consumer: null }] });
   await handle.result();
   await record('datadog/agents', 'overlap-compensated');
+});
+
+it('records a change of a key that keeps its secret', async () => {
+  const attributes = { permissions: ['files:write', 'rooms:read'] };
+  const change = { kind: 'set', name: null, active: null, attributes, resetUnspecified: false } as const;
+  const credential = 'docspace/exports';
+  const handle = await lane.client.workflow.start(workflowOf.update, {
+    workflowId: rotationWorkflowId(credential),
+    taskQueue: mainQueue,
+    args: [{ credential, options: { without: [], update: { change, accepted: false } }, by: 'test' }],
+  });
+  await handle.result();
+  await record(credential, 'update-completed');
 });

@@ -12,9 +12,14 @@ const read = (name: string): object => JSON.parse(readFileSync(path.join(folder,
 const bundle = { codePath: path.join(root, 'dist/worker/workflow-bundle.js') };
 
 describe('the workflows of this release', () => {
-  it('have histories of both strategies and of a way back to be held against', () => {
+  it('have histories of both strategies, of a way back and of a change to be held against', () => {
     expect(histories).toEqual(
-      expect.arrayContaining(['overlap-completed.json', 'overlap-compensated.json', 'in-place-completed.json']),
+      expect.arrayContaining([
+        'overlap-completed.json',
+        'overlap-compensated.json',
+        'in-place-completed.json',
+        'update-completed.json',
+      ]),
     );
   });
 

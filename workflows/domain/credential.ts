@@ -75,7 +75,29 @@ export interface RotationOptions {
   readonly without: readonly Exemption[];
   /** An operator does not want to wait for the window; absent: it is respected. */
   readonly outsideWindow?: true;
+  /** The key is changed and keeps its secret: then nothing is rotated. */
+  readonly update?: UpdateRequest;
 }
+
+export interface UpdateRequest {
+  readonly change: KeyChange;
+  /** Whoever asked has said yes beforehand to whatever it opens. */
+  readonly accepted: boolean;
+}
+
+/** What a key is to become: as rekey.yaml declares it, as it was before its last change, or as a person says. */
+export type KeyChange =
+  | { readonly kind: 'declared' }
+  | { readonly kind: 'undo' }
+  | {
+      readonly kind: 'set';
+      readonly name: string | null;
+      readonly active: boolean | null;
+      /** In the words of `attributes:`; what is left out stays as it is. */
+      readonly attributes: JsonObject;
+      /** Then what is left out gets what the vendor gives where nothing is said. */
+      readonly resetUnspecified: boolean;
+    };
 
 export interface Exemption {
   readonly consumer: string;

@@ -164,6 +164,22 @@ export const errorCodes = {
     meaning: 'The new key does not have the same rights as the old one.',
     cure: 'Compare both in the store; the rotation is compensated.',
   },
+  KR_KEY_CHANGED: {
+    ...permanent,
+    meaning: 'The key is not as it was when its change was planned: somebody else changed it. This attempt sent nothing.',
+    cure: 'Look at it with `rekey attributes show`, then say the change again.',
+  },
+  KR_NOT_YET_HELD: {
+    ...transient,
+    meaning: 'The store does not yet show the key as it is to be.',
+    cure: 'Nothing: it is looked at again, and changed again if need be.',
+  },
+  KR_NOT_HELD: {
+    retryable: false,
+    effect: 'unknown',
+    meaning: 'The store took the change of a key, several times, and did not keep it.',
+    cure: 'Find who else changes the key; it is put back as it was.',
+  },
   KR_NOT_CONFIRMED: {
     ...permanent,
     meaning: 'A consumer did not prove in time that it uses the version that it was handed.',

@@ -17,6 +17,9 @@ export const versionTransitions: Readonly<Record<VersionState, Partial<Record<Ve
 
 export type Strategy = 'overlap' | 'in-place';
 
+/** What a row among the rotations is carried out as: a strategy of its credential, or a change of the key that leaves its secret alone. */
+export type Sequence = Strategy | 'update';
+
 export type Phase =
   | 'planned'
   | 'preparing'
@@ -27,6 +30,7 @@ export type Phase =
   | 'regenerating'
   | 'updating'
   | 'deploying'
+  | 'changing'
   | 'compensating'
   | 'closing';
 
@@ -37,7 +41,7 @@ export type Outcome = 'completed' | 'compensated' | 'refused';
 export type Direction = 'forward' | 'back';
 
 /** Backward edges are there for guards that refuse: retiring and draining go back when a consumer falls behind, regenerating when an instance runs, updating when somebody else changed the secret. */
-export const phaseTransitions: Readonly<Record<Strategy, Partial<Record<Phase, readonly Phase[]>>>> = {
+export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, readonly Phase[]>>>> = {
   overlap: {
     planned: ['preparing', 'closing'],
     preparing: ['distributing', 'compensating', 'closing'],
@@ -57,6 +61,13 @@ export const phaseTransitions: Readonly<Record<Strategy, Partial<Record<Phase, r
     compensating: ['closing'],
     closing: [],
   },
+  update: {
+    planned: ['preparing', 'closing'],
+    preparing: ['changing', 'compensating', 'closing'],
+    changing: ['closing', 'compensating'],
+    compensating: ['closing'],
+    closing: [],
+  },
 };
 
 /** The state after `event`; an event that the state does not know is a fault of ours and changes nothing. */
@@ -66,7 +77,7 @@ export function transition(from: VersionState, event: VersionEvent): VersionStat
   return to;
 }
 
-export function mayEnter(strategy: Strategy, from: Phase, to: Phase): boolean {
+export function mayEnter(strategy: Sequence, from: Phase, to: Phase): boolean {
   return from === to || (phaseTransitions[strategy][from]?.includes(to) ?? false);
 }
 

@@ -2,7 +2,7 @@
 
 import type { Gate } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
-import type { Direction, Phase, Strategy } from './states.js';
+import type { Direction, Phase, Sequence } from './states.js';
 
 export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'expedite', 'abort'] as const;
 export type Verb = (typeof verbs)[number];
@@ -18,7 +18,7 @@ export interface VerbRequest {
 
 /** What the table needs to know of an open rotation. */
 export interface VerbFacts {
-  readonly strategy: Strategy;
+  readonly strategy: Sequence;
   readonly phase: Phase;
   readonly direction: Direction;
   readonly gate: Gate | null;

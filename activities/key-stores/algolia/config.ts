@@ -11,7 +11,7 @@ import {
   withDefaults,
 } from '../../http/settings.js';
 import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
-import { openRights, opens } from './rights.js';
+import { openRights, opens, rightsWith } from './rights.js';
 
 /**
  * Algolia says neither how long a change takes to reach all servers nor that there is a most; its own client asks for up to eight minutes
@@ -116,6 +116,7 @@ export const config: StoreConfig<AlgoliaSettings> = {
   idIsSecret: true,
   assumptions: commonAssumptions,
   opens,
+  changes: { rightsWith, ofNewKeys: ['validity', 'securedKeys'] },
   defaultRights: openRights,
   instructions: {
     mint: (facts) => [

@@ -75,6 +75,17 @@ function refused(label: string, text: string): RekeyError {
   return new RekeyError('KR_STORE_REFUSED', `${label}: ${text}; nothing was sent`);
 }
 
+/** The rights with what attributes say. A new validity counts from now, as it would from the creation of a key. */
+export function rightsWith(rights: JsonObject, { validity, securedKeys, ...said }: JsonObject, now: number): JsonObject {
+  if (securedKeys !== undefined)
+    throw new RekeyError(
+      'KR_USAGE',
+      'securedKeys is no property of the key: declare it in rekey.yaml, it holds from the next rotation on',
+    );
+  if (validity === undefined) return { ...rights, ...said };
+  return { ...rights, ...said, validUntil: validity === 0 ? null : minuteOf(now + Number(validity) * 1000) };
+}
+
 /** What a change opens, a sentence for each; a field that is left out counts as its default. */
 export function opens(before: JsonObject, after: JsonObject): readonly string[] {
   const [old, next] = [

@@ -180,6 +180,11 @@ export const config: StoreConfig<DnnSettings> = {
         (permission) =>
           `it gets ${toggles[permission as Toggle]?.label ?? `a permission that rekey does not know: ${permission}`}`,
       ),
+  changes: {
+    rightsWith: (rights, { permissions }) =>
+      Array.isArray(permissions) ? { ...rights, permissions: permissions.map(String).sort() } : rights,
+    ofNewKeys: [],
+  },
   // A new form has no toggle on: assumed.
   defaultRights: { permissions: [] },
 };

@@ -1,6 +1,7 @@
 /** Owns what rekey.yaml may say about a DocSpace portal and its API keys, and what people read about them. */
 import { z } from 'zod';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
+import { RekeyError } from '../../../workflows/domain/errors.js';
 import {
   baseUrl,
   commonAssumptions,
@@ -72,6 +73,7 @@ export const config: StoreConfig<DocSpaceSettings> = {
   strategies: ['overlap'],
   assumptions: commonAssumptions,
   opens,
+  changes: { rightsWith, ofNewKeys: ['expiresInDays'] },
   defaultRights: { permissions: [everything] },
   instructions: {
     mint: (facts) => [
@@ -121,6 +123,13 @@ function lifetime({ attributes }: AssistedFacts): string {
 export function permissionsOf({ permissions }: JsonObject): readonly string[] {
   const said = Array.isArray(permissions) ? permissions.filter((scope) => typeof scope === 'string') : [];
   return said.length === 0 || said.includes(everything) ? [everything] : said;
+}
+
+/** UpdateApiKeyRequestDto has no date of expiry. */
+function rightsWith(rights: JsonObject, { permissions, expiresInDays }: JsonObject): JsonObject {
+  if (expiresInDays !== undefined && expiresInDays !== rights.expiresInDays)
+    throw new RekeyError('KR_USAGE', 'expiresInDays of a key cannot be changed once it is made');
+  return permissions === undefined ? rights : { ...rights, permissions: [...permissionsOf({ permissions })].sort() };
 }
 
 function opens(before: JsonObject, after: JsonObject): readonly string[] {

@@ -87,7 +87,7 @@ describe('the states of a version', () => {
 });
 
 describe('the phases of a rotation', () => {
-  for (const strategy of ['overlap', 'in-place'] as const) {
+  for (const strategy of ['overlap', 'in-place', 'update'] as const) {
     const table = phaseTransitions[strategy];
 
     it(`${strategy}: every phase but closing has a way to closing`, () => {

@@ -1,0 +1,142 @@
+/** A change of a key that something gets in the way of: it is made, or the key is as it was. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RotationReport } from '../../workflows/contract.js';
+import {
+  atDocSpace,
+  begin,
+  endAll,
+  exported,
+  first,
+  narrower,
+  permissions,
+  plant,
+  portal,
+  set,
+  useLane,
+  wider,
+} from '../support/changes.js';
+import { Lane } from '../support/lane.js';
+import { copyLedger, setBackLedger } from '../support/set-back.js';
+
+let lane: Lane;
+beforeAll(async () => {
+  lane = useLane(await Lane.start(26, ['docspace']));
+});
+beforeEach(() => lane.fresh());
+afterEach(endAll);
+afterAll(() => lane?.stop());
+
+describe('a change that is interrupted', () => {
+  it.each([
+    ['whose worker dies before it is sent', { when: 'before', action: 'kill-worker' }],
+    ['whose worker dies after it was sent', { when: 'after', action: 'kill-worker' }],
+    ['whose reply is lost', { when: 'after', action: 'drop' }],
+  ])('%s, is made', async (_, fault) => {
+    const alive = lane.keepWorkerAlive();
+    await plant(fault);
+    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
+    alive();
+    expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
+    expect((await atDocSpace()).permissions).toEqual(narrower);
+    expect(await set(exported, '--undo', '--yes')).toMatchObject({ status: 0 });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('that is refused has changed nothing', async () => {
+    await plant({ action: 'status', status: 400, bodyText: '{"status":1,"statusCode":400,"error":{"message":"no"}}' });
+    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
+    expect(report).toMatchObject({ outcome: 'refused' });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('that is aborted while it is on the way is put back, although it lands late', async () => {
+    const { id } = (await plant({ when: 'before', action: 'hold' })) as { id: string };
+    const running = await begin(permissions(narrower));
+    await lane.until('the change', 20_000, async () =>
+      (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => f.id === id && f.hits > 0),
+    );
+    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
+    await lane.ask('POST', `/faults/${id}/release`);
+    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('and lost at its gate is asked for again by the sweep', async () => {
+    const running = await begin(permissions(wider));
+    await lane.settled(exported);
+    await running.terminate('it is lost');
+    await lane.client.schedule.getHandle('rekey-sweep').trigger();
+    const again = await lane.until('another run', 30_000, async () => {
+      const { status, runId } = await lane.client.workflow.getHandle(`rotation/${exported}`).describe();
+      return status.name === 'RUNNING' && runId;
+    });
+    await lane.until('the gate', 20_000, async () => (await lane.rotation(exported))?.waits_for?.person);
+    const handle = lane.client.workflow.getHandle(`rotation/${exported}`, again);
+    const approval = { by: 'test', expectedPhase: null, reason: null, consumer: null };
+    await lane.until('its approval', 20_000, () =>
+      handle.executeUpdate('approve', { args: [approval] }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect((await handle.result()) as RotationReport).toMatchObject({ outcome: 'completed', generation: 2 });
+    expect((await atDocSpace()).permissions).toEqual(wider);
+  });
+
+  it('that the portal never keeps is put back', async () => {
+    await lane.ask('POST', '/vendors/docspace/races', { times: 3 });
+    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
+    expect(report).toMatchObject({ outcome: 'compensated', reason: expect.stringContaining('KR_NOT_HELD') as string });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('of a key that somebody else changed meanwhile is not sent', async () => {
+    const running = await begin(permissions(wider));
+    await lane.settled(exported);
+    const { id } = await atDocSpace();
+    await portal('PUT', `/${id}`, { permissions: ['files:write'] });
+    await running.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] });
+    expect((await running.result()) as RotationReport).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringContaining('KR_KEY_CHANGED') as string,
+    });
+    expect((await atDocSpace()).permissions).toEqual(['files:write']);
+  });
+});
+
+describe('a change behind a ledger that has lost all of it', () => {
+  const sent = () =>
+    lane.until(
+      'the change',
+      20_000,
+      async () => (await lane.database.query(`select 1 from steps where key = 'update/1' and outcome is not null`)).rowCount,
+    );
+  const noticed = async () =>
+    (await lane.database.query(`select 1 from audit_events where kind = 'ledger-behind'`)).rowCount !== 0;
+
+  it('goes on, and still knows how the key was', async () => {
+    await copyLedger(lane.database);
+    const running = await begin(permissions(narrower));
+    await sent();
+    await setBackLedger(lane.database);
+    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'completed' });
+    expect(await noticed()).toBe(true);
+    expect(await set(exported, '--undo')).toMatchObject({ status: 0 });
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+
+  it('still goes back', async () => {
+    await copyLedger(lane.database);
+    const running = await begin(permissions(narrower));
+    await sent();
+    const { id } = (await plant({ action: 'hold' })) as { id: string };
+    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
+    await setBackLedger(lane.database);
+    await lane.ask('POST', `/faults/${id}/release`);
+    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
+    expect(await noticed()).toBe(true);
+    expect((await atDocSpace()).permissions).toEqual(first);
+  });
+});
