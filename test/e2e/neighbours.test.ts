@@ -3,15 +3,15 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
-import { Lane, sleep } from '../support/lane.js';
+import { Lane, type RotationShown, sleep } from '../support/lane.js';
 import { isIn, say } from '../support/moments.js';
-import { secondCredential } from '../support/second-credential.js';
+import { asAdministrator, secondCredential } from '../support/second-credential.js';
 
 let lane: Lane;
 let second: Lane;
 beforeAll(async () => {
   lane = await Lane.start(25);
-  second = await Lane.beside(lane, 26);
+  second = await Lane.beside(lane, 27);
 });
 afterAll(async () => {
   await second?.stop();
@@ -53,13 +53,15 @@ describe('a store at its limit', () => {
   it('gives one of two rotations its key and refuses the other, naming the limit', async () => {
     await lane.fresh();
     await lane.apply(await secondCredential(lane));
+    // A key that a cloud manages does not count at Datadog; the list does not tell it from others, so it would be room that nobody expects.
+    const managed = (await live()).find((k) => k.name === 'Azure integration')!;
+    expect((await asAdministrator(lane, 'DELETE', `/api/v2/api_keys/${managed.id}`)).status).toBe(204);
     const there = (await live()).length;
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: there + 1 });
     await Promise.all([lane.rotate(agents), lane.rotate('datadog/extras')]);
     const ends = await Promise.all([lane.settled(agents, 120_000), lane.settled('datadog/extras', 120_000)]);
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
     const outcomes = ends.map((e) => e.outcome);
-    console.log('at the limit:', ends.map((e) => `${e.outcome}: ${e.reason}`).join(' | '));
     expect(outcomes, JSON.stringify(ends)).toContain('completed');
     const other = ends.find((e) => e.outcome !== 'completed')!;
     expect(other.outcome).toMatch(/refused|compensated/);
@@ -96,8 +98,7 @@ describe('a consumer', () => {
     await lane.ask('POST', '/apps/web-1/instances', { count: 2 });
     await sleep(1_000);
     writeFileSync(file('web-1'), current);
-    await say(lane, agents, 'approve');
-    await expectOverlapConverged(lane, await ended(), strangers);
+    await expectOverlapConverged(lane, await approved(), strangers);
     await lane.ask('POST', '/apps/web-1/instances', { count: 1 });
   });
 
@@ -109,8 +110,7 @@ describe('a consumer', () => {
     await lane.rotate(agents);
     await atTheGate();
     copyFileSync(`${file('web-2')}.before`, file('web-2'));
-    await say(lane, agents, 'approve');
-    await expectOverlapConverged(lane, await ended(), strangers);
+    await expectOverlapConverged(lane, await approved(), strangers);
     expect(readFileSync(file('web-2'), 'utf8')).not.toBe(readFileSync(`${file('web-2')}.before`, 'utf8'));
   });
 });
@@ -118,6 +118,8 @@ describe('a consumer', () => {
 describe('a second installation that rotates the same key at the same time', () => {
   it('ends no key that a program uses', async () => {
     await freshForBoth();
+    for (const installation of [lane, second])
+      await installation.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 8s'));
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
     const ends = await Promise.all([lane.settled(agents, 120_000), second.settled(agents, 120_000)]);
     console.log('two installations on one key:', ends.map((e) => e.outcome ?? e.waits_for?.text).join(' | '));
@@ -126,12 +128,21 @@ describe('a second installation that rotates the same key at the same time', () 
   });
 });
 
-/** The gate stands in the ledger until the next step says what it waits for. */
-const ended = () =>
-  lane.until('its end', 90_000, async () => {
+/** What was approved turned out not to be so: the program is handed the new key once more, and the person is asked again. */
+async function approved(): Promise<RotationShown> {
+  const asked = async () => (await lane.rotation(agents))!.waits_for?.since;
+  const first = await asked();
+  await say(lane, agents, 'approve');
+  await lane.until('the second question', 60_000, async () => {
+    const rotation = (await lane.rotation(agents))!;
+    return rotation.waits_for?.text.includes('take-away') && rotation.waits_for.since !== first;
+  });
+  await say(lane, agents, 'approve');
+  return lane.until('its end', 60_000, async () => {
     const rotation = await lane.rotation(agents);
     return rotation?.outcome ? rotation : undefined;
   });
+}
 
 const atTheGate = () =>
   lane.until('the gate', 60_000, async () => (await lane.rotation(agents))?.waits_for?.text.includes('take-away'));

@@ -42,7 +42,7 @@ export interface RotationShown {
   readonly phase: string;
   readonly outcome: string | null;
   readonly reason: string | null;
-  readonly waits_for: { readonly text: string; readonly person: boolean } | null;
+  readonly waits_for: { readonly text: string; readonly person: boolean; readonly since: string } | null;
   readonly direction: string;
   readonly downtime_ms: number | null;
   readonly fence: string;

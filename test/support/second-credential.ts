@@ -3,22 +3,29 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Lane, sleep } from './lane.js';
 
-/** A second key for the machine of web-1, in a file of its own, whose fingerprint a command shows. */
-export async function secondCredential(lane: Lane): Promise<(text: string) => string> {
-  const inSandbox = (...parts: string[]) => path.join(path.dirname(lane.config), ...parts);
-  const secret = (name: string) => readFileSync(inSandbox('secrets', name), 'utf8').trim();
-  const { stores } = JSON.parse(JSON.stringify(await configuration(lane))) as {
-    stores: { datadog: { settings: { url: string } } };
-  };
-  const made = await fetch(`${stores.datadog.settings.url}/api/v2/api_keys`, {
-    method: 'POST',
+/** A request as Datadog's own administrator would send it, not through rekey. */
+export async function asAdministrator(lane: Lane, method: string, route: string, body?: object): Promise<Response> {
+  const secret = (name: string) => readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim();
+  const { rows } = await lane.database.query<{ url: string }>(
+    `select document->'stores'->'datadog'->'settings'->>'url' as url from configurations order by position desc limit 1`,
+  );
+  return fetch(`${rows[0]!.url}${route}`, {
+    method,
     headers: {
       'content-type': 'application/json',
       'dd-api-key': secret('datadog-api-key'),
       'dd-application-key': secret('datadog-application-key'),
       'user-agent': 'test',
     },
-    body: JSON.stringify({ data: { type: 'api_keys', attributes: { name: 'extras' } } }),
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+}
+
+/** A second key for the machine of web-1, in a file of its own, whose fingerprint a command shows. */
+export async function secondCredential(lane: Lane): Promise<(text: string) => string> {
+  const inSandbox = (...parts: string[]) => path.join(path.dirname(lane.config), ...parts);
+  const made = await asAdministrator(lane, 'POST', '/api/v2/api_keys', {
+    data: { type: 'api_keys', attributes: { name: 'extras' } },
   });
   const { data } = (await made.json()) as { data: { id: string; attributes: { key: string } } };
   const file = inSandbox('hosts', 'web-1', 'extras.env');
@@ -50,9 +57,4 @@ console.log('fingerprint ' + [...Array(12).keys()].map((n) => 'abcdefghijklmnopq
       - { name: web-1, host: machines, file: "${file}", format: dotenv, at: EXTRA_KEY, apply: ${restart}, confirm: { fingerprint: "${process.execPath} ${show}" } }
 `,
     );
-}
-
-async function configuration(lane: Lane): Promise<unknown> {
-  return (await lane.database.query<{ document: unknown }>('select document from configurations order by position desc limit 1'))
-    .rows[0]!.document;
 }
