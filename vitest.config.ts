@@ -12,11 +12,26 @@ export default defineConfig({
     projects: [
       { test: { ...common, ...group(0), name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
       { test: { ...common, ...group(1), name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
-      { test: { ...withServers, ...group(2), name: 'servers', include: ['test/{integration,e2e,replay,chaos}/**/*.test.ts'] } },
+      {
+        test: {
+          ...withServers,
+          ...group(2),
+          name: 'servers',
+          include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
+        },
+      },
       { test: { ...withServers, ...group(3), name: 'matrix', include: ['test/matrix/**/*.test.ts'], fileParallelism: false } },
       { test: { ...withServers, ...group(4), name: 'bench', include: ['test/bench/bench.ts'] } },
       { test: { ...common, ...group(6), name: 'soak', include: ['test/soak/**/*.test.ts'] } },
-      { test: { ...withServers, ...group(5), name: 'record', include: ['test/replay/record.ts'] } },
+      {
+        test: {
+          ...withServers,
+          ...group(5),
+          name: 'record',
+          include: ['test/{replay,upgrade}/record.ts'],
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -1,17 +1,17 @@
-/** Owns the sandbox's process: `node dist/sandbox/main.js --home DIR [--vendors NAMES]`. Its first output is the ready line; everything else is on standard error. */
+/** Owns the sandbox's process: `node dist/sandbox/main.js --home DIR [--vendors NAMES] [--pace N]`. Its first output is the ready line; everything else is on standard error. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Sandbox } from './sandbox.js';
 import { vendorNames } from './vendors/registry.js';
 
-const USAGE = `Usage: node dist/sandbox/main.js --home DIR [--vendors ${vendorNames.join(',')}] [--json]`;
+const USAGE = `Usage: node dist/sandbox/main.js --home DIR [--vendors ${vendorNames.join(',')}] [--pace N] [--json]`;
 
 // Whoever started us may be gone, and with it whoever read what we say: the sandbox goes on.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
-const { home, vendors, json } = readArguments();
-const sandbox = new Sandbox(path.resolve(home), vendors);
+const { home, vendors, pace, json } = readArguments();
+const sandbox = new Sandbox(path.resolve(home), vendors, pace);
 
 let ending = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -27,21 +27,25 @@ const ready = await sandbox.start();
 process.stdout.write(`${JSON.stringify(ready)}\n`);
 if (!json) process.stderr.write(`The sandbox is ready. Control: ${ready.control}. Configuration for rekey: ${ready.config}\n`);
 
-function readArguments(): { home: string; vendors: readonly string[]; json: boolean } {
+function readArguments(): { home: string; vendors: readonly string[]; pace: number; json: boolean } {
   try {
     const { values } = parseArgs({
       options: {
         home: { type: 'string' },
         vendors: { type: 'string', default: vendorNames.join(',') },
+        pace: { type: 'string', default: '1' },
         json: { type: 'boolean', default: false },
       },
     });
     const vendors = [...new Set(values.vendors.split(','))];
     const unknown = vendors.find((name) => !vendorNames.includes(name));
-    if (values.home && unknown === undefined) return { home: values.home, vendors, json: values.json };
-    process.stderr.write(
-      `${values.home ? `no vendor is called "${unknown}"; there are ${vendorNames.join(', ')}` : '--home is missing'}\n${USAGE}\n`,
-    );
+    const pace = Number(values.pace);
+    if (values.home && unknown === undefined && pace >= 1) return { home: values.home, vendors, pace, json: values.json };
+    const named =
+      unknown === undefined
+        ? '--pace is no number from 1 on'
+        : `no vendor is called "${unknown}"; there are ${vendorNames.join(', ')}`;
+    process.stderr.write(`${values.home ? named : '--home is missing'}\n${USAGE}\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n${USAGE}\n`);
   }

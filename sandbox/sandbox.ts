@@ -32,10 +32,11 @@ export class Sandbox {
   readonly #hooks: Durable<HookState>;
   #control = '';
 
-  /** `vendors`: names of those that are simulated. */
+  /** `vendors`: names of those that are simulated; `pace`: how many times slower than usual the programs work. */
   constructor(
     private readonly home: string,
     vendors: readonly string[],
+    pace: number,
   ) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     this.#faults = new Faults(this.#state('faults', () => []));
@@ -46,7 +47,10 @@ export class Sandbox {
       this.#faults,
       this.#requests,
     );
-    this.#traffic = new Traffic(this.#state('traffic', () => ({ on: true, rows: [] })));
+    this.#traffic = new Traffic(
+      this.#state('traffic', () => ({ on: true, rows: [] })),
+      pace,
+    );
     this.#consumers = new Consumers(
       this.#traffic,
       this.#state('processes', () => []),

@@ -30,7 +30,11 @@ export class Traffic {
   readonly #downSince = new Map<string, number>();
   readonly #wasUp = new Set<string>();
 
-  constructor(private readonly store: Durable<TrafficState>) {}
+  constructor(
+    private readonly store: Durable<TrafficState>,
+    /** How many times slower than usual programs work and messages arrive. */
+    readonly pace: number,
+  ) {}
 
   get on(): boolean {
     return this.store.value.on;

@@ -34,6 +34,7 @@ export interface Instance {
 /** What the sandbox wants to know about the processes that come and go. */
 export interface Watcher {
   readonly traffic: () => boolean;
+  readonly pace: number;
   started(pid: number): void;
   ended(pid: number): void;
   changed(consumer: Consumer): void;
@@ -150,6 +151,7 @@ export class Consumer {
     child.on('error', () => {});
     child.send({
       traffic: this.watcher.traffic(),
+      pace: this.watcher.pace,
       startDelay,
       refuse: this.refuse,
       settings: settings(),

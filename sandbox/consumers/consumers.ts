@@ -18,6 +18,7 @@ export class Consumers {
   ) {
     this.#watcher = {
       traffic: () => traffic.on,
+      pace: traffic.pace,
       started: (pid) => {
         const identity = identify(pid);
         if (identity) processes.value.push(identity);

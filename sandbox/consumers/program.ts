@@ -6,6 +6,8 @@ import { fingerprint } from './fingerprint.js';
 /** The first message that a program gets, over the channel to its process manager: nothing secret is ever in its arguments or environment. */
 export interface Start<Settings> {
   readonly traffic: boolean;
+  /** How many times slower than usual it works. */
+  readonly pace: number;
   /** How long the program takes until it reads its configuration. */
   readonly startDelay: number;
   /** A planted fault: this program does not come up. */
@@ -20,6 +22,7 @@ export interface Running {
   /** False once the program was asked to end: it finishes what it is doing, and takes on nothing new. */
   readonly wanted: boolean;
   readonly traffic: boolean;
+  readonly pace: number;
   /** Shows which secret the program holds from now on. */
   loaded(secret: string): void;
   up(): void;
@@ -30,6 +33,7 @@ export function runProgram<Settings>(program: (settings: Settings, running: Runn
   const running = {
     wanted: true,
     traffic: false,
+    pace: 1,
     loaded: (secret: string) => tell({ loaded: { fingerprint: fingerprint(secret), tail: secret.slice(-5) } }),
     up: () => tell({ up: true }),
   };
@@ -44,6 +48,7 @@ export function runProgram<Settings>(program: (settings: Settings, running: Runn
 
   process.once('message', async (start: Start<Settings>) => {
     running.traffic = start.traffic;
+    running.pace = start.pace;
     process.on('message', (message: { traffic: boolean }) => {
       running.traffic = message.traffic;
     });
@@ -74,7 +79,7 @@ export async function atPace(running: Running, every: number, work: () => Promis
   while (running.wanted) {
     const began = Date.now();
     if (running.traffic) await work();
-    await sleep(Math.max(1, every - (Date.now() - began)));
+    await sleep(Math.max(1, every * running.pace - (Date.now() - began)));
   }
 }
 

@@ -47,7 +47,7 @@ describe('a request whose reply is lost', () => {
 });
 
 describe('a rotation that goes back', () => {
-  it('because a consumer does not come back gives everyone the old key, and removes the new one', async () => {
+  it('because it was aborted gives everyone the old key, and removes the new one', async () => {
     await lane.fresh();
     const strangers = await strangersOf(lane);
     const [before] = (await lane.keys('datadog')).filter((k) => k.name === 'agents');

@@ -1,4 +1,6 @@
 /** PostgreSQL, Temporal, the worker, the sandbox or all of them are killed with -9 in the middle of a rotation that `rekey up` runs. */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Up } from '../support/up.js';
 
@@ -53,10 +55,23 @@ describe('an in-place rotation', () => {
   });
 });
 
+describe("Temporal's whole database", () => {
+  it.each([
+    ['datadog/agents', 'overlap', ['distributing'], agents],
+    ['soar/enrichment', 'in-place', ['undeploying', 'regenerating', 'updating', 'deploying'], apps],
+  ] as const)('may be deleted in the middle of %s: the ledger brings it back', async (credential, strategy, phases, programs) => {
+    await up.rotate(credential, strategy);
+    await up.reached(credential, [...phases]);
+    for (const pid of Object.values(up.pids)) process.kill(pid, 'SIGKILL');
+    rmSync(path.join(up.home, 'temporal'), { recursive: true });
+    await up.again();
+    await expectHealthy(credential, programs);
+  });
+});
+
 describe('a second `up` on the same home', () => {
   it('is refused, and names the first', async () => {
     const { spawnSync } = await import('node:child_process');
-    const { default: path } = await import('node:path');
     const second = spawnSync(
       process.execPath,
       [path.resolve(import.meta.dirname, '../../dist/worker/commands/up.js'), '--json'],

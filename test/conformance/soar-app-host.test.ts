@@ -2,13 +2,12 @@ import { connector } from '../../activities/app-hosts/soar-app-host/app-host.js'
 import { connector as soar } from '../../activities/key-stores/soar/key-store.js';
 import { Secret } from '../../activities/ports/secret.js';
 import type { RunningSandbox } from '../sandbox/support.js';
-import { type AppHostWorld, describeAppHost } from './suites/app-host.js';
+import { never } from './suites/expect.js';
 import { context, declared, keysOf, requestDeadline, throughLedger } from './suites/sandbox.js';
-
-const never = () => new AbortController().signal;
+import { describeVendorHost, type SandboxWorld } from './suites/sandbox-host.js';
 
 /** The app of the sandbox that alone uses its key, so that changing it in place stops nobody else. */
-async function world(sandbox: RunningSandbox, impatient: boolean): Promise<AppHostWorld> {
+async function world(sandbox: RunningSandbox, impatient: boolean): Promise<SandboxWorld> {
   const entry = declared(sandbox, 'stores', 'soar');
   const timing = impatient ? { ...(entry.timing as object), request: `${requestDeadline}ms` } : entry.timing;
   const settings = throughLedger(soar.config.settings.parse({ ...entry, timing }));
@@ -28,4 +27,4 @@ async function world(sandbox: RunningSandbox, impatient: boolean): Promise<AppHo
   };
 }
 
-describeAppHost({ connector, vendor: 'soar', abilities: ['undeploy', 'deploy', 'consumersNamed'], overHttp: true, world });
+describeVendorHost({ connector, vendor: 'soar', door: 'soar', abilities: ['undeploy', 'deploy', 'consumersNamed'], world });

@@ -50,8 +50,9 @@ const rolesOf = async (): Promise<readonly string[]> => {
 };
 
 beforeAll(async () => {
-  // A host of a third party, beside the store.
-  copyFileSync(path.join(root, 'test/support/outside-host.js'), path.join(outside.folder, 'outside-host.js'));
+  // A host of a third party, beside the store, with its own test.
+  for (const name of ['outside-host.js', 'outside-host.test.js'])
+    copyFileSync(path.join(root, 'test/support', name), path.join(outside.folder, name));
   lane = await Lane.start(19);
   admin = new pg.Client({ connectionString: `${server}/postgres` });
   await admin.connect();

@@ -32,7 +32,7 @@ const ports = [
 ] as const;
 
 describe.each(ports)('$port', ({ port, file, place, main, registered, configured }) => {
-  const described = port === 'KeyStore' ? 'describeVendor' : `describe${port}`;
+  const described = port === 'KeyStore' ? 'describeVendor' : 'describeVendorHost';
   const kinds = [...registered.keys()].sort();
   const ofKind = (kind: string) => read(`test/conformance/${kind}.test.ts`);
 

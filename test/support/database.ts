@@ -10,14 +10,18 @@ export interface TestDatabase {
 }
 
 export async function cloneDatabase(): Promise<TestDatabase> {
-  const { postgres, template } = inject('servers');
+  const { url, database } = await createDatabase(inject('servers').template);
+  await database.query('update ledger set id = $1', [randomBytes(4).toString('hex')]);
+  return { url, database };
+}
+
+export async function createDatabase(template: string): Promise<TestDatabase> {
+  const { postgres } = inject('servers');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = new pg.Client({ connectionString: `${postgres}/postgres` });
   await admin.connect();
   await admin.query(`create database ${name} template ${template}`);
   await admin.end();
   const url = `${postgres}/${name}`;
-  const database = openDatabase(url, null);
-  await database.query('update ledger set id = $1', [randomBytes(4).toString('hex')]);
-  return { url, database };
+  return { url, database: openDatabase(url, null) };
 }

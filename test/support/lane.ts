@@ -13,7 +13,7 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
 import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { RotationOptions } from '../../workflows/domain/credential.js';
-import { cloneDatabase } from './database.js';
+import { cloneDatabase, type TestDatabase } from './database.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -61,13 +61,14 @@ export class Lane {
     readonly databaseUrl: string,
     readonly database: Database,
     readonly client: Client,
+    readonly keysFolder: string,
     private readonly closeConnection: () => Promise<void>,
   ) {}
 
-  /** `number` chooses the namespace; two files that run at once must not choose the same. */
-  static async start(number: number, vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
+  /** `number` chooses the namespace; two files that run at once must not choose the same. Programs work `pace` times slower than usual. */
+  static async start(number: number, vendors: readonly string[] = ['datadog', 'soar'], pace = 1): Promise<Lane> {
     const lane = await Lane.#open(number);
-    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
+    await Promise.all([lane.#startSandbox(vendors, pace), lane.startWorker()]);
     await lane.apply();
     return lane;
   }
@@ -82,15 +83,32 @@ export class Lane {
     return lane;
   }
 
-  static async #open(number: number): Promise<Lane> {
-    const { temporal, keys } = inject('servers');
+  /** An installation that stood elsewhere: `restore` puts its keys, ledger and sandbox back; its workflows are gone. */
+  static async restored(
+    number: number,
+    vendors: readonly string[],
+    restore: (folder: string) => Promise<TestDatabase & { readonly keys: string }>,
+  ): Promise<Lane> {
+    const lane = await Lane.#open(number, restore);
+    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
+    return lane;
+  }
+
+  static async #open(
+    number: number,
+    prepare: (folder: string) => Promise<TestDatabase & { readonly keys: string }> = async () => ({
+      ...(await cloneDatabase()),
+      keys: inject('servers').keys,
+    }),
+  ): Promise<Lane> {
+    const { temporal } = inject('servers');
     const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-lane-'));
     chmodSync(folder, 0o755);
-    const { url, database } = await cloneDatabase();
+    const { url, database, keys } = await prepare(folder);
     const connection = await Connection.connect({ address: temporal });
     const namespace = `lane-${number}`;
     const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
-    return new Lane(folder, namespace, url, database, client, () => connection.close());
+    return new Lane(folder, namespace, url, database, client, keys, () => connection.close());
   }
 
   async stop(): Promise<void> {
@@ -208,14 +226,14 @@ export class Lane {
   }
 
   async startWorker(): Promise<ChildProcess> {
-    const { temporal, keys } = inject('servers');
+    const { temporal } = inject('servers');
     const worker = spawn(process.execPath, [path.join(dist, 'worker/commands/worker.js')], {
       env: {
         ...process.env,
         DATABASE_URL: this.databaseUrl,
         TEMPORAL_ADDRESS: temporal,
         TEMPORAL_NAMESPACE: this.namespace,
-        REKEY_KEYS: keys,
+        REKEY_KEYS: this.keysFolder,
         REKEY_HOME: this.folder,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -237,11 +255,11 @@ export class Lane {
     };
   }
 
-  async #startSandbox(vendors: readonly string[]): Promise<void> {
+  async #startSandbox(vendors: readonly string[], pace = 1): Promise<void> {
     const home = path.join(this.folder, 'sandbox');
     this.#sandbox = spawn(
       process.execPath,
-      [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--json'],
+      [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--pace', String(pace), '--json'],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };

@@ -1,6 +1,6 @@
 // @ts-check
 /** Owns an app host as a third party writes it: programs on this machine that take their secret from a file of `KEY=value` lines on SIGHUP. */
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { portVersion, RekeyError, z } from 'rekey';
 
@@ -14,11 +14,20 @@ export const connector = {
   open: (given) => host(settings.parse(given).grace),
 };
 
-/** @param {import('rekey').ConsumerSpec} spec */
-const settingsOf = (spec) => consumer.parse(spec.settings);
-
 /** @param {z.infer<typeof consumer>} program */
 const pattern = ({ variable }) => new RegExp(`^${variable}=(.*)$`, 'm');
+
+/**
+ * The program of a consumer that an effect may still reach.
+ * @param {import('rekey').ConsumerSpec} spec
+ * @param {AbortSignal} signal
+ */
+function reachable(spec, signal) {
+  const program = consumer.parse(spec.settings);
+  if (signal.aborted) throw new RekeyError('KR_HOST_UNAVAILABLE', `${spec.name}: the caller has given up`);
+  if (!existsSync(program.file)) throw new RekeyError('KR_HOST_REFUSED', `${spec.name}: there is no ${program.file}`);
+  return program;
+}
 
 /**
  * @param {number} request
@@ -39,29 +48,31 @@ function host(request) {
     identity: async () => hostname(),
 
     async inspect(spec, known) {
-      const program = settingsOf(spec);
-      const held = pattern(program).exec(readFileSync(program.file, 'utf8'))?.[1] ?? null;
-      const shown = [...readFileSync(program.status, 'utf8').matchAll(/fingerprint: (\w+)/g)];
+      const program = consumer.parse(spec.settings);
+      const text = (/** @type {string} */ file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+      const held = pattern(program).exec(text(program.file))?.[1] ?? null;
+      const shown = [...text(program.status).matchAll(/fingerprint: (\w+)/g)];
       const instances = shown.map(([, fingerprint], at) => {
         const generation = known.find(({ secret }) => secret?.fingerprint === fingerprint)?.generation ?? null;
         /** @type {import('rekey').Evidence} */
         const evidence = generation === null ? 'none' : 'uses';
         return { id: `#${at + 1}`, generation, evidence };
       });
+      const there = held !== null && instances.length > 0;
       return {
         consumer: spec.name,
-        state: instances.length > 0 ? 'running' : 'stopped',
+        state: there ? 'running' : 'unknown',
         instances,
         showsSource: true,
         source: known.find(({ secret }) => secret?.reveal() === held)?.generation ?? null,
-        healthy: instances.length > 0,
+        healthy: there,
         authenticationFailed: false,
-        detail: '',
+        detail: there ? '' : `${program.file} or its program is not there`,
       };
     },
 
-    async deliver({ consumer: spec, version }) {
-      const program = settingsOf(spec);
+    async deliver({ consumer: spec, version }, signal) {
+      const program = reachable(spec, signal);
       const before = readFileSync(program.file, 'utf8');
       const line = `${program.variable}=${version.secret.reveal()}`;
       writeFileSync(
@@ -72,9 +83,10 @@ function host(request) {
       renameSync(`${program.file}.new`, program.file);
     },
 
-    async apply(spec) {
+    async apply(spec, signal) {
+      const { pid } = reachable(spec, signal);
       try {
-        process.kill(settingsOf(spec).pid, 'SIGHUP');
+        process.kill(pid, 'SIGHUP');
       } catch {
         throw new RekeyError('KR_HOST_REFUSED', `${spec.name} does not run`);
       }

@@ -43,7 +43,7 @@ export class Queues {
       for (const destination of this.store.value.destinations) this.#produce(destination);
       for (const subscription of this.#subscriptions) this.#deliver(subscription);
       this.store.touch();
-    }, TIMING.soar.messageEvery).unref();
+    }, TIMING.soar.messageEvery * this.traffic.pace).unref();
   }
 
   limit(mostWaiting: number): void {

@@ -1,21 +1,17 @@
 /** Owns the conformance suite of the port `AppHost`: what every implementation is held to. */
 import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppHost, KnownVersion } from '../../../activities/ports/app-host.js';
 import type { AppHostConnector } from '../../../activities/ports/connector.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
-import type { RekeyError } from '../../../workflows/domain/errors.js';
-import type { Inspection } from '../../../workflows/domain/observations.js';
 import { isStopped } from '../../../workflows/domain/regenerate.js';
 import { isConverged } from '../../../workflows/domain/revoke.js';
-import { type RunningSandbox, startSandbox, until } from '../../sandbox/support.js';
-import { different, faults, plant } from './faults.js';
-import { changesNothing, expectNoSecret, failure, keysOf, requestsOf } from './sandbox.js';
+import { changesNothing, expectNoSecret, failure, never, until } from './expect.js';
 
 export type DeliverableVersion = KnownVersion & { readonly secret: Secret };
 
-/** A program of the sandbox, as it is before each test: running, on `current`. */
+/** A program as it is before each test: running, on `current`. */
 export interface AppHostWorld {
   readonly host: AppHost;
   readonly consumer: ConsumerSpec;
@@ -30,6 +26,13 @@ export interface AppHostWorld {
   readonly file?: string;
   /** Where a person carries it out: puts the version that lies ready into the program, and says so. */
   readonly person?: (version: DeliverableVersion) => Promise<void>;
+  /** The fingerprint of the secret that the program works with, as its vendor or its own log knows it. */
+  readonly used: () => Promise<string | null>;
+  /** What nobody may see. */
+  readonly secrets: () => Promise<readonly string[]>;
+  /** What the host was asked over a wire while `act` ran; only where that can be known. */
+  readonly asked?: (act: () => Promise<void>) => Promise<readonly unknown[]>;
+  readonly end?: () => Promise<void>;
 }
 
 export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'byHand';
@@ -43,21 +46,14 @@ export const optional = [
 
 export interface AppHostSubject {
   readonly connector: AppHostConnector;
-  /** Whose keys the program uses, by the vendor's name in the sandbox. */
-  readonly vendor: string;
   readonly abilities: readonly HostAbility[];
-  /** For a host that is reached over HTTP: every fault is planted at every request. */
-  readonly overHttp: boolean;
   /** Whether rekey itself writes the source, a file of this machine. */
   readonly writesFile?: boolean;
-  /** Under which name its requests are recorded in the sandbox, if not the vendor's. */
-  readonly door?: string;
-  /** Opened with the shorter deadline of the suites if `impatient`. */
-  readonly world: (sandbox: RunningSandbox, impatient: boolean) => Promise<AppHostWorld>;
+  /** Called before each test. */
+  readonly world: () => Promise<AppHostWorld>;
 }
 
-const ledger = 'ledger-a';
-const never = () => new AbortController().signal;
+export const ledger = 'ledger-a';
 
 function ownerOf(file: string): { mode: number; uid: number; gid: number } {
   const { mode, uid, gid } = statSync(file);
@@ -66,28 +62,20 @@ function ownerOf(file: string): { mode: number; uid: number; gid: number } {
 
 export function describeAppHost(subject: AppHostSubject): void {
   const { kind } = subject.connector.config;
-  const door = subject.door ?? subject.vendor;
   const has = (ability: HostAbility) => subject.abilities.includes(ability);
 
   describe(`${kind} as an app host`, () => {
-    let sandbox: RunningSandbox;
     let world: AppHostWorld;
-    beforeAll(async () => {
-      sandbox = await startSandbox();
-    });
-    afterEach(() => sandbox.tell('DELETE', '/faults'));
-    afterAll(() => sandbox.remove());
-
     const inspect = (known: readonly KnownVersion[], consumer = world.consumer) => world.host.inspect(consumer, known, never());
     const deliver = (version: DeliverableVersion, number = 1, ledgerId = ledger) =>
       world.host.deliver({ consumer: world.consumer, version, fence: { ledgerId, number } }, never());
-    const secrets = async () => (await keysOf(sandbox, subject.vendor)).map(({ value }) => value);
+    const secrets = () => world.secrets();
 
     describe('keeps its promises:', () => {
       beforeEach(async () => {
-        await sandbox.reset();
-        world = await subject.world(sandbox, false);
+        world = await subject.world();
       });
+      afterEach(() => world.end?.());
 
       it('declares the abilities that it has, and has those that it declares', () => {
         const { host } = world;
@@ -100,7 +88,9 @@ export function describeAppHost(subject: AppHostSubject): void {
       it('has an identity that stays and is no secret', async () => {
         const identity = await world.host.identity(never());
         expect(identity).not.toBe('');
-        expect(await (await subject.world(sandbox, false)).host.identity(never())).toBe(identity);
+        const again = await subject.world();
+        expect(await again.host.identity(never())).toBe(identity);
+        await again.end?.();
         expectNoSecret(identity, await secrets());
       });
 
@@ -165,8 +155,7 @@ export function describeAppHost(subject: AppHostSubject): void {
         await until('it proves the next version', async () =>
           isConverged(await inspect(known), version.generation, 'rolled-out'),
         );
-        const traffic = () => sandbox.traffic(consumer.name);
-        await until('it uses it', async () => (await traffic()).fingerprint === version.secret.fingerprint);
+        await until('it uses it', async () => (await world.used()) === version.secret.fingerprint);
         expectNoSecret(JSON.stringify(await inspect(known)), await secrets());
       });
 
@@ -203,7 +192,7 @@ export function describeAppHost(subject: AppHostSubject): void {
         const version = await world.next();
         const gone = AbortSignal.abort();
         const fence = { ledgerId: ledger, number: 1 };
-        const sent = await requestsOf(sandbox, door, async () => {
+        const giveUp = async () => {
           for (const act of [
             () => world.host.deliver({ consumer: world.consumer, version, fence }, gone),
             () => world.host.apply(world.consumer, gone),
@@ -213,8 +202,9 @@ export function describeAppHost(subject: AppHostSubject): void {
             const error = await failure(act());
             if (error.code !== 'KR_HOST_UNCLEAR') expect(changesNothing(error)).toBe(true);
           }
-        });
-        expect(sent).toEqual([]);
+        };
+        if (world.asked) expect(await world.asked(giveUp)).toEqual([]);
+        else await giveUp();
         expect(await world.held?.()).toBe(before);
       });
 
@@ -255,72 +245,5 @@ export function describeAppHost(subject: AppHostSubject): void {
           );
         });
     });
-
-    if (subject.overHttp && subject.door !== undefined)
-      it('delivers again after a lost reply, and the program is reloaded once for it', async () => {
-        await sandbox.reset();
-        const impatient = await subject.world(sandbox, true);
-        const { host, consumer } = impatient;
-        const version = await impatient.next();
-        const delivery = { consumer, version, fence: { ledgerId: ledger, number: 1 } };
-        const lose = (body: string) =>
-          sandbox.tell('POST', '/faults', { vendor: door, method: 'POST', body, when: 'after', action: 'drop' });
-        await lose('"deliver"');
-        expect((await failure(host.deliver(delivery, never()))).code).toBe('KR_HOST_UNCLEAR');
-        expect(await impatient.held!()).toBe(version.secret.reveal());
-        await host.deliver(delivery, never());
-        world = await subject.world(sandbox, false);
-        await world.host.deliver(delivery, never());
-        await lose('"apply"');
-        expect((await failure(world.host.apply(consumer, never()))).code).toBe('KR_HOST_UNCLEAR');
-        const instance = async () => (await inspect([version], consumer)).instances;
-        const [first] = await instance();
-        expect(first).toMatchObject({ generation: version.generation });
-        await world.host.apply(consumer, never());
-        expect(await instance()).toEqual([first]);
-      });
-
-    if (subject.overHttp) describeFaults();
-
-    function describeFaults(): void {
-      type Deed = (w: AppHostWorld, version: DeliverableVersion) => Promise<unknown>;
-      const looks: Readonly<Record<string, Deed>> = {
-        identity: ({ host }) => host.identity(never()),
-        inspect: ({ host, consumer, current }): Promise<Inspection> => host.inspect(consumer, [current], never()),
-        consumersNamed: ({ host, consumer, current }) => host.consumersNamed!([consumer.name], current.keyId, never()),
-      };
-      const effects: Readonly<Record<string, Deed>> = {
-        deliver: ({ host, consumer }, version) =>
-          host.deliver({ consumer, version, fence: { ledgerId: ledger, number: 1 } }, never()),
-        undeploy: ({ host, consumer }) => host.undeploy!(consumer, never()),
-        deploy: ({ host, consumer }) => host.deploy!(consumer, never()),
-      };
-      const deeds = Object.entries({ ...looks, ...effects }).filter(
-        ([name]) => !optional.some((ability) => ability === name) || has(name as HostAbility),
-      );
-
-      describe.each(deeds.map(([name, act]) => ({ name, act })))('$name, when', ({ name, act }) => {
-        it.each(faults)('$name: says so, and nothing else', async (fault) => {
-          // The first round finds out which requests it makes; each of the others loses one of them.
-          const impatient = await subject.world(sandbox, true);
-          await impatient.host.inspect(impatient.consumer, [], never());
-          const requests = different(await requestsOf(sandbox, door, () => act(impatient, impatient.current)));
-          expect(requests).not.toEqual([]);
-          for (const request of requests) {
-            await plant(sandbox, door, fault, request);
-            let error!: RekeyError;
-            const made = await requestsOf(sandbox, door, async () => {
-              error = await failure(act(impatient, impatient.current));
-            });
-            const isEffect = name in effects && request.method !== 'GET';
-            const lost = isEffect && fault.means === 'lost';
-            expect(error.code).toBe(lost ? 'KR_HOST_UNCLEAR' : 'KR_HOST_UNAVAILABLE');
-            expect(error.retryAfterMs).toBe(fault.retryAfterMs);
-            expectNoSecret(error.message, await secrets());
-            expect(made.filter((r) => r.method === request.method && r.path === request.path)).toHaveLength(request.times);
-          }
-        });
-      });
-    }
   });
 }

@@ -1,0 +1,46 @@
+/** A rotation that an older release began is finished by this one: from its ledger, with its workflow gone, and with the journal that it wrote. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { expectOverlapConverged } from '../support/converged.js';
+import { Lane } from '../support/lane.js';
+import { say } from '../support/moments.js';
+import { restore } from './snapshot.js';
+
+const credential = 'datadog/agents';
+const folder = path.join(import.meta.dirname, 'releases');
+const releases = readdirSync(folder).filter((name) => name.endsWith('.json'));
+let lane: Lane | undefined;
+afterEach(() => lane?.stop());
+
+describe('an installation of an older release, stopped while a rotation waited for its approval', () => {
+  it('is there for each release', () => expect(releases).toContain('0.1.0.json'));
+
+  it.each(releases)('%s: goes on, is approved and ends with everybody on the new key', async (release) => {
+    const text = readFileSync(path.join(folder, release), 'utf8');
+    lane = await Lane.restored(29, ['datadog'], (place) => restore(text, place));
+    const before = (await lane.rotation(credential))!;
+    expect(before).toMatchObject({ phase: 'draining', outcome: null });
+    const { rows: ours } = await lane.database.query<{ key_id: string }>('select key_id from versions');
+    const strangers = (await lane.keys('datadog')).filter((k) => k.state === 'live' && !ours.some((o) => o.key_id === k.id));
+
+    await lane.client.schedule.getHandle('rekey-sweep').trigger();
+    await lane.until('the gate of a new run', 40_000, async () => {
+      const now = (await lane!.rotation(credential))!;
+      return Number(now.fence) === Number(before.fence) + 1 && now.waits_for?.text.includes('take-away');
+    });
+    await say(lane, credential, 'approve');
+    const ended = await lane.until('its end', 60_000, async () => {
+      const now = (await lane!.rotation(credential))!;
+      return now.outcome ? now : undefined;
+    });
+    expect(ended.id).toBe(before.id);
+    await expectOverlapConverged(
+      lane,
+      ended,
+      strangers.map((k) => k.id),
+    );
+    const minted = await lane.database.query(`select 1 from intents where kind = 'mint'`);
+    expect(minted.rowCount).toBe(1);
+  });
+});
