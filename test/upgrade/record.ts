@@ -3,13 +3,19 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
 import { Lane } from '../support/lane.js';
+import { journalFile, journalOf } from './journal.js';
 import { take } from './snapshot.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(29, ['datadog']);
+  lane = await Lane.start(29, ['datadog', 'soar', 'docspace']);
 });
 afterAll(() => lane?.stop());
+
+it('records the names of steps and of what their outcomes hold', async () => {
+  writeFileSync(journalFile, `${JSON.stringify(await journalOf(lane), null, 2)}\n`);
+  await lane.fresh();
+});
 
 it('records a rotation that waits for its approval', async () => {
   await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));

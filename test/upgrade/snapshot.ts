@@ -87,6 +87,14 @@ export async function restore(text: string, folder: string): Promise<TestDatabas
         [row],
       );
   }
+  const { rows: counted } = await client.query<{ name: string; column: string }>(
+    `select table_name as name, column_name as column from information_schema.columns
+     where table_schema = 'public' and is_identity = 'YES' and table_name <> 'schema_migrations'`,
+  );
+  for (const { name, column } of counted)
+    await client.query(
+      `select setval(pg_get_serial_sequence('"${name}"', '${column}'), coalesce(max("${column}"), 0) + 1, false) from "${name}"`,
+    );
   await client.end();
   await migrate(made.url, null);
   return { ...made, keys: path.join(folder, 'keys') };
