@@ -16,6 +16,8 @@ export default defineConfig({
         test: {
           ...withServers,
           ...group(2),
+          // They wait most of the time: for keys to spread, for programs to start, for a grace to end.
+          maxWorkers: 3,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },

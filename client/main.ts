@@ -43,10 +43,12 @@ command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a wor
 command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
   .option('--home <folder>', 'where its state is kept')
   .option('--vendors <names>', 'which vendors, such as datadog,soar; all where it is left out')
-  .action(({ home, vendors }: { home?: string; vendors?: string }) =>
+  .option('--pace <times>', 'how many times slower than usual their consumers work')
+  .action(({ home, vendors, pace }: { home?: string; vendors?: string; pace?: string }) =>
     become('sandbox/main.js', [
       ...['--home', home ?? sandboxHome()],
       ...(vendors === undefined ? [] : ['--vendors', vendors]),
+      ...(pace === undefined ? [] : ['--pace', pace]),
       ...(json ? ['--json'] : []),
     ]),
   );

@@ -4,6 +4,7 @@ import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './act
 import { atTheStore } from './assisted.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
+import { formatDuration } from './domain/duration.js';
 import { codeOf, Turned } from './failures.js';
 import { prepare } from './prepare.js';
 import { Run } from './run.js';
@@ -132,6 +133,9 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
   run.enter('deploying');
   await deployAll(run, down.running, 'forward');
   const downtimeMs = Date.now() - down.since;
+  const { downtime } = run.spec.policy;
+  if (downtime !== null && downtimeMs > downtime)
+    run.remark(`programs were down for ${formatDuration(downtimeMs)}; ${formatDuration(downtime)} are acceptable`);
   run.enter('closing');
   return run.close('completed', downtimeMs);
 }

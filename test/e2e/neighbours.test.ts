@@ -121,8 +121,10 @@ describe('a second installation that rotates the same key at the same time', () 
     for (const installation of [lane, second])
       await installation.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 8s'));
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
-    const ends = await Promise.all([lane.settled(agents, 120_000), second.settled(agents, 120_000)]);
-    console.log('two installations on one key:', ends.map((e) => e.outcome ?? e.waits_for?.text).join(' | '));
+    // They take the programs from each other, for longer or shorter: what counts is that neither takes a key away from them.
+    const end = (installation: Lane) => installation.settled(agents, 45_000).catch(() => installation.rotation(agents));
+    const ends = await Promise.all([end(lane), end(second)]);
+    console.log('two installations on one key:', ends.map((e) => e?.outcome ?? e?.waits_for?.text ?? e?.phase).join(' | '));
     await sleep(1_000);
     await expectNothingRefused();
   });

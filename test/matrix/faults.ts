@@ -15,6 +15,8 @@ export const echo = (vendor: string, secrets: readonly string[]): string => {
   const text = `this does not work: ${secrets.join(' ')}`;
   if (vendor === 'datadog') return JSON.stringify({ errors: [text] });
   if (vendor === 'docspace') return JSON.stringify({ status: 1, statusCode: 500, error: { message: text, hresult: 0 } });
+  if (vendor === 'algolia') return JSON.stringify({ message: text, status: 500 });
+  if (vendor === 'dnn') return JSON.stringify({ message: text });
   return vendor === 'soar' ? JSON.stringify({ success: false, message: text }) : text;
 };
 

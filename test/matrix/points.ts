@@ -5,11 +5,13 @@ import { rotationWorkflowId } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
 import { programs } from './world.js';
 
-export type Credential = 'datadog/agents' | 'docspace/exports' | 'soar/enrichment';
+export type Credential = 'datadog/agents' | 'docspace/exports' | 'soar/enrichment' | 'algolia/indexing' | 'dnn/site-apps';
 export const vendorsOf: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['datadog', 'host'],
   'docspace/exports': ['docspace', 'host'],
   'soar/enrichment': ['soar'],
+  'algolia/indexing': ['algolia', 'host'],
+  'dnn/site-apps': ['dnn', 'host'],
 };
 
 export interface RequestShown {
@@ -66,20 +68,21 @@ export const crashPointsOf = (points: readonly Point[]): readonly string[] =>
     ...new Set(points.flatMap((p) => (p.method === 'GET' ? [nameOf(p)] : [`${nameOf(p)}, before`, `${nameOf(p)}, after`]))),
   ].sort();
 
-const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** Ids that a fresh account has others of, and keys that are their own ids, which the sandbox shows to nobody. */
+const changing = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<redacted>/g;
 const pathOf = (request: RequestShown): string => request.path.split('?', 1)[0]!;
 
 export const templateOf = (request: RequestShown): string =>
   pathOf(request)
-    .replace(uuid, '{id}')
+    .replace('<redacted>', '{key}')
+    .replace(changing, '{id}')
     .replace(/(?<=\/)\d+(?=\/|$)/g, '{id}')
     .replace(/(?<=\/hosts\/apps\/)[^/]+/, '{app}')
     .replace(/(?<=\/secrets\/)[^/]+/, '{name}');
 
-/** Ids of a fresh Datadog account are new each time, all others are not. */
 const likeIt = (request: RequestShown): string =>
   `^${pathOf(request)
-    .split(uuid)
+    .split(changing)
     .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
     .join('[^/?]+')}(\\?|$)`;
 

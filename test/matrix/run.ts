@@ -48,8 +48,10 @@ const running: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['web-1', 'reporter'],
   'docspace/exports': ['exports-1', 'archiver'],
   'soar/enrichment': ['enrichment', 'phishing'],
+  'algolia/indexing': ['indexer'],
+  'dnn/site-apps': ['catalogue', 'kiosk'],
 };
-const removed = ['web-2', 'legacy', 'exports-2', 'ticketing'];
+const removed = ['web-2', 'legacy', 'exports-2', 'ticketing', 'stock-sync'];
 
 /** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
 export const quick = (text: string): string =>
@@ -60,8 +62,10 @@ export const quick = (text: string): string =>
     .replace('grace: 2s', 'grace: 0s')
     .replace(new RegExp(`      - \\{ name: (${removed.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
 
-export const all = Object.keys(running) as Credential[];
-export const simulated = ['datadog', 'docspace', 'soar'];
+/** Both sequences in full, and what a third store adds; the rest of the vendors are met by what changes something. */
+export const all: readonly Credential[] = ['datadog/agents', 'docspace/exports', 'soar/enrichment'];
+export const others: readonly Credential[] = ['docspace/exports', 'algolia/indexing', 'dnn/site-apps'];
+export const vendorOf = (credential: Credential): string => credential.split('/')[0]!;
 
 export const caseName = ({ point, kind, after }: Case): string =>
   `${after ? `${after}: ` : ''}${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
@@ -76,8 +80,10 @@ const mostTries = 5;
 /** Puts the lane's accounts and ledger back to the beginning, with next keys that are known beforehand; only the programs of these credentials run. */
 export async function freshLane(lane: Lane, credentials: readonly Credential[]): Promise<readonly string[]> {
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
-  const next = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}` };
-  const idle = [...removed, ...all.filter((other) => !credentials.includes(other)).flatMap((other) => running[other])];
+  const values = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}`, algolia: hex(16), dnn: hex(16) };
+  const next = Object.fromEntries(Object.entries(values).filter(([vendor]) => lane.vendors.includes(vendor)));
+  const wanted = credentials.flatMap((credential) => running[credential]);
+  const idle = (await lane.traffic()).map(({ app }) => app).filter((app) => !wanted.includes(app));
   // What an earlier case said was searched when it ended.
   lane.logs.length = 0;
   await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
@@ -85,19 +91,21 @@ export async function freshLane(lane: Lane, credentials: readonly Credential[]):
   return secretsOf(observed(lane), Object.values(next));
 }
 
-/** The points of clean runs. Of the second overlap credential, which goes first and warms the worker, only the steps that the first has not. */
+/** The points of clean runs of both sequences. Of the second overlap credential, which goes first and warms the worker, only the steps that the first has not. */
 export async function recordPoints(lane: Lane): Promise<readonly Point[]> {
-  const record = async (...credentials: Credential[]): Promise<readonly Point[]> => {
-    await freshLane(lane, credentials);
-    const since = await lastRequest(lane);
-    await Promise.all(credentials.map(async (credential) => (await lane.rotate(credential)).result()));
-    const requests = await Promise.all(credentials.map((credential) => asked(lane, credential, since)));
-    return credentials.flatMap((credential, index) => pointsOf(credential, requests[index]!));
-  };
-  const second = await record('docspace/exports');
-  const points = await record('datadog/agents', 'soar/enrichment');
+  const second = await recordPointsOf(lane, ['docspace/exports']);
+  const points = await recordPointsOf(lane, ['datadog/agents', 'soar/enrichment']);
   const known = new Set(points.map((p) => p.step));
   return [...points, ...second.filter((p) => !known.has(p.step))];
+}
+
+/** The points of a clean run of each, side by side. */
+export async function recordPointsOf(lane: Lane, credentials: readonly Credential[]): Promise<readonly Point[]> {
+  await freshLane(lane, credentials);
+  const since = await lastRequest(lane);
+  await Promise.all(credentials.map(async (credential) => (await lane.rotate(credential)).result()));
+  const requests = await Promise.all(credentials.map((credential) => asked(lane, credential, since)));
+  return credentials.flatMap((credential, index) => pointsOf(credential, requests[index]!));
 }
 
 interface Tried {
@@ -114,7 +122,7 @@ async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tri
   const tried = await Promise.all(
     cases.map(async (it): Promise<Tried> => {
       const { credential } = it.point;
-      const before = await lane.keys(credential.split('/')[0]!);
+      const before = await lane.keys(vendorOf(credential));
       const began = performance.now();
       let fault = '';
       const plant = async () => {
@@ -215,11 +223,14 @@ const pace = 4;
 export async function startLanes(
   first: number,
   count: number,
+  credentials: readonly Credential[] = all,
+  record: (lane: Lane) => Promise<readonly Point[]> = recordPoints,
 ): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
-  const lanes = [await withoutSchedules(await Lane.start(first, simulated, pace))];
-  const points = await recordPoints(lanes[0]!);
+  const vendors = credentials.map(vendorOf);
+  const lanes = [await withoutSchedules(await Lane.start(first, vendors, pace))];
+  const points = await record(lanes[0]!);
   for (let number = 1; number < count; number++)
-    lanes.push(await withoutSchedules(await Lane.start(first + number, simulated, pace)));
+    lanes.push(await withoutSchedules(await Lane.start(first + number, vendors, pace)));
   const rests = lanes.map((lane) => lane.keepWorkerAlive());
   const stop = async () => {
     for (const rest of rests) rest();
@@ -242,6 +253,15 @@ export async function workOff<Group, Outcome>(
     }),
   );
   return outcomes;
+}
+
+/** One case of each credential in a group, and never one that takes the worker away beside one that does not. */
+export function groups(cases: readonly Case[], credentials: readonly Credential[]): readonly (readonly Case[])[] {
+  return [true, false].flatMap((kills) => {
+    const columns = credentials.map((own) => cases.filter((c) => c.kind.kills === kills && c.point.credential === own));
+    const longest = Math.max(...columns.map((column) => column.length));
+    return Array.from({ length: longest }, (_, index) => columns.flatMap((column) => column[index] ?? []));
+  });
 }
 
 /** One case of each sequence in a group, and never one that takes the worker away beside one that does not. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
 import { asked, type Credential, lastRequest, nameOf, type Point, vendorsOf } from './points.js';
-import { freshLane, recordPoints, simulated } from './run.js';
+import { all, freshLane, recordPoints, vendorOf } from './run.js';
 
 const longest = 10_000;
 const moments = [
@@ -18,7 +18,7 @@ const credential: Credential = 'datadog/agents';
 let lane: Lane;
 let points: readonly Point[];
 beforeAll(async () => {
-  lane = await Lane.start(10, simulated);
+  lane = await Lane.start(10, all.map(vendorOf));
   points = await recordPoints(lane);
 }, 600_000);
 afterAll(() => lane?.stop());

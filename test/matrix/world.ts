@@ -56,12 +56,19 @@ interface Version {
 const live = (keys: readonly KeyShown[]): readonly KeyShown[] => keys.filter((k) => k.state === 'live');
 const isOurs = (credential: Credential, key: KeyShown): boolean =>
   credential === 'soar/enrichment' ? key.id === '17' : ourNames[credential].test(key.name);
-const ourNames = { 'datadog/agents': /^agents( |$)/, 'docspace/exports': /^(exports$|rekey-)/ };
+const ourNames = {
+  'datadog/agents': /^agents( |$)/,
+  'docspace/exports': /^(exports$|rekey-)/,
+  'algolia/indexing': /^indexer( |$)/,
+  'dnn/site-apps': /^site apps( |$)/,
+};
 /** The sandbox's programs by credential, and the files from which they start where there are any. */
 export const programs: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['web-1', 'web-2', 'legacy', 'reporter'],
   'docspace/exports': ['exports-1', 'exports-2', 'archiver'],
   'soar/enrichment': ['enrichment', 'phishing'],
+  'algolia/indexing': ['indexer'],
+  'dnn/site-apps': ['catalogue', 'kiosk', 'stock-sync'],
 };
 const sources: Readonly<Record<string, string>> = {
   'web-1': 'datadog.yaml',

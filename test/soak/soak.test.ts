@@ -7,7 +7,7 @@ import { dataConverter } from '../../client/codec.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
 import { type FaultKind, faultKinds } from '../matrix/faults.js';
 import { leaksOf, secretsOf } from '../matrix/leaks.js';
-import { type Credential, vendorsOf } from '../matrix/points.js';
+import { vendorsOf } from '../matrix/points.js';
 import { judge, type Observed, programs } from '../matrix/world.js';
 import { sleep } from '../support/lane.js';
 import { Up } from '../support/up.js';
@@ -17,7 +17,7 @@ const seed = Number(process.env.REKEY_SOAK_SEED ?? Math.floor(Math.random() * 1e
 const kills = Number(process.env.REKEY_SOAK_KILLS ?? 200);
 const minutes = Number(process.env.REKEY_SOAK_MINUTES ?? 60);
 const strategies = { 'datadog/agents': 'overlap', 'docspace/exports': 'overlap', 'soar/enrichment': 'in-place' } as const;
-const credentials = Object.keys(strategies) as Credential[];
+const credentials = Object.keys(strategies) as (keyof typeof strategies)[];
 /** A rotation that takes longer, kills and all, has stopped. */
 const longest = 300_000;
 
@@ -54,7 +54,7 @@ const world = (): Observed => ({
 });
 
 /** Starts one and waits for its end; a person is needed for none of them. */
-async function rotateOnce(credential: Credential): Promise<string> {
+async function rotateOnce(credential: keyof typeof strategies): Promise<string> {
   const last = (await up.rotation(credential))?.id;
   await up.patiently(() =>
     up.rotate(credential, strategies[credential]).catch((error: Error) => {

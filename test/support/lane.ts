@@ -53,6 +53,7 @@ export class Lane {
   readonly logs: string[] = [];
   control = '';
   config = '';
+  vendors: readonly string[] = [];
   #sandbox: ChildProcess | null = null;
 
   private constructor(
@@ -256,6 +257,7 @@ export class Lane {
   }
 
   async #startSandbox(vendors: readonly string[], pace = 1): Promise<void> {
+    this.vendors = vendors;
     const home = path.join(this.folder, 'sandbox');
     this.#sandbox = spawn(
       process.execPath,

@@ -61,7 +61,7 @@ function host(request) {
       const there = held !== null && instances.length > 0;
       return {
         consumer: spec.name,
-        state: there ? 'running' : 'unknown',
+        state: there ? 'running' : 'failing',
         instances,
         showsSource: true,
         source: known.find(({ secret }) => secret?.reveal() === held)?.generation ?? null,

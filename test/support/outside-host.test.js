@@ -36,8 +36,10 @@ describeAppHost({
     await until('the program to run', () => fingerprint() !== null);
     const consumer = { name: 'app', host: 'outside', settings: { pid: child.pid ?? 0, file, status, variable: 'TOKEN' } };
     const missing = { pid: child.pid ?? 0, file: `${file}.none`, status: `${status}.none`, variable: 'TOKEN' };
+    const open = () => connector.open({}, { name: 'outside', userAgent: 'test', resolve: async () => new Secret(first) }, null);
     return {
-      host: connector.open({}, { name: 'outside', userAgent: 'test', resolve: async () => new Secret(first) }, null),
+      host: open(),
+      reopened: async () => open(),
       consumer,
       missing: { name: 'nobody', host: 'outside', settings: missing },
       current: { generation: 1, keyId: 'one', secret: new Secret(first) },

@@ -141,6 +141,7 @@ function announce(
     return;
   }
   say(`rekey is up: Temporal ${temporal}, PostgreSQL ${database}`);
+  if (sandbox) say(`the sandbox: control ${String(sandbox.control)}, configuration ${String(sandbox.config)}`);
   say(`next, in another terminal: npx rekey ${sandbox ? 'rotate datadog/agents --wait' : 'apply -f rekey.yaml'}`);
 }
 

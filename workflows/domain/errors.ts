@@ -180,11 +180,6 @@ export const errorCodes = {
     meaning: 'The store took the change of a key, several times, and did not keep it.',
     cure: 'Find who else changes the key; it is put back as it was.',
   },
-  KR_NOT_CONFIRMED: {
-    ...permanent,
-    meaning: 'A consumer did not prove in time that it uses the version that it was handed.',
-    cure: 'Look at the consumer; the rotation is compensated.',
-  },
   KR_NOT_YET_CONFIRMED: {
     ...transient,
     meaning: 'A consumer does not yet prove that it uses the version that it was handed.',
@@ -196,11 +191,6 @@ export const errorCodes = {
     cure: 'Find who still uses it; `rekey show` has the readings.',
   },
   KR_STILL_RUNNING: { ...transient, meaning: 'An instance of a consumer still runs.', cure: 'Nothing: it is asked again.' },
-  KR_STILL_ALIVE: {
-    ...transient,
-    meaning: 'The revoked key is still accepted somewhere.',
-    cure: 'Nothing at first; if it lasts, look at the store.',
-  },
   KR_PROVIDED_REFUSED: {
     ...permanent,
     meaning: 'What a person says to have done does not hold; nothing was recorded, and it is still waited for.',

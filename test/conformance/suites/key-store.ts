@@ -49,11 +49,12 @@ export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
         );
       });
 
-      it.runIf(bench.has('leastGrace'))('how long what was derived from a key lives on', () => {
-        const least = bench.open().leastGrace!(subject.attributes as never);
-        expect(Number.isSafeInteger(least)).toBe(true);
-        expect(least).toBeGreaterThanOrEqual(0);
-      });
+      if (bench.has('leastGrace'))
+        it('how long what was derived from a key lives on', () => {
+          const least = bench.open().leastGrace!(subject.attributes as never);
+          expect(Number.isSafeInteger(least)).toBe(true);
+          expect(least).toBeGreaterThanOrEqual(0);
+        });
 
       it('times that are lowered only by name', () => {
         const { accept, ...entry } = bench.entry;

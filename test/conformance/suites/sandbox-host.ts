@@ -23,7 +23,7 @@ import { different, faults, plant } from './faults.js';
 import { context, declared, expectNoSecret, failure, keysOf, requestsOf, throughLedger } from './sandbox.js';
 
 /** What a host's own test tells of a program of the sandbox; the rest is the same for all. */
-export type SandboxWorld = Omit<AppHostWorld, 'used' | 'secrets' | 'asked' | 'end'>;
+export type SandboxWorld = Omit<AppHostWorld, 'reopened' | 'used' | 'secrets' | 'asked' | 'end'>;
 
 export interface VendorHostSubject extends Omit<AppHostSubject, 'world'> {
   /** Whose keys the program uses, by the vendor's name in the sandbox. */
@@ -52,6 +52,7 @@ export function describeVendorHost(subject: VendorHostSubject): void {
       const world = await subject.world(sandbox, false);
       return {
         ...world,
+        reopened: async () => (await subject.world(sandbox, false)).host,
         secrets,
         used: async () => (await sandbox.traffic(world.consumer.name)).fingerprint,
         asked: (act) => requestsOf(sandbox, door, act),

@@ -81,6 +81,11 @@ describe('preflight of a consumer', () => {
     expect(found({ instances: [{ id: '1', generation: null, evidence: 'uses' }] })).toEqual(['not-on-current']));
   it('refuses one whose new instances would start with another key', () =>
     expect(found({ source: null })).toEqual(['source-differs']));
+  it('refuses one whose source cannot be seen, until that is accepted', () => {
+    const hidden = { showsSource: false, source: null };
+    expect(found(hidden)).toEqual(['source-not-shown']);
+    expect(found(hidden, { ...spec, accept: ['source-not-shown'] })).toEqual([]);
+  });
   it('in place: does not ask for a version, since its secret is nowhere to compare with', () =>
     expect(found({ instances: [], source: null }, inPlace)).toEqual([]));
 });
