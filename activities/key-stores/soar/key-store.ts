@@ -101,8 +101,8 @@ class SoarKeyStore implements KeyStore {
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
     const found = await this.#client.get(key.keyId, signal);
-    if (!found) throw this.#missing(key.keyId);
     const door = new URL(this.settings.url).host;
+    if (!found) return { doors: [{ door: `${door} (it is gone)`, accepted: false }] };
     // What is known to be refused is not tried: a refused login counts against this address, too.
     const { state } = describeKey(found.key, found.readAt);
     if (state !== 'live') return { doors: [{ door: `${door} (${shutOut[state]})`, accepted: false }] };
