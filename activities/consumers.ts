@@ -109,7 +109,11 @@ export async function confirmConsumer(
       await deps.ledger.releaseLease(programOf(consumer), step.rotation);
       return;
     }
-    if (performance.now() > until) throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name}: ${describe(seen, generation)}`, 1_000);
+    if (performance.now() > until) {
+      // For whoever looks meanwhile; and a ledger that was set back is noticed by it.
+      await deps.ledger.recordInspections(step, [seen]);
+      throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name}: ${describe(seen, generation)}`, 1_000);
+    }
     await sleep(lookAgain);
   }
 }

@@ -103,8 +103,9 @@ export async function removeStrays(deps: Deps, { step, known }: StraysInput, sig
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
   const rotation = await deps.ledger.rotation(step.rotation);
-  const tags = await deps.ledger.tags(step.rotation, 'mint');
-  if (tags.length === 0 && known === null) return [];
+  const family = deps.ledger.tagFamily(step.rotation);
+  // A ledger that was set back has lost intents; an older release gave tags of another form.
+  const tags = [family, ...(await deps.ledger.tags(step.rotation, 'mint')).filter((tag) => !tag.startsWith(family))];
   const store = await deps.stores.of(rotation.spec.store);
   const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
   const removed: string[] = [];

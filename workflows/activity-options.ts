@@ -30,6 +30,16 @@ export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({
 export const confirmingAtHost = (host: string, confirm: number) =>
   proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
 
+/** The last look at a consumer whose time is over: what it sees counts, and what it says is told. */
+export const lastAtHost = (host: string) =>
+  proxyActivities<HostActivities>({ ...patient, retry: { maximumAttempts: 1 }, taskQueue: hostQueue(host) });
+
+/** Forward, a consumer that cannot be handed anything is bad in the end; on the way back there is nothing else than to go on trying. */
+export const handingOutAtHost = (host: string, within: number | null) =>
+  within === null
+    ? effectsAtHost(host)
+    : proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host), scheduleToCloseTimeout: within });
+
 /** A store has this long to show what it was told. */
 export const provingAtStore = (store: string, within: number) =>
   proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: within });

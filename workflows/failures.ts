@@ -13,16 +13,13 @@ export function codeOf(error: unknown): string | null {
   return cause instanceof ApplicationFailure && isErrorCode(cause.type) ? cause.type : null;
 }
 
-/** For people. A step that ran out of time says what its last attempt saw. */
+/** For people. */
 export function messageOf(error: unknown): string {
   if (isCancellation(error)) return 'cancelled';
-  let said: string | null = null;
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = codeOf(cause);
-    if (code) said = `${code}: ${cause instanceof ActivityFailure ? cause.cause?.message : cause.message}`;
-  }
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  return said ?? (cause instanceof Error ? cause.message : 'unknown');
+  const code = codeOf(error);
+  const text = cause instanceof Error ? cause.message : 'unknown';
+  return code ? `${code}: ${text}` : text;
 }
 
 /** Another run holds the rotation, or the ledger was set back: this way has nothing more to say, and nothing to undo. */

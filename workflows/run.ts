@@ -95,6 +95,10 @@ export class Run {
     return this.#reason;
   }
 
+  get isGoingBack(): boolean {
+    return this.#back;
+  }
+
   /** The revoke or regenerate that an earlier run of this rotation may have sent: this one begins behind it. */
   get beyond(): Beyond | null {
     return this.#beyond;

@@ -1,9 +1,10 @@
 /** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { HostPreflight } from '../activities/preflight.js';
-import { atHost, confirmingAtHost, effectsAtHost } from './activity-options.js';
+import { atHost, confirmingAtHost, handingOutAtHost, lastAtHost } from './activity-options.js';
 import { withdrawn, wordOf } from './by-hand.js';
 import type { ConsumerSpec } from './domain/credential.js';
+import { formatDuration } from './domain/duration.js';
 import { isOvertaken } from './failures.js';
 import type { Run } from './run.js';
 
@@ -77,6 +78,30 @@ export async function confirmAll(
   return asked.every(({ status }) => status === 'fulfilled');
 }
 
+/** Temporal says of a step that ran out of time no more than that; one last look tells what is wrong, or that it was right in the end. */
+async function confirmed(run: Run, { host, name }: ConsumerSpec, generation: number, round: string): Promise<void> {
+  const input = () => ({ step: run.step('confirm', `confirm/${round}/${name}`, name), consumer: name, generation });
+  try {
+    await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer(input());
+  } catch (error) {
+    if (!ranOut(error)) throw error;
+    await lastAtHost(host).confirmConsumer(input());
+  }
+}
+
+async function inTime<Result>(run: Run, name: string, handOut: () => Promise<Result>): Promise<Result> {
+  try {
+    return await handOut();
+  } catch (error) {
+    if (!ranOut(error)) throw error;
+    const within = formatDuration(run.spec.policy.confirm);
+    const message = `${name} could not be handed generation ${run.row.generation} within ${within}`;
+    throw ApplicationFailure.nonRetryable(message, 'KR_NOT_CONFIRMED');
+  }
+}
+
+const ranOut = (error: unknown): boolean => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+
 async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
   const { host, name } = consumer;
   if (run.isExempt(name)) return;
@@ -90,21 +115,19 @@ async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, r
     );
     const done = (async () => {
       const handedOut = await run.recorded(
-        effectsAtHost(host).handOut({
-          step: run.step('hand-out', `hand-out/${round}/${name}`, name),
-          consumer: name,
-          generation,
-        }),
+        inTime(run, name, () =>
+          handingOutAtHost(host, run.isGoingBack ? null : run.spec.policy.confirm).handOut({
+            step: run.step('hand-out', `hand-out/${round}/${name}`, name),
+            consumer: name,
+            generation,
+          }),
+        ),
       );
       if ('byHand' in handedOut) {
         byHand = true;
         await wordOf(run, consumer, generation, round);
       }
-      await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
-        step: run.step('confirm', `confirm/${round}/${name}`, name),
-        consumer: name,
-        generation,
-      });
+      await confirmed(run, consumer, generation, round);
       return 'done' as const;
     })();
     // A consumer that is gone for good is let go of at once; what was sent to it is on record.

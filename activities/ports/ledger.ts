@@ -224,6 +224,8 @@ export interface Ledger {
     round: number,
     value: string | null,
   ): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }>;
+  /** What all tags begin with that this rotation's keys ever get. */
+  tagFamily(rotation: string): string;
   /** All tags that this rotation's intents of a kind ever had. */
   tags(rotation: string, kind: string): Promise<readonly string[]>;
   /** What was seen just before the newest intent of a kind under this rotation; null where there is none. */

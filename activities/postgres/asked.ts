@@ -18,7 +18,7 @@ export async function ask(database: Database, ledgerId: string, step: StepRef, b
     const open = rows[0] as { attempt: string; tag: string } | undefined;
     if (open) return { done: null, ...open };
 
-    const attempt = { attempt: randomUUID(), tag: newTag(ledgerId) };
+    const attempt = { attempt: randomUUID(), tag: newTag(ledgerId, step.rotation) };
     await client.query(
       `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
        on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,

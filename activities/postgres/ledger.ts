@@ -12,7 +12,7 @@ import { appendAudit } from './audit.js';
 import { readDue, readOpen, requireCalledFor, scheduleAfter } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
 import { beyondReturn, recordNote, showWait } from './notes.js';
-import { once, requireFence, showStep } from './once.js';
+import { once, requireFence, showStep, tagFamily } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
@@ -86,6 +86,8 @@ export async function openLedger(database: Database): Promise<Ledger> {
           now: Number((now.rows[0] as { now: string }).now),
         };
       }),
+
+    tagFamily: (rotation) => tagFamily(id, rotation),
 
     tags: async (rotation, kind) =>
       (

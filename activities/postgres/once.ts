@@ -1,5 +1,5 @@
 /** Owns the protocol of an effect: fence, recorded outcome, intent, take-over, deadline, commit. Every effect of rekey goes through here. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Attempt, ChainHead, Change, EarlierAttempt, OnceOptions, Recorded, StepRef } from '../ports/ledger.js';
@@ -22,7 +22,7 @@ export async function once<Result extends JsonObject>(
   if ('done' in found) return found.done;
   const before = options.look ? await options.look(AbortSignal.timeout(options.deadline)) : null;
 
-  const attempt = { id: randomUUID(), tag: newTag(ledgerId) };
+  const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.rotation) };
   // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
   const started = performance.now();
   const signal = AbortSignal.timeout(options.deadline);
@@ -234,15 +234,19 @@ export async function showStep(client: Queryable, step: StepRef): Promise<void> 
   );
 }
 
-/** `rekey-`, 8 of the ledger's id, `-`, 13 random: 28 characters, below the 30 that DocSpace allows. */
-export function newTag(ledgerId: string): string {
-  const random = BigInt(`0x${randomBytes(9).toString('hex')}`)
-    .toString(36)
-    .padStart(13, '0')
-    .slice(-13);
-  return `${tagPrefix(ledgerId)}${random}`;
+/** 28 characters, below the 30 that DocSpace allows: what all tags of a rotation begin with, and 8 random ones. */
+export function newTag(ledgerId: string, rotation: string): string {
+  return `${tagFamily(ledgerId, rotation)}${inLetters(randomBytes(6), 8)}`;
 }
 
-export function tagPrefix(ledgerId: string): string {
-  return `rekey-${ledgerId.slice(0, 8)}-`;
+/** `rekey-`, 8 of the ledger's id, `-`, 5 that stand for the rotation: by it a key is found whose intent a ledger has lost. */
+export function tagFamily(ledgerId: string, rotation: string): string {
+  return `rekey-${ledgerId.slice(0, 8)}-${inLetters(createHash('sha256').update(rotation).digest(), 5)}`;
+}
+
+function inLetters(bytes: Buffer, length: number): string {
+  return BigInt(`0x${bytes.toString('hex')}`)
+    .toString(36)
+    .padStart(length, '0')
+    .slice(-length);
 }

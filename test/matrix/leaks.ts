@@ -1,17 +1,17 @@
 /** Owns the search for planted secrets in all that rekey writes down or says: histories as they are and decoded, tables, logs. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { dataConverter } from '../../client/codec.js';
-import { type Credential, vendorsOf } from './points.js';
+import type { Credential } from './points.js';
 import type { Observed } from './world.js';
 
 /** Every secret of the vendors, those to come included. */
 export async function secretsOf(world: Observed, planted: readonly string[]): Promise<readonly string[]> {
-  const vendors = [...new Set(Object.values(vendorsOf).flat())].filter((vendor) => vendor !== 'host');
-  const keys = (await Promise.all(vendors.map((vendor) => world.keys(vendor)))).flat().map((k) => k.value);
-  const management = ['datadog-api-key', 'datadog-application-key', 'docspace-token', 'soar-key-secret'].map((name) =>
-    readFileSync(path.join(world.sandbox, 'secrets', name), 'utf8').trim(),
-  );
+  const keys = (await world.keys()).map((k) => k.value);
+  const folder = path.join(world.sandbox, 'secrets');
+  const management = readdirSync(folder)
+    .filter((name) => !name.endsWith('-id'))
+    .map((name) => readFileSync(path.join(folder, name), 'utf8').trim());
   return [...new Set([...planted, ...keys, ...management])];
 }
 

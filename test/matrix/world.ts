@@ -11,7 +11,8 @@ import type { Credential } from './points.js';
 /** An installation, as far as a test looks at it from outside. */
 export interface Observed {
   query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  keys(vendor: string): Promise<readonly KeyShown[]>;
+  /** Of all vendors where none is named. */
+  keys(vendor?: string): Promise<readonly KeyShown[]>;
   traffic(): Promise<readonly TrafficShown[]>;
   history(credential: Credential): Promise<object>;
   /** What its processes have said so far. */

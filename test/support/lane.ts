@@ -218,8 +218,8 @@ export class Lane {
     return (text ? JSON.parse(text) : null) as Answer;
   }
 
-  keys(vendor: string): Promise<readonly KeyShown[]> {
-    return this.ask('GET', `/keys?vendor=${vendor}`);
+  keys(vendor?: string): Promise<readonly KeyShown[]> {
+    return this.ask('GET', vendor === undefined ? '/keys' : `/keys?vendor=${vendor}`);
   }
 
   traffic(): Promise<readonly TrafficShown[]> {

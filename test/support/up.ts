@@ -163,8 +163,8 @@ export class Up {
     return this.ask('/traffic');
   }
 
-  keys(vendor: string): Promise<readonly KeyShown[]> {
-    return this.ask(`/keys?vendor=${vendor}`);
+  keys(vendor?: string): Promise<readonly KeyShown[]> {
+    return this.ask(vendor === undefined ? '/keys' : `/keys?vendor=${vendor}`);
   }
 
   async stop(): Promise<void> {

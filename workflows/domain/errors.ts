@@ -180,6 +180,11 @@ export const errorCodes = {
     meaning: 'The store took the change of a key, several times, and did not keep it.',
     cure: 'Find who else changes the key; it is put back as it was.',
   },
+  KR_NOT_CONFIRMED: {
+    ...permanent,
+    meaning: 'A consumer did not take the version that it was handed in time.',
+    cure: 'Look at the consumer; the rotation is compensated.',
+  },
   KR_NOT_YET_CONFIRMED: {
     ...transient,
     meaning: 'A consumer does not yet prove that it uses the version that it was handed.',
