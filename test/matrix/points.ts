@@ -76,7 +76,7 @@ export const templateOf = (request: RequestShown): string =>
   pathOf(request)
     .replace('<redacted>', '{key}')
     .replace(changing, '{id}')
-    .replace(/(?<=\/)\d+(?=\/|$)/g, '{id}')
+    .replace(/(?<=[^/]\/)\d+(?=\/|$)/g, '{id}')
     .replace(/(?<=\/hosts\/apps\/)[^/]+/, '{app}')
     .replace(/(?<=\/secrets\/)[^/]+/, '{name}');
 

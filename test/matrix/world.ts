@@ -55,8 +55,11 @@ interface Version {
 }
 
 const live = (keys: readonly KeyShown[]): readonly KeyShown[] => keys.filter((k) => k.state === 'live');
+/** Another site of DNN's has a key of the same name. */
 const isOurs = (credential: Credential, key: KeyShown): boolean =>
-  credential === 'soar/enrichment' ? key.id === '17' : ourNames[credential].test(key.name);
+  credential === 'soar/enrichment'
+    ? key.id === '17'
+    : ourNames[credential].test(key.name) && !key.account?.startsWith('intranet.');
 const ourNames = {
   'datadog/agents': /^agents( |$)/,
   'docspace/exports': /^(exports$|rekey-)/,

@@ -19,6 +19,8 @@ const dist = path.resolve(import.meta.dirname, '../../dist');
 
 export interface KeyShown {
   readonly vendor: string;
+  /** Where the vendor has several accounts. */
+  readonly account?: string;
   readonly id: string;
   readonly name: string;
   readonly value: string;

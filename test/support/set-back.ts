@@ -26,6 +26,17 @@ export async function copyLedger(database: Database): Promise<void> {
 
 /** Puts the copy in the place of everything that was committed since. */
 export async function setBackLedger(database: Database): Promise<void> {
+  // A worker in the middle of a transaction may hold what this one wants, and want what it holds: PostgreSQL then ends one of the two.
+  for (let tries = 10; ; tries--) {
+    try {
+      return await putBack(database);
+    } catch (error) {
+      if (tries === 0 || !String(error).includes('40P01')) throw error;
+    }
+  }
+}
+
+async function putBack(database: Database): Promise<void> {
   await database.transaction(async (client) => {
     await client.query('set local session_replication_role = replica');
     await client.query(`truncate ${tables.map((table) => `public.${table}`).join(', ')} cascade`);
