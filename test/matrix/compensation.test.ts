@@ -14,7 +14,7 @@ import {
   templateOf,
   vendorsOf,
 } from './points.js';
-import { brokenOf, rowsOf, summary, tellBroken } from './report.js';
+import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
 import { all, type Case, caseName, type Drive, freshLane, pairs, runCases, startLanes, workOff } from './run.js';
 
 const began = performance.now();
@@ -98,6 +98,7 @@ it('ends compensated, from whatever step it turns back and wherever its way back
   });
   console.log(summary(`compensation from ${turned.length} steps`, results, performance.now() - began));
   expect(brokenOf(results)).toEqual([]);
+  expect(missedOf(results).length, missedOf(results).join()).toBeLessThanOrEqual(mostMissed(results));
   expect(results.length).toBe(chosen.length);
   expect(chosen.length).toBeGreaterThan(0);
 }, 1_800_000);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { faultKinds, fits } from './faults.js';
 import { crashPointsOf } from './points.js';
-import { brokenOf, rowsOf, summary, tellBroken } from './report.js';
+import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
 import { type Case, caseName, pairs, runCases, startLanes, workOff } from './run.js';
 
 let started: Awaited<ReturnType<typeof startLanes>>;
@@ -34,6 +34,7 @@ it('ends converged, whatever request meets whatever fault', async () => {
   });
   console.log(summary('matrix', results, performance.now() - began));
   expect(brokenOf(results)).toEqual([]);
+  expect(missedOf(results).length, missedOf(results).join()).toBeLessThanOrEqual(mostMissed(results));
   expect(results.length).toBe(chosen.length);
   expect(chosen.length).toBeGreaterThan(0);
 }, 1_800_000);

@@ -20,6 +20,10 @@ export function tellBroken(results: readonly Result[]): void {
     if (violations.length > 0) console.log(`broken: ${name}: ${outcome}; ${violations.join('; ')}`);
 }
 
+/** Polls come as they come; more than a few that never came would mean that the faults do not find their places. */
+export const mostMissed = (results: readonly Result[]): number => Math.ceil(results.length / 50);
+export const missedOf = (results: readonly Result[]): readonly string[] => results.filter((r) => !r.met).map((r) => r.name);
+
 export const brokenOf = (results: readonly Result[]): readonly (readonly string[])[] =>
   results.filter((r) => r.violations.length > 0).map((r) => [r.name, ...r.violations]);
 
@@ -27,7 +31,7 @@ export function summary(what: string, results: readonly Result[], milliseconds: 
   const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
   const most = Math.max(0, ...results.map((r) => r.failedLogins));
   return (
-    `${what}: ${results.length} cases, ${brokenOf(results).length} broken; ${sum((r) => r.sent)} requests of consumers, ` +
+    `${what}: ${results.length} cases, ${brokenOf(results).length} broken${missedOf(results).length > 0 ? `, ${missedOf(results).length} not met` : ''}; ${sum((r) => r.sent)} requests of consumers, ` +
     `refused ${sum((r) => r.refused)}, failed logins ${sum((r) => r.failedLogins)} (at most ${most} in a case), ` +
     `work lost ${sum((r) => r.lost)}, orphans ${sum((r) => r.orphans)}; ` +
     `${sum((r) => r.tries)} rotations in ${(milliseconds / 60_000).toFixed(1)} minutes`

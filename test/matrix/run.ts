@@ -24,6 +24,8 @@ export interface Result extends Figures {
   readonly outcome: string;
   readonly seconds: number;
   readonly tries: number;
+  /** False for a poll that this rotation made once less, however often it was tried. */
+  readonly met: boolean;
   readonly violations: readonly string[];
 }
 
@@ -140,7 +142,7 @@ async function tryOnce(lane: Lane, cases: readonly Case[]): Promise<readonly Tri
       violations.push(...verdict.violations);
       const seen = await asked(lane, credential, since);
       const hit = seen.find((r) => r.fault === fault && r.window.from >= turnedAt);
-      return { result: { ...verdict, name: caseName(it), outcome, seconds, tries: 1, violations }, hit, seen };
+      return { result: { ...verdict, name: caseName(it), outcome, seconds, tries: 1, met: true, violations }, hit, seen };
     }),
   );
   const leaks = await leaksOf(
@@ -186,8 +188,9 @@ export async function runCases(lane: Lane, cases: readonly Case[]): Promise<read
       const violations = [...result.violations];
       if (placed && !mayEnd(it).includes(result.outcome)) violations.push(`it is ${result.outcome}`);
       if (placed || tries === mostTries || violations.length > 0) {
-        if (!placed) violations.push(`its fault met ${hit ? hit.window.step : 'nothing'}`);
-        results.push({ ...result, tries, violations });
+        const met = hit !== undefined || it.point.which === 'only';
+        if (!placed && met) violations.push(`its fault met ${hit ? hit.window.step : 'nothing'}`);
+        results.push({ ...result, tries, met, violations });
       } else again.push({ ...it, point: placedAnew(it.point, seen) });
     }
     left = again;

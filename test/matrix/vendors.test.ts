@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { faultKinds, fits } from './faults.js';
 import { crashPointsOf } from './points.js';
-import { brokenOf, rowsOf, summary, tellBroken } from './report.js';
+import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
 import { type Case, caseName, groups, others, recordPointsOf, runCases, startLanes, workOff } from './run.js';
 
 let started: Awaited<ReturnType<typeof startLanes>>;
@@ -32,6 +32,7 @@ it('ends converged, whatever change meets whatever fault', async () => {
   });
   console.log(summary('other vendors', results, performance.now() - began));
   expect(brokenOf(results)).toEqual([]);
+  expect(missedOf(results).length, missedOf(results).join()).toBeLessThanOrEqual(mostMissed(results));
   expect(results.length).toBe(chosen.length);
   expect(new Set(points.map((p) => p.vendor))).toEqual(new Set(['docspace', 'algolia', 'dnn']));
 }, 1_200_000);
