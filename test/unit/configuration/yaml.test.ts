@@ -93,16 +93,17 @@ describe('YAML', () => {
     expect(problemsOf(text)).toContain(printed);
   });
 
-  const soon = 5_000;
+  /** Milliseconds on a machine that is busy with something else: what must not happen is that it hangs. */
+  const soon = 20_000;
   const most = 1024 * 1024;
   const half = most / 2;
   const eighth = most / 8;
   const laughs = `a0: &a0 [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 12 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(',')}]`).join('\n')}`;
 
   it.each([
-    ['ten megabytes', 'x'.repeat(10 * most), 50, 'the file is too large; expected at most 1024 KiB'],
-    ['a byte too many, in characters of two', `# ${'é'.repeat(half)}`, 50, 'the file is too large; expected at most 1024 KiB'],
-    ['a billion laughs', laughs, 1_000, 'aliases stand for too much; expected the values themselves'],
+    ['ten megabytes', 'x'.repeat(10 * most), 1_000, 'the file is too large; expected at most 1024 KiB'],
+    ['a byte too many, in characters of two', `# ${'é'.repeat(half)}`, 1_000, 'the file is too large; expected at most 1024 KiB'],
+    ['a billion laughs', laughs, 5_000, 'aliases stand for too much; expected the values themselves'],
     [
       'an eighth of a megabyte of open brackets',
       '['.repeat(eighth),
