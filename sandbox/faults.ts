@@ -1,6 +1,8 @@
 /** Owns the planted faults: which requests of rekey they hit, and what happens to those. */
+
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -15,7 +17,7 @@ export const FaultSpec = z.strictObject({
   path: expression.default(''),
   body: expression.optional(),
   when: z.enum(['before', 'after']).default('before'),
-  action: z.enum(['drop', 'hang', 'status', 'delay', 'hold', 'kill-worker']),
+  action: z.enum(['drop', 'hang', 'drip', 'status', 'delay', 'hold', 'kill-worker']),
   status: z.int().min(200).max(599).default(503),
   headers: z.record(z.string(), z.string()).default({}),
   bodyText: z.string().default(''),
@@ -144,6 +146,10 @@ export class Faults {
       case 'hang':
         reply.hijack();
         return false;
+      case 'drip':
+        reply.hijack();
+        drip(reply.raw, fault.status);
+        return false;
       case 'kill-worker':
         killWorker(workerOf(request.headers['user-agent'])!);
         break;
@@ -175,6 +181,13 @@ export class Faults {
     for (const held of ending) held.end(outcome);
     return ending.length;
   }
+}
+
+/** An answer that begins at once, and never comes to its first word. */
+function drip(answer: ServerResponse, status: number): void {
+  answer.writeHead(status, { 'content-type': 'application/json' });
+  const drops = setInterval(() => answer.write(' '), 50);
+  answer.once('close', () => clearInterval(drops));
 }
 
 /** Whether the fault takes this very request; one that is to pass first is counted as passed. */

@@ -25,6 +25,19 @@ export const faults: readonly Fault[] = [
     happens: true,
     means: 'lost',
   },
+  {
+    name: 'the answer begins and never ends',
+    plan: { when: 'after', action: 'drip', status: 200 },
+    happens: true,
+    means: 'lost',
+  },
+  {
+    name: '503 with a date in Retry-After, from a clock that is years ahead',
+    plan: before(503, { headers: { date: 'Thu, 01 Jan 2032 00:00:00 GMT', 'retry-after': 'Thu, 01 Jan 2032 00:00:07 GMT' } }),
+    happens: false,
+    means: 'lost',
+    retryAfterMs: 7000,
+  },
   { name: '500', plan: before(500, { bodyText: '{}' }), happens: false, means: 'lost' },
   {
     name: '503 with Retry-After',
