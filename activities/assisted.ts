@@ -4,6 +4,7 @@ import type { JsonObject } from '../workflows/domain/credential.js';
 import { canonicalJson } from '../workflows/domain/json.js';
 import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
 import { requireMayTakeAway } from './guard.js';
+import { mintedVersion } from './mint.js';
 import type { AssistedFacts } from './ports/connector.js';
 import { acceptedEverywhere, type KeyStore, type Probe, refusedEverywhere } from './ports/key-store.js';
 import type { Asked, Change, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
@@ -152,17 +153,7 @@ async function takeSecret(
     const changes = regeneratedVersion(rotation, previous, secret, sealed);
     return deps.ledger.answered(step, attempt, { generation, secretChanged: null }, changes);
   }
-  const added: Change = {
-    kind: 'add-version',
-    generation,
-    state: 'prepared',
-    account: previous.account,
-    keyId: id,
-    keyName: tag,
-    origin: 'minted',
-    fingerprint,
-    secret: sealed,
-  };
+  const added = mintedVersion(rotation, previous, { id, name: tag, secret }, sealed);
   return deps.ledger.answered(step, attempt, { generation, keyId: id, fingerprint }, [added]);
 }
 

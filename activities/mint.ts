@@ -3,7 +3,8 @@ import { inWords, rightsDiffer } from '../workflows/domain/attributes.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
 import { acceptedEverywhere, type KeyStore, type MintedKey } from './ports/key-store.js';
-import type { Attempt, Recorded, RotationRow } from './ports/ledger.js';
+import type { Attempt, Change, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
+import type { SealedSecret } from './ports/vault.js';
 
 export interface VersionRef {
   readonly [key: string]: string | number;
@@ -42,21 +43,22 @@ export async function mintVersion(deps: Deps, { step, known, delivered }: MintIn
     }
     const lost = (await findLostMint(store, attempt)) ?? (known ? await recover(store, known, delivered, attempt) : null);
     const key = lost ?? (await mint(store, rotation, previous.keyId, attempt));
-    const secret = await deps.vault.seal(key.secret);
     const { fingerprint } = key.secret;
-    attempt.stage({
-      kind: 'add-version',
-      generation: rotation.generation,
-      state: 'prepared',
-      account: previous.account,
-      keyId: key.id,
-      keyName: key.name,
-      origin: 'minted',
-      fingerprint,
-      secret,
-    });
+    attempt.stage(mintedVersion(rotation, previous, key, await deps.vault.seal(key.secret)));
     return { generation: rotation.generation, keyId: key.id, fingerprint };
   });
+}
+
+/** Not used by anybody yet; it is in the account of the one before it. */
+export function mintedVersion(
+  { generation }: RotationRow,
+  { account }: VersionRow,
+  key: MintedKey,
+  secret: SealedSecret,
+): Change {
+  const { id: keyId, name: keyName } = key;
+  const { fingerprint } = key.secret;
+  return { kind: 'add-version', generation, state: 'prepared', account, keyId, keyName, origin: 'minted', fingerprint, secret };
 }
 
 function mint(store: KeyStore, rotation: RotationRow, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
