@@ -56,3 +56,20 @@ export const commonAssumptions = {
   'short-timing': 'A time of the connector is set lower than what its vendor may need.',
   'plain-http': 'Management credentials travel without encryption.',
 } as const;
+
+/** Complains about a secret that could be read on its way and about times below the connector's own, unless the store accepts that by name. */
+export function requireAccepted(
+  context: z.RefinementCtx,
+  given: { readonly accept: readonly string[]; readonly timing: Partial<Record<keyof Timing, number | undefined>> },
+  vendor: { readonly name: string; readonly timing: Timing; readonly addresses: readonly string[] },
+): void {
+  const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
+  const open = vendor.addresses.find(isOpenToReaders);
+  if (open !== undefined && !given.accept.includes('plain-http')) {
+    const where = vendor.addresses.length > 1 ? ` to ${open}` : '';
+    complain('url', `keys would travel in clear text${where}; use https, or list plain-http under \`accept:\``);
+  }
+  if (given.accept.includes('short-timing')) return;
+  for (const name of shortened(given.timing, vendor.timing))
+    complain('timing', `${name} is lower than ${vendor.name} may need; list short-timing under \`accept:\` to say so`);
+}

@@ -1,15 +1,7 @@
 /** Owns what rekey.yaml may say about an Algolia application and its keys, and what a person clicks in its dashboard. */
 import { z } from 'zod';
 import { parseDuration } from '../../../workflows/domain/duration.js';
-import {
-  baseUrl,
-  commonAssumptions,
-  isOpenToReaders,
-  shortened,
-  type Timing,
-  timing,
-  withDefaults,
-} from '../../http/settings.js';
+import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
 import { openRights, opens, rightsWith } from './rights.js';
 
@@ -46,16 +38,8 @@ const settings: z.ZodType<AlgoliaSettings> = z
     accept: z.array(z.enum(Object.keys(commonAssumptions) as (keyof typeof commonAssumptions)[])).default([]),
   })
   .transform((given, context): AlgoliaSettings => {
-    const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
     const [url, endpoints] = [given.url ?? hostsOf(given.appId)[0]!, given.endpoints ?? hostsOf(given.appId)];
-    const open = [url, ...endpoints].filter(isOpenToReaders);
-    if (open.length > 0 && !given.accept.includes('plain-http')) {
-      complain('url', `keys would travel in clear text to ${open[0]}; use https, or list plain-http under \`accept:\``);
-    }
-    for (const name of shortened(given.timing, ownTiming)) {
-      if (!given.accept.includes('short-timing'))
-        complain('timing', `${name} is lower than Algolia may need; list short-timing under \`accept:\` to say so`);
-    }
+    requireAccepted(context, given, { name: 'Algolia', timing: ownTiming, addresses: [url, ...endpoints] });
     const { appId, management, accept } = given;
     return { appId, url, endpoints, management, timing: withDefaults(given.timing, ownTiming), accept };
   });

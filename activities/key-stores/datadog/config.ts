@@ -1,14 +1,6 @@
 /** Owns what rekey.yaml may say about a Datadog organisation and its keys. */
 import { z } from 'zod';
-import {
-  baseUrl,
-  commonAssumptions,
-  isOpenToReaders,
-  shortened,
-  type Timing,
-  timing,
-  withDefaults,
-} from '../../http/settings.js';
+import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 import type { StoreConfig } from '../../ports/connector.js';
 
 /** The servers of the official client, `@datadog/datadog-api-client` 1.64.0; a newer site can be given as `url`. */
@@ -59,14 +51,7 @@ const settings: z.ZodType<DatadogSettings> = z
     if ((given.site === undefined) === (given.url === undefined)) complain('site', 'expected one of `site` and `url`');
     const url = given.url ?? `https://api.${given.site}`;
     const endpoints = given.endpoints ?? [url];
-    const open = [url, ...endpoints].filter(isOpenToReaders);
-    if (open.length > 0 && !given.accept.includes('plain-http')) {
-      complain('url', `keys would travel in clear text to ${open[0]}; use https, or list plain-http under \`accept:\``);
-    }
-    for (const name of shortened(given.timing, ownTiming)) {
-      if (!given.accept.includes('short-timing'))
-        complain('timing', `${name} is lower than Datadog may need; list short-timing under \`accept:\` to say so`);
-    }
+    requireAccepted(context, given, { name: 'Datadog', timing: ownTiming, addresses: [url, ...endpoints] });
     return {
       url,
       endpoints,

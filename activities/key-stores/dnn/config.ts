@@ -1,15 +1,7 @@
 /** Owns what rekey.yaml may say about the API keys of one DNN Evoq site, and what a person does where no call for it is published. */
 import { z } from 'zod';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
-import {
-  baseUrl,
-  commonAssumptions,
-  isOpenToReaders,
-  shortened,
-  type Timing,
-  timing,
-  withDefaults,
-} from '../../http/settings.js';
+import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
 
 /**
@@ -101,15 +93,7 @@ const settings: z.ZodType<DnnSettings> = z
     accept: z.array(z.enum(Object.keys(assumptions) as Assumption[])).default([]),
   })
   .transform((given, context): DnnSettings => {
-    const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
-
-    if (isOpenToReaders(given.url) && !given.accept.includes('plain-http')) {
-      complain('url', 'keys would travel in clear text; use https, or list plain-http under `accept:`');
-    }
-    for (const name of shortened(given.timing, ownTiming)) {
-      if (!given.accept.includes('short-timing'))
-        complain('timing', `${name} is lower than DNN may need; list short-timing under \`accept:\` to say so`);
-    }
+    requireAccepted(context, given, { name: 'DNN', timing: ownTiming, addresses: [given.url] });
     const { management = null, reads = null, contentItem = null } = given;
     return { ...given, management, reads, contentItem, timing: withDefaults(given.timing, ownTiming) };
   });

@@ -2,15 +2,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
-import {
-  baseUrl,
-  commonAssumptions,
-  isOpenToReaders,
-  shortened,
-  type Timing,
-  timing,
-  withDefaults,
-} from '../../http/settings.js';
+import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
 
 /**
@@ -34,15 +26,7 @@ const settings: z.ZodType<DocSpaceSettings> = z
     accept: z.array(z.enum(Object.keys(commonAssumptions) as (keyof typeof commonAssumptions)[])).default([]),
   })
   .transform((given, context): DocSpaceSettings => {
-    const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
-
-    if (isOpenToReaders(given.url) && !given.accept.includes('plain-http')) {
-      complain('url', 'keys would travel in clear text; use https, or list plain-http under `accept:`');
-    }
-    for (const name of shortened(given.timing, ownTiming)) {
-      if (!given.accept.includes('short-timing'))
-        complain('timing', `${name} is lower than DocSpace may need; list short-timing under \`accept:\` to say so`);
-    }
+    requireAccepted(context, given, { name: 'DocSpace', timing: ownTiming, addresses: [given.url] });
     return { ...given, timing: withDefaults(given.timing, ownTiming) };
   });
 

@@ -1,14 +1,6 @@
 /** Owns what rekey.yaml may say about an IBM QRadar SOAR organisation, its API keys, and the calls of it that IBM does not publish. */
 import { z } from 'zod';
-import {
-  baseUrl,
-  commonAssumptions,
-  isOpenToReaders,
-  shortened,
-  type Timing,
-  timing,
-  withDefaults,
-} from '../../http/settings.js';
+import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 import type { AssistedFacts, StoreConfig } from '../../ports/connector.js';
 
 /**
@@ -97,15 +89,7 @@ const settings: z.ZodType<SoarSettings> = z
     accept: z.array(z.enum(Object.keys(assumptions) as Assumption[])).default([]),
   })
   .transform((given, context): SoarSettings => {
-    const complain = (path: string, message: string): void => void context.addIssue({ code: 'custom', path: [path], message });
-
-    if (isOpenToReaders(given.url) && !given.accept.includes('plain-http')) {
-      complain('url', 'keys would travel in clear text; use https, or list plain-http under `accept:`');
-    }
-    for (const name of shortened(given.timing, ownTiming)) {
-      if (!given.accept.includes('short-timing'))
-        complain('timing', `${name} is lower than SOAR may need; list short-timing under \`accept:\` to say so`);
-    }
+    requireAccepted(context, given, { name: 'SOAR', timing: ownTiming, addresses: [given.url] });
     return { ...given, timing: withDefaults(given.timing, ownTiming) };
   });
 
