@@ -65,7 +65,7 @@ function asked(text: RegExp): Promise<Asked> {
     const now = await lane.rotation(credential);
     if (now?.outcome) throw new Error(`${now.outcome}: ${now.reason}`);
     return now?.waits_for && text.test(now.waits_for.text)
-      ? { id: now.id, ...(now.waits_for as unknown as Omit<Asked, 'id'>) }
+      ? { id: now.id, text: now.waits_for.text, instructions: now.waits_for.instructions ?? [] }
       : undefined;
   });
 }

@@ -44,8 +44,8 @@ async function asked(credential: string): Promise<{ id: string; text: string; in
     if (now?.outcome) throw new Error(`${now.outcome}: ${now.reason}`);
     return now?.waits_for?.text.startsWith('a person to') ? now : undefined;
   });
-  const wait = rotation.waits_for as unknown as { text: string; instructions: string[] };
-  return { id: rotation.id, ...wait };
+  const { text, instructions = [] } = rotation.waits_for!;
+  return { id: rotation.id, text, instructions };
 }
 
 /** The key that the instructions name, made in the vendor's own interface. */

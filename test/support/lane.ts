@@ -9,6 +9,7 @@ import { inject } from 'vitest';
 import { connectors } from '../../activities/configuration/connectors.js';
 import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
+import type { Wait } from '../../activities/ports/ledger.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
 import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
@@ -44,7 +45,7 @@ export interface RotationShown {
   readonly phase: string;
   readonly outcome: string | null;
   readonly reason: string | null;
-  readonly waits_for: { readonly text: string; readonly person: boolean; readonly since: string } | null;
+  readonly waits_for: (Wait & { readonly since: string }) | null;
   readonly direction: string;
   readonly downtime_ms: number | null;
   readonly fence: string;
