@@ -1,10 +1,10 @@
 /** Owns the two halves of a hand-out that a person carries out: asking for that person's word, and taking it. Runs on the queue of the host. */
-import { evidenceRanks, programOf } from '../workflows/domain/credential.js';
+import { evidenceRanks } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { isConverged } from '../workflows/domain/revoke.js';
 import type { NotTaken } from './assisted.js';
 import type { ConsumerInput, HandOutInput } from './consumers.js';
-import { type Deps, knownVersions, secretOf, targetOf, versionOf, within } from './deps.js';
+import { type Deps, deliveryOf, knownVersions, targetOf, within } from './deps.js';
 import type { Recorded } from './ports/ledger.js';
 
 export interface AskForWordInput extends HandOutInput {
@@ -68,10 +68,7 @@ export async function takeWord(
     return {
       refused: `policy.evidence is ${rotation.spec.policy.evidence}: say the fingerprint that ${name} shows, with --fingerprint`,
     };
-  const version = versionOf(versions, generation);
-  const secret = await secretOf(deps, version);
-  const fence = await deps.ledger.lease(step, programOf(consumer));
-  const delivery = { consumer, version: { generation, keyId: version.keyId, secret }, fence };
+  const delivery = await deliveryOf(deps, step, consumer, generation);
   try {
     return await deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
       attempt.beforeSending();

@@ -5,7 +5,7 @@ import { RekeyError } from '../workflows/domain/errors.js';
 import type { Inspection } from '../workflows/domain/observations.js';
 import { isStopped } from '../workflows/domain/regenerate.js';
 import { isConverged } from '../workflows/domain/revoke.js';
-import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from './deps.js';
+import { type Deps, deliveryOf, knownVersions, type StepInput, sleep, targetOf, within } from './deps.js';
 import type { AppHost, Delivery } from './ports/app-host.js';
 import type { Recorded } from './ports/ledger.js';
 
@@ -55,9 +55,7 @@ export async function handOut(deps: Deps, { step, consumer: name, generation }: 
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
   const { request, settle } = host.capabilities.timing;
-  const version = versionOf(await deps.ledger.versions(step.credential), generation);
-  const secret = await secretOf(deps, version);
-  const fence = await deps.ledger.lease(step, programOf(consumer));
+  const delivery = await deliveryOf(deps, step, consumer, generation);
 
   const handedOut: HandedOut = host.byHand ? { byHand: true } : {};
   return deps.ledger.once(
@@ -65,12 +63,7 @@ export async function handOut(deps: Deps, { step, consumer: name, generation }: 
     { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
     async (attempt) => {
       attempt.beforeSending();
-      await deliver(
-        deps,
-        host,
-        { consumer, version: { generation, keyId: version.keyId, secret }, fence },
-        within(attempt.signal, request),
-      );
+      await deliver(deps, host, delivery, within(attempt.signal, request));
       await host.apply(consumer, attempt.signal);
       return handedOut;
     },
@@ -175,20 +168,13 @@ export async function updateSecret(
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
   const { request, settle } = host.capabilities.timing;
-  const version = versionOf(await deps.ledger.versions(step.credential), generation);
-  const secret = await secretOf(deps, version);
-  const fence = await deps.ledger.lease(step, programOf(consumer));
+  const delivery = await deliveryOf(deps, step, consumer, generation);
   return deps.ledger.once(
     step,
     { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
     async (attempt) => {
       attempt.beforeSending();
-      await deliver(
-        deps,
-        host,
-        { consumer, version: { generation, keyId: version.keyId, secret }, fence },
-        within(attempt.signal, request),
-      );
+      await deliver(deps, host, delivery, within(attempt.signal, request));
       return {};
     },
   );

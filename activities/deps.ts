@@ -1,7 +1,7 @@
 /** Owns what activities are given, and the small things that many of them need. */
-import type { ConsumerSpec } from '../workflows/domain/credential.js';
+import { type ConsumerSpec, programOf } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import type { AppHost, KnownVersion } from './ports/app-host.js';
+import type { AppHost, Delivery, KnownVersion } from './ports/app-host.js';
 import type { StoreConfig } from './ports/connector.js';
 import type { KeyStore } from './ports/key-store.js';
 import type { Ledger, RotationRow, StepRef, VersionRow } from './ports/ledger.js';
@@ -47,6 +47,17 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
       secret: v.secretRef ? await deps.vault.open(v.secretRef) : null,
     })),
   );
+}
+
+/** Takes the consumer's lease: by its number the newest delivery wins. */
+export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSpec, generation: number): Promise<Delivery> {
+  const versions = await deps.ledger.versions(step.credential);
+  const version = versionOf(versions, generation);
+  const { keyId } = version;
+  const secret = await secretOf(deps, version);
+  const otherKeys = [...new Set(versions.map((other) => other.keyId))].filter((other) => other !== keyId);
+  const fence = await deps.ledger.lease(step, programOf(consumer));
+  return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 
 export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {

@@ -31,6 +31,8 @@ export interface HandOutFence {
 export interface Delivery {
   readonly consumer: ConsumerSpec;
   readonly version: KnownVersion & { readonly secret: Secret };
+  /** Ids of the credential's other keys: what the consumer may be on, and is taken from. None where all versions are of one key. */
+  readonly otherKeys: readonly string[];
   readonly fence: HandOutFence;
 }
 

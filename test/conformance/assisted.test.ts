@@ -27,7 +27,7 @@ async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
     }
   };
   const says = async (version: DeliverableVersion) => {
-    const delivery = { consumer, version, fence: { ledgerId: ledger, number: 1 } };
+    const delivery = { consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: 1 } };
     const refused = await host.byHand!.take(delivery, version.secret.fingerprint, never());
     if (refused !== null) throw new Error(refused);
   };
@@ -41,7 +41,10 @@ async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
     held,
     async person(version) {
       const fence = { ledgerId: 'a person', number: 1 };
-      await hands.deliver({ consumer: theirs, version: { ...version, secret: new Secret(await held()) }, fence }, never());
+      await hands.deliver(
+        { consumer: theirs, version: { ...version, secret: new Secret(await held()) }, otherKeys: [], fence },
+        never(),
+      );
       await hands.apply(theirs, never());
       await says(version);
     },

@@ -1,4 +1,6 @@
-/** Two credentials on one program: one waits for the other. */
+/** Two credentials on one program, whichever host it runs on and however they are rotated: one waits for the other. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
@@ -10,15 +12,23 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 
-/** From the first hand-out to the confirmation after it, by the database's clock. */
-async function handedOut(credential: string): Promise<{ from: number; to: number }> {
+/** From the first change of the program to the confirmation after it, by the database's clock: on the new key, or, after it was stopped, running. */
+async function changed(credential: string, program: string): Promise<{ from: number; to: number }> {
   const { rows } = await lane.database.query<{ from: Date; to: Date }>(
-    `select min(i.begun_at) as from, (select min(o.seen_at) from observations o where o.rotation = i.rotation and o.subject = 'web-1' and o.seen_at > min(i.begun_at)
-       and (o.seen->'instances'->0->>'generation')::int = 2) as to
-     from intents i where i.rotation = $1 and i.kind = 'hand-out' and i.subject = 'web-1' group by i.rotation`,
-    [`${credential}#2`],
+    `with first as (select rotation, kind, begun_at from intents
+       where rotation = $1 and kind in ('undeploy', 'hand-out') and subject = $2 order by begun_at limit 1)
+     select first.begun_at as from, min(o.seen_at) as to from first join observations o using (rotation)
+     where o.subject = $2 and o.seen_at > first.begun_at and case first.kind
+       when 'undeploy' then o.seen->>'state' = 'running' else (o.seen->'instances'->0->>'generation')::int = 2 end
+     group by first.begun_at`,
+    [`${credential}#2`, program],
   );
   return { from: rows[0]!.from.getTime(), to: rows[0]!.to.getTime() };
+}
+
+async function expectOneAfterTheOther(credentials: readonly [string, string], program: string): Promise<void> {
+  const [one, other] = [await changed(credentials[0], program), await changed(credentials[1], program)];
+  expect(one.to < other.from || other.to < one.from, JSON.stringify({ one, other })).toBe(true);
 }
 
 describe('two credentials on one program', () => {
@@ -40,9 +50,69 @@ describe('two credentials on one program', () => {
     const [agents, extras] = await Promise.all([lane.settled('datadog/agents'), lane.settled('datadog/extras')]);
     expect(extras, extras.reason ?? JSON.stringify(extras.waits_for)).toMatchObject({ outcome: 'completed' });
     await expectOverlapConverged(lane, agents, strangers.concat(await ownedBy('datadog/extras')));
+    await expectOneAfterTheOther(['datadog/agents', 'datadog/extras'], 'web-1');
+  });
+});
 
-    const [one, other] = [await handedOut('datadog/agents'), await handedOut('datadog/extras')];
-    expect(one.to < other.from || other.to < one.from, JSON.stringify({ one, other })).toBe(true);
+describe('two credentials on one SOAR app, one for each of its parts', () => {
+  const [first, second] = ['soar/ticketing', 'soar/assets'] as const;
+  const idOf = { [first]: '23', [second]: '24' };
+  type Strategy = 'in-place' | 'overlap';
+
+  const live = async () => (await lane.keys('soar')).filter(({ state }) => state === 'live');
+  const ticketing = async () => (await lane.traffic()).find(({ app }) => app === 'ticketing')!;
+
+  /** A rotation by overlap needs a way back, and so the secret that the key has now. */
+  async function declare(strategies: Record<string, Strategy>): Promise<string> {
+    const keys = await live();
+    const declared = Object.entries(idOf).map(([credential, id]) => {
+      const file = path.join(lane.folder, credential.replace('/', '-'));
+      writeFileSync(file, keys.find((key) => key.id === id)!.value, { mode: 0o600 });
+      const [current, rest] =
+        strategies[credential] === 'overlap'
+          ? [
+              `secret: ${JSON.stringify(`file:${file}`)}`,
+              'accept: [no-last-used, source-not-shown]\n    policy: { evidence: rolled-out }',
+            ]
+          : ['', 'policy: { downtime: 10s }'];
+      return `
+  ${credential}:
+    store: soar
+    strategy: ${strategies[credential]}
+    current: { id: "${id}"${current && `, ${current}`} }
+    consumers: { host: apps, all: true }
+    ${rest}`;
+    });
+    return declared.join('');
+  }
+
+  it.each([
+    ['in-place', 'in-place'],
+    ['in-place', 'overlap'],
+    ['overlap', 'overlap'],
+  ] as const)('%s and %s: it is changed for one after the other, and neither key takes the other with it', async (one, other) => {
+    await lane.fresh();
+    const strangers = (await live()).map(({ id }) => id).filter((id) => !Object.values(idOf).includes(id));
+    const declared = await declare({ [first]: one, [second]: other });
+    await lane.apply((text) => text.replace('\ncredentials:', `\ncredentials:${declared}`));
+    await Promise.all([lane.rotate(first), lane.rotate(second)]);
+    for (const credential of [first, second]) {
+      const { outcome, reason, waits_for } = await lane.settled(credential, 90_000);
+      expect(outcome, `${credential}: ${reason ?? waits_for?.text}`).toBe('completed');
+    }
+    await expectOneAfterTheOther([first, second], 'ticketing');
+
+    const before = (await ticketing()).accepted;
+    await lane.until('both parts to go on', 20_000, async () => (await ticketing()).accepted > before + 5);
+    const { refused, failedLogins, lost, fingerprint } = await ticketing();
+    expect({ refused, failedLogins, lost }).toEqual({ refused: 0, failedLogins: 0, lost: 0 });
+    const { rows } = await lane.database.query<{ credential: string; key_id: string; fingerprint: string }>(
+      `select credential, key_id, fingerprint from versions where state = 'active' and generation = 2 order by credential desc`,
+    );
+    expect(rows.map((row) => row.credential)).toEqual([first, second]);
+    expect(rows[0]!.fingerprint).toBe(fingerprint);
+    const left = (await live()).filter(({ id }) => !strangers.includes(id));
+    expect(left.map(({ id }) => id).sort()).toEqual(rows.map((row) => row.key_id).sort());
   });
 });
 

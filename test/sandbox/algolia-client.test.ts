@@ -24,7 +24,9 @@ const everywhere = (key: string, there: boolean) =>
     const names = ['dsn', '1', '2', '3'] as const;
     const { adminKey } = sandbox.vendors.algolia.management;
     const asked = await Promise.allSettled(names.map((name) => clientWith(adminKey, [name]).getApiKey({ key })));
-    return asked.every((look) => (there ? look.status === 'fulfilled' : look.status === 'rejected' && look.reason.status === 404));
+    return asked.every((look) =>
+      there ? look.status === 'fulfilled' : look.status === 'rejected' && look.reason.status === 404,
+    );
   });
 
 beforeAll(async () => {

@@ -25,8 +25,7 @@ export const connector: AppHostConnector = {
   },
 };
 
-/** The tag that keys of our making carry (`CreateKey.tag`). */
-const tag = /(^| )rekey-[0-9a-z]{8}-[0-9a-z]{13}( |$)/;
+type Part = NonNullable<App['current_installation']>['executables'][number];
 
 /** Milliseconds between two looks at an app that is being stopped; each look is a login. */
 const lookAgain = 300;
@@ -94,14 +93,18 @@ class SoarAppHost implements AppHost {
     };
   }
 
-  /** The secret under the name that the app has for it; an app that is still on another key of the credential is moved to this one. */
-  async deliver({ consumer: spec, version }: Delivery, signal: AbortSignal): Promise<void> {
+  /**
+   * Parts of the app that are on another key of the credential are moved to this one; those that are on it get the secret under the name that they
+   * have for it. What else the app uses keys for is left alone.
+   */
+  async deliver({ consumer: spec, version, otherKeys }: Delivery, signal: AbortSignal): Promise<void> {
     const settings = consumer.parse(spec.settings);
     const app = await this.#existing(spec, signal);
-    const key = await this.#key(version.keyId, signal);
-    const handle = this.#soar.clientIdOf(key);
-    const handles = handlesOf(app);
-    if (handles.length > 0 && !handles.includes(handle)) return this.#move(app, handles, key, version.secret, signal);
+    const handle = this.#soar.clientIdOf(await this.#key(version.keyId, signal));
+    const others = otherKeys.length > 0 ? await this.#handlesOf(otherKeys, signal) : [];
+    const stale = partsOf(app).filter(({ apikey_handle }) => apikey_handle && others.includes(apikey_handle));
+    if (stale.length > 0) await this.#move(app, stale, handle, version.secret, signal);
+    if (stale.length > 0 && !handlesOf(app).includes(handle)) return;
     for (const name of settings.secret ? [settings.secret] : this.#secretNames(app, handle)) {
       await this.#apps.writeSecret(app, name, version.secret, signal);
     }
@@ -156,20 +159,11 @@ class SoarAppHost implements AppHost {
     throw this.#refused(app, `${names.reason}; say under which name it is kept with \`secret:\` of the consumer`);
   }
 
-  /** Secret first, under a name that nothing refers to yet; then each part of the app is put on the key in one write. */
-  async #move(app: App, handles: readonly string[], key: ApiKey, secret: Secret, signal: AbortSignal): Promise<void> {
-    const [from, another] = handles as [string, ...string[]];
-    if (another) throw this.#refused(app, 'its parts use different keys, none of them this one');
-    const before = (await this.#soar.list(signal)).find((other) => this.#soar.clientIdOf(other) === from);
-    // Nothing but a rotation of ours takes an app from one key to another, and one of the two keys is then of our making.
-    if (![key, ...(before ? [before] : [])].some(({ display_name }) => tag.test(display_name)))
-      throw this.#refused(app, 'it does not use this key');
-
+  /** Secret first, under a name that nothing refers to yet; then each part is put on the key in one write. */
+  async #move(app: App, parts: readonly Part[], to: string, secret: Secret, signal: AbortSignal): Promise<void> {
     this.#soar.mustBeAccepted('soar-config-call');
-    const to = this.#soar.clientIdOf(key);
-    const parts = (app.current_installation?.executables ?? []).filter(({ apikey_handle }) => apikey_handle === from);
-    const changes = parts.map(({ id, config_string }) => {
-      const change = moved(config_string ?? '', from, to);
+    const changes = parts.map(({ id, config_string, apikey_handle }) => {
+      const change = moved(config_string ?? '', apikey_handle!, to);
       if (!change.ok) throw this.#refused(app, change.reason);
       if (!id) throw this.#refused(app, 'App Host shows no id of the part that uses the key');
       return { id, ...change };
@@ -177,6 +171,12 @@ class SoarAppHost implements AppHost {
     for (const name of new Set(changes.map(({ secretName }) => secretName)))
       await this.#apps.writeSecret(app, name, secret, signal, true);
     for (const { id, text } of changes) await this.#apps.writeConfig(app, id, to, text, signal);
+  }
+
+  /** What programs log in with, of those keys that are still there. */
+  async #handlesOf(keyIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const keys = await this.#soar.list(signal);
+    return keys.filter(({ id }) => keyIds.includes(String(id))).map((key) => this.#soar.clientIdOf(key));
   }
 
   /** Waits as long as the caller does. What was sent before cannot be taken back, so an end of patience is unclear. */
@@ -269,10 +269,10 @@ function instancesOf(app: App, state: RunState, known: readonly KnownKey[]): rea
   });
 }
 
+const partsOf = (app: App): readonly Part[] => app.current_installation?.executables ?? [];
+
 /** The keys that the parts of an app use, each once. */
-function handlesOf(app: App): readonly string[] {
-  return [...new Set((app.current_installation?.executables ?? []).flatMap((e) => e.apikey_handle ?? []))];
-}
+const handlesOf = (app: App): readonly string[] => [...new Set(partsOf(app).flatMap((part) => part.apikey_handle ?? []))];
 
 function describe(app: App, exit: number | null): string {
   const parts = [`App Host calls it ${app.status ?? 'nothing'}`];

@@ -9,7 +9,7 @@ import type { Consumers } from '../../consumers/consumers.js';
 import type { Durable } from '../../durable.js';
 import { TIMING } from '../../timing.js';
 import type { AppSettings } from './app.js';
-import type { App, AppStatus, SoarState } from './state.js';
+import { type App, type AppStatus, partsOf, type SoarState } from './state.js';
 
 export class AppHost {
   readonly #busy = new Set<App>();
@@ -84,7 +84,7 @@ export class AppHost {
       restartDelay: TIMING.soar.restartDelay,
       settings: (): AppSettings => ({
         url: this.url(),
-        config: app.configString,
+        configs: partsOf(app).map(({ configString }) => configString),
         secrets: { ...app.secrets },
         orgId: this.store.value.orgId,
         messageWork: TIMING.soar.messageWork,

@@ -10,8 +10,8 @@ import { type Answer, askPatiently, Exit, type Running, runProgram } from '../..
 
 export interface AppSettings {
   readonly url: string;
-  /** The text of app.config. */
-  readonly config: string;
+  /** The text of app.config, of each of its executables. */
+  readonly configs: readonly string[];
   readonly secrets: Readonly<Record<string, string>>;
   readonly orgId: number;
   readonly messageWork: number;
@@ -21,26 +21,29 @@ const EXIT = { generic: 20, unauthorized: 21, organisation: 24, subscription: 32
 const name = process.argv[2]!;
 
 runProgram<AppSettings>(async (settings, running) => {
-  const { id, secret } = readCredentials(settings);
-  running.loaded(secret);
-  const headers = {
+  const logins = settings.configs.map((config) => readCredentials(config, settings.secrets));
+  running.loaded(logins[0]!.secret);
+  const headersOf = logins.map(({ id, secret }) => ({
     authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
     'content-type': 'application/json',
     'user-agent': `resilient-circuits/51.0.9 (${name})`,
-  };
-  const rest = async (method: string, path: string, body?: object) => {
+  }));
+  const rest = async (headers: http.OutgoingHttpHeaders, method: string, path: string, body?: object) => {
     const answer = await askPatiently(running, `${settings.url}/rest${path}`, { method, headers }, body && JSON.stringify(body));
     if (answer?.status === 401) throw new Exit(EXIT.unauthorized, 'the server answered 401');
     return answer;
   };
 
-  await rest('GET', '/session?include_permissions=false');
-  const organisation = await rest('GET', `/orgs/${settings.orgId}`);
-  if (!actionsEnabled(organisation)) throw new Exit(EXIT.organisation, 'the organisation has no actions framework');
+  for (const headers of headersOf) {
+    await rest(headers, 'GET', '/session?include_permissions=false');
+    const organisation = await rest(headers, 'GET', `/orgs/${settings.orgId}`);
+    if (!actionsEnabled(organisation)) throw new Exit(EXIT.organisation, 'the organisation has no actions framework');
+  }
 
-  for await (const message of subscribe(`${settings.url}/stomp/${name}`, headers, running)) {
+  for await (const message of subscribe(`${settings.url}/stomp/${name}`, headersOf[0]!, running)) {
     await sleep(settings.messageWork);
-    await rest('POST', `/orgs/${settings.orgId}/incidents/2095/comments`, {
+    // Its executables take turns, so that the key of each is in use.
+    await rest(headersOf[message % headersOf.length]!, 'POST', `/orgs/${settings.orgId}/incidents/2095/comments`, {
       text: { format: 'text', content: 'Done.' },
       message,
     });
@@ -48,7 +51,7 @@ runProgram<AppSettings>(async (settings, running) => {
   }
 });
 
-function readCredentials({ config, secrets }: AppSettings): { id: string; secret: string } {
+function readCredentials(config: string, secrets: AppSettings['secrets']): { id: string; secret: string } {
   const setting = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(config)?.[1] ?? '';
   const reference = /^\$\{?(\w+)\}?$/.exec(setting('api_key_secret'))?.[1];
   const secret = reference === undefined ? setting('api_key_secret') : secrets[reference];

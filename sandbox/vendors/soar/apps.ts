@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Durable } from '../../durable.js';
 import type { AppHost } from './app-host.js';
 import { body, Refused, unableToFind } from './refused.js';
-import type { ApiKeyAccount, App, SoarState } from './state.js';
+import { type ApiKeyAccount, type App, partsOf, type SoarState } from './state.js';
 
 const SecretValue = z.strictObject({ value: z.string().min(1) });
 const NewSecret = z.strictObject({ name: z.string().regex(/^\w+$/), value: z.string().min(1) });
@@ -75,13 +75,14 @@ export function serveApps(
   // One write changes key and text: an app that starts meanwhile meets the old pair or the new one.
   app.put<OneExecutable>('/apps/:id/executables/:executable', async (request) => {
     const found = existing(request.params.id);
-    if (request.params.executable !== String(executableOf(found))) throw unableToFind('executable', request.params.executable);
+    const part = partsOf(found).find((_, index) => request.params.executable === String(executableId(found, index)));
+    if (!part) throw unableToFind('executable', request.params.executable);
     const { apikey_handle, config_string } = body(Executable, request);
     const known = store.value.accounts.some(({ clientId, deleted }) => clientId === apikey_handle && !deleted);
     if (!known) throw unableToFind('API key', apikey_handle);
-    Object.assign(found, { keyHandle: apikey_handle, configString: config_string });
+    Object.assign(part, { keyHandle: apikey_handle, configString: config_string });
     store.save();
-    return show(found).current_installation.executables[0];
+    return show(found).current_installation.executables[partsOf(found).indexOf(part)];
   });
 
   function existing(id: string): App {
@@ -114,23 +115,21 @@ export function serveApps(
         install_date: found.installedAt,
         install_principal: { id: 1, type: 'user', name: 'ada@example.com', display_name: 'Ada Example' },
         items: [],
-        executables: [
-          {
-            id: executableOf(found),
-            uuid: found.uuid,
-            name: found.name,
-            image: { path: `registry.example.com/soar/${found.name}:${found.version}` },
-            app_handle: found.name,
-            apikey_handle: found.keyHandle,
-            config_string: found.configString,
-            permission_handles: ['read_data', 'read_function', 'edit_data'],
-          },
-        ],
+        executables: partsOf(found).map(({ keyHandle, configString }, index) => ({
+          id: executableId(found, index),
+          uuid: found.uuid,
+          name: found.name,
+          image: { path: `registry.example.com/soar/${found.name}:${found.version}` },
+          app_handle: found.name,
+          apikey_handle: keyHandle,
+          config_string: configString,
+          permission_handles: ['read_data', 'read_function', 'edit_data'],
+        })),
       },
     };
   }
 }
 
-function executableOf({ id }: App): number {
-  return id + 2000;
+function executableId({ id }: App, index: number): number {
+  return id + 2000 + 1000 * index;
 }

@@ -29,19 +29,28 @@ export interface ApiKeyAccount {
 
 export type AppStatus = 'DEPLOYED' | 'UNDEPLOYED' | 'DEPLOYING' | 'UNDEPLOYING';
 
-export interface App {
+/** What an app logs in with: a key, and the app.config that names it. */
+export interface Part {
+  keyHandle: string;
+  configString: string;
+}
+
+export interface App extends Part {
   readonly id: number;
   readonly name: string;
   readonly displayName: string;
   readonly uuid: string;
   readonly version: string;
-  keyHandle: string;
-  configString: string;
+  /** Another executable of it, with a key of its own; it comes and goes with the app. */
+  readonly second?: Part;
   readonly secrets: Record<string, string>;
   readonly installedAt: number;
   desired: 'DEPLOYED' | 'UNDEPLOYED';
   status: AppStatus;
 }
+
+/** The executables of an app. */
+export const partsOf = (app: App): readonly Part[] => (app.second ? [app, app.second] : [app]);
 
 export interface Destination {
   readonly id: number;
@@ -82,6 +91,7 @@ export function seed(planted: Planted): SoarState {
   );
   const locked = { ...newAccount(9, 'old-import', ['read_data'], undefined, 300 * DAY), locked: true, failedLogins: 10 };
   const ticketing = newAccount(23, 'ticketing', app, undefined, 60 * DAY);
+  const assets = newAccount(24, 'assets', app, undefined, 60 * DAY);
   const orgName = 'Example SOC';
   return {
     orgId: 201,
@@ -90,11 +100,11 @@ export function seed(planted: Planted): SoarState {
     managementId: management.id,
     firstId: first.id,
     nextId: 31,
-    accounts: [management, locked, first, ticketing],
+    accounts: [management, locked, first, ticketing, assets],
     apps: [
       newApp(101, 'enrichment', 'Threat Enrichment', first, orgName),
       newApp(102, 'phishing', 'Phishing Triage', first, orgName),
-      newApp(103, 'ticketing', 'Ticketing', ticketing, orgName),
+      newApp(103, 'ticketing', 'Ticketing', ticketing, orgName, assets),
     ],
     destinations: [
       newDestination(11, 'enrichment', first),
@@ -146,30 +156,42 @@ function newSecret(value: string | undefined, createdAt: number): Secret {
   return { value: checkSecret(value ?? randomBytes(32).toString('base64url')), createdAt, lastUsedAt: null, dead: false };
 }
 
-/** That an app's secret is named like this is assumed; that its configuration refers to it by `$` is documented for App Host. */
-const SECRET_NAME = 'API_KEY_SECRET';
+/** That an app's secrets are named like this is assumed; that its configuration refers to them by `$` is documented for App Host. */
+const SECRET_NAMES = ['API_KEY_SECRET', 'SECOND_KEY_SECRET'] as const;
 
-function newApp(id: number, name: string, displayName: string, account: ApiKeyAccount, orgName: string): App {
-  return {
-    id,
-    name,
-    displayName,
-    uuid: randomUUID(),
-    version: '1.4.2',
-    keyHandle: account.clientId,
+function newApp(
+  id: number,
+  name: string,
+  displayName: string,
+  account: ApiKeyAccount,
+  orgName: string,
+  second?: ApiKeyAccount,
+): App {
+  const part = ({ clientId }: ApiKeyAccount, secretName: string): Part => ({
+    keyHandle: clientId,
     configString: `[resilient]
 host=soar.example.com
 port=443
 org=${orgName}
-api_key_id=${account.clientId}
-api_key_secret=$${SECRET_NAME}
+api_key_id=${clientId}
+api_key_secret=$${secretName}
 cafile=false
 
 [${name}]
 # seconds
 timeout=30
 `,
-    secrets: { [SECRET_NAME]: account.secrets.at(-1)!.value },
+  });
+  const accounts = second ? [account, second] : [account];
+  return {
+    id,
+    name,
+    displayName,
+    uuid: randomUUID(),
+    version: '1.4.2',
+    ...part(account, SECRET_NAMES[0]),
+    ...(second && { second: part(second, SECRET_NAMES[1]) }),
+    secrets: Object.fromEntries(accounts.map((own, index) => [SECRET_NAMES[index], own.secrets.at(-1)!.value])),
     installedAt: account.createdAt,
     desired: 'DEPLOYED',
     status: 'DEPLOYED',

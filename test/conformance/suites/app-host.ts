@@ -70,7 +70,7 @@ export function describeAppHost(subject: AppHostSubject): void {
     let world: AppHostWorld;
     const inspect = (known: readonly KnownVersion[], consumer = world.consumer) => world.host.inspect(consumer, known, never());
     const deliver = (version: DeliverableVersion, number = 1, ledgerId = ledger) =>
-      world.host.deliver({ consumer: world.consumer, version, fence: { ledgerId, number } }, never());
+      world.host.deliver({ consumer: world.consumer, version, otherKeys: [], fence: { ledgerId, number } }, never());
     const secrets = () => world.secrets();
 
     describe('keeps its promises:', () => {
@@ -127,7 +127,12 @@ export function describeAppHost(subject: AppHostSubject): void {
       });
 
       it('hands nothing to a program that is not there', async () => {
-        const delivery = { consumer: world.missing, version: world.current, fence: { ledgerId: ledger, number: 1 } };
+        const delivery = {
+          consumer: world.missing,
+          version: world.current,
+          otherKeys: [],
+          fence: { ledgerId: ledger, number: 1 },
+        };
         expect((await failure(world.host.deliver(delivery, never()))).code).toBe('KR_HOST_REFUSED');
       });
 
@@ -192,7 +197,7 @@ export function describeAppHost(subject: AppHostSubject): void {
         const fence = { ledgerId: ledger, number: 1 };
         const giveUp = async () => {
           for (const act of [
-            () => world.host.deliver({ consumer: world.consumer, version, fence }, gone),
+            () => world.host.deliver({ consumer: world.consumer, version, otherKeys: [], fence }, gone),
             () => world.host.apply(world.consumer, gone),
             ...(has('undeploy') ? [() => world.host.undeploy!(world.consumer, gone)] : []),
             ...(has('deploy') ? [() => world.host.deploy!(world.consumer, gone)] : []),
@@ -211,7 +216,7 @@ export function describeAppHost(subject: AppHostSubject): void {
           const { byHand } = world.host;
           const { consumer, current } = world;
           const version = await world.next();
-          const delivery = (fence: number) => ({ consumer, version, fence: { ledgerId: ledger, number: fence } });
+          const delivery = (fence: number) => ({ consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: fence } });
           await deliver(version, 5);
           const onNothing = async () => (await inspect([current, version])).instances.every((i) => i.generation === null);
           expect(await onNothing()).toBe(true);

@@ -68,7 +68,7 @@ export function describeVendorHost(subject: VendorHostSubject): void {
       const impatient = await subject.world(sandbox, true);
       const { host, consumer } = impatient;
       const version = await impatient.next();
-      const delivery = { consumer, version, fence: { ledgerId: ledger, number: 1 } };
+      const delivery = { consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: 1 } };
       const lose = (body: string) =>
         sandbox.tell('POST', '/faults', { vendor: door, method: 'POST', body, when: 'after', action: 'drop' });
       await lose('"deliver"');
@@ -97,7 +97,7 @@ export function describeVendorHost(subject: VendorHostSubject): void {
     };
     const effects: Readonly<Record<string, Deed>> = {
       deliver: ({ host, consumer }, version) =>
-        host.deliver({ consumer, version, fence: { ledgerId: ledger, number: 1 } }, never()),
+        host.deliver({ consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: 1 } }, never()),
       undeploy: ({ host, consumer }) => host.undeploy!(consumer, never()),
       deploy: ({ host, consumer }) => host.deploy!(consumer, never()),
     };

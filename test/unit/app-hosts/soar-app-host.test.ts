@@ -66,7 +66,7 @@ describe('an app', () => {
   it('gets its secret under the name that its configuration refers to', async () => {
     soar({ 'PUT /rest/orgs/201/apps/101/secrets/API_KEY_SECRET': {} });
     await host().deliver(
-      { consumer, version: { generation: 4, keyId: '17', secret }, fence: { ledgerId: 'l', number: 1 } },
+      { consumer, version: { generation: 4, keyId: '17', secret }, otherKeys: [], fence: { ledgerId: 'l', number: 1 } },
       never(),
     );
     expect(JSON.parse(server.seen.at(-1)!.body)).toEqual({ value: secret.reveal() });
@@ -76,7 +76,7 @@ describe('an app', () => {
     soar({ 'PUT /rest/orgs/201/apps/101/secrets/OTHER': {} });
     const spec = { ...consumer, settings: { app: 'enrichment', secret: 'OTHER' } };
     await host().deliver(
-      { consumer: spec, version: { generation: 4, keyId: '17', secret }, fence: { ledgerId: 'l', number: 1 } },
+      { consumer: spec, version: { generation: 4, keyId: '17', secret }, otherKeys: [], fence: { ledgerId: 'l', number: 1 } },
       never(),
     );
     expect(asked().at(-1)).toBe('PUT /rest/orgs/201/apps/101/secrets/OTHER');

@@ -52,7 +52,7 @@ afterEach(async () => {
 
 const inspect = () => host.inspect(consumer, known, never());
 const deliver = (version: (typeof known)[number], number = 1, ledgerId = 'l') =>
-  host.deliver({ consumer, version, fence: { ledgerId, number } }, never());
+  host.deliver({ consumer, version, otherKeys: [], fence: { ledgerId, number } }, never());
 const ask = (body: string, at = new Date(), key = signingKey) =>
   fetch(url, { method: 'POST', body, headers: signatureHeaders(key, 'id', at, body) });
 

@@ -30,6 +30,7 @@ const open = () => {
 const delivery = (generation = 2, number = 1, spec = consumer) => ({
   consumer: spec,
   version: { generation, keyId: 'b', secret },
+  otherKeys: [],
   fence: { ledgerId: 'l', number },
 });
 const answer = (status: number, body: unknown) => server.answer((_, response) => json(response, status, body));

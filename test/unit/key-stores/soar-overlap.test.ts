@@ -102,8 +102,10 @@ describe('an app that is handed another key', () => {
   const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };
   const fence = { ledgerId: 'l', number: 1 };
   const { client_secret: _, ...shown } = next;
-  const deliver = (keyId: string, more: object = {}) =>
-    host(more).deliver({ consumer, version: { generation: 2, keyId, secret }, fence }, never());
+  const deliver = (keyId: string, more: object = {}) => {
+    const otherKeys = ['17', '18'].filter((other) => other !== keyId);
+    return host(more).deliver({ consumer, version: { generation: 2, keyId, secret }, otherKeys, fence }, never());
+  };
   const on = (executables: object[], more: object = {}) =>
     soar({
       [`GET ${org}/apps/101`]: { ...app, current_installation: { executables } },
@@ -151,22 +153,38 @@ describe('an app that is handed another key', () => {
     expect(changes().slice(2)).toEqual([`PUT ${org}/apps/101/executables/2101`, `PUT ${org}/apps/101/executables/2102`]);
   });
 
+  it('is moved to the end where it was left half way', async () => {
+    const there = { ...part, apikey_handle: nextId, config_string: text.replace(clientId, nextId) };
+    on([there, { ...part, id: 2102 }]);
+    await deliver('18');
+    expect(changes()).toContain(`PUT ${org}/apps/101/executables/2102`);
+    expect(changes()).not.toContain(`PUT ${org}/apps/101/executables/2101`);
+  });
+
+  it('keeps the part that is on a key of another credential', async () => {
+    const ours = { ...key, id: 30, client_id: 'another', display_name: 'assets' };
+    const beside = {
+      id: 2102,
+      apikey_handle: 'another',
+      config_string: text.replace(clientId, 'another').replace('API_', 'ASSETS_'),
+    };
+    on([part, beside], { [`GET ${org}/apikeys`]: [key, shown, ours] });
+    await deliver('18');
+    expect(changes().slice(2)).toEqual([`PUT ${org}/apps/101/executables/2101`]);
+    server.seen.length = 0;
+    await deliver('17');
+    expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/API_KEY_SECRET`]);
+  });
+
   it.each([
-    [
-      'a key of somebody else, to one that is not of our making',
-      [{ ...part, apikey_handle: nextId }],
-      'does not use this key',
-      '17',
-    ],
-    ['two keys, neither of them this one', [part, { ...part, apikey_handle: 'other' }], 'different keys', '18'],
-    ['a key that its text does not name', [{ ...part, config_string: text.replace(clientId, 'other') }], 'api_key_id', '18'],
-    ['a secret in clear text', [{ ...part, config_string: text.replace('$API_KEY_SECRET', 'plain') }], 'app secret', '18'],
-    ['a text that names two', [{ ...part, config_string: `${text}api_key_id=${clientId}\n` }], 'api_key_id', '18'],
-    ['a part without an id', [{ ...part, id: null }], 'no id of the part', '18'],
-  ])('is left alone where it uses %s', async (_what, parts, reason, keyId) => {
-    const plain = { ...shown, display_name: 'somebody' };
-    on(parts, keyId === '17' ? { [`GET ${org}/apikeys`]: [key, plain] } : {});
-    await expect(deliver(keyId)).rejects.toMatchObject({ code: 'KR_HOST_REFUSED', detail: expect.stringContaining(reason) });
+    ['a key of somebody else', [{ ...part, apikey_handle: 'other' }], 'does not use this key'],
+    ['a key that its text does not name', [{ ...part, config_string: text.replace(clientId, 'other') }], 'api_key_id'],
+    ['a secret in clear text', [{ ...part, config_string: text.replace('$API_KEY_SECRET', 'plain') }], 'app secret'],
+    ['a text that names two', [{ ...part, config_string: `${text}api_key_id=${clientId}\n` }], 'api_key_id'],
+    ['a part without an id', [{ ...part, id: null }], 'no id of the part'],
+  ])('is left alone where it uses %s', async (_what, parts, reason) => {
+    on(parts);
+    await expect(deliver('18')).rejects.toMatchObject({ code: 'KR_HOST_REFUSED', detail: expect.stringContaining(reason) });
     expect(changes()).toEqual([]);
   });
 
@@ -182,7 +200,7 @@ describe('an app that is handed another key', () => {
   it('in place has no secret of another name added, whatever is declared', async () => {
     on([part]);
     const named = { ...consumer, settings: { app: 'enrichment', secret: 'MISSPELT' } };
-    const delivery = { consumer: named, version: { generation: 2, keyId: '17', secret }, fence };
+    const delivery = { consumer: named, version: { generation: 2, keyId: '17', secret }, otherKeys: ['18'], fence };
     await expect(host().deliver(delivery, never())).rejects.toMatchObject({ code: 'KR_HOST_REFUSED' });
     expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/MISSPELT`]);
   });

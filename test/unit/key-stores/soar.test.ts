@@ -19,7 +19,7 @@ import {
 describe('calls that IBM does not publish', () => {
   const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };
   const version = { generation: 2, keyId: '17', secret };
-  const delivery = { consumer, version, fence: { ledgerId: 'l', number: 1 } };
+  const delivery = { consumer, version, otherKeys: [], fence: { ledgerId: 'l', number: 1 } };
   const needs: [string, (accept: string[]) => Promise<unknown>][] = [
     ['soar-create-call', (accept) => open({ accept }).create({ tag: 't', attributes: {}, likeKeyId: null }, never())],
     ['soar-regenerate-call', (accept) => open({ accept }).regenerate!('17', never())],

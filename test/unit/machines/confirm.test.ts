@@ -41,7 +41,12 @@ const consumer = (more: object): ConsumerSpec => ({ name: 'web-1', host: 'here',
 const inspect = (more: object) => host.inspect(consumer(more), known, never());
 const deliver = () =>
   host.deliver(
-    { consumer: consumer({}), version: { generation: 2, keyId: 'b', secret: next }, fence: { ledgerId: 'l', number: 1 } },
+    {
+      consumer: consumer({}),
+      version: { generation: 2, keyId: 'b', secret: next },
+      otherKeys: [],
+      fence: { ledgerId: 'l', number: 1 },
+    },
     never(),
   );
 const pidFile = () => path.join(folder, 'pid');

@@ -59,7 +59,10 @@ const consumer = (more: object = {}): ConsumerSpec => ({
   settings: { file, format: 'yaml', at: 'api_key', ...more },
 });
 const deliver = (secret = next, { number = 1, generation = 2, spec = consumer(), signal = new AbortController().signal } = {}) =>
-  host.deliver({ consumer: spec, version: { generation, keyId: 'k', secret }, fence: { ledgerId: 'l', number } }, signal);
+  host.deliver(
+    { consumer: spec, version: { generation, keyId: 'k', secret }, otherKeys: [], fence: { ledgerId: 'l', number } },
+    signal,
+  );
 const held = () => /api_key: (\S+)/.exec(readFileSync(file, 'utf8'))![1];
 const beside = (name: string) => path.join(folder, `.datadog.yaml${name}`);
 
