@@ -15,7 +15,7 @@ import {
   vendorsOf,
 } from './points.js';
 import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
-import { all, type Case, caseName, type Drive, freshLane, pairs, runCases, startLanes, workOff } from './run.js';
+import { all, type Case, caseName, type Drive, freshLane, groups, runCases, startLanes, workOff } from './run.js';
 
 const began = performance.now();
 let started: Awaited<ReturnType<typeof startLanes>>;
@@ -91,7 +91,7 @@ it('ends compensated, from whatever step it turns back and wherever its way back
   expect(crashPointsOf(cases.map((c) => c.point))).toEqual(rowsOf('The way back'));
   const only = new RegExp(process.env.REKEY_MATRIX ?? '');
   const chosen = cases.filter((c) => only.test(caseName(c)));
-  const results = await workOff(lanes, pairs(chosen), async (lane, group) => {
+  const results = await workOff(lanes, groups(chosen, all), async (lane, group) => {
     const found = await runCases(lane, group);
     tellBroken(found);
     return found;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { faultKinds, fits } from './faults.js';
 import { crashPointsOf } from './points.js';
 import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
-import { type Case, caseName, pairs, runCases, startLanes, workOff } from './run.js';
+import { all, type Case, caseName, groups, runCases, startLanes, workOff } from './run.js';
 
 let started: Awaited<ReturnType<typeof startLanes>>;
 const began = performance.now();
@@ -25,7 +25,7 @@ it('ends converged, whatever request meets whatever fault', async () => {
   const cases = faultKinds.flatMap((kind) => points.filter((point) => fits(kind, point)).map((point): Case => ({ kind, point })));
   const chosen = cases.filter((c) => only.test(caseName(c)));
   let done = 0;
-  const results = await workOff(lanes, pairs(chosen), async (lane, group) => {
+  const results = await workOff(lanes, groups(chosen, all), async (lane, group) => {
     const found = await runCases(lane, group);
     tellBroken(found);
     done += found.length;

@@ -55,13 +55,17 @@ const running: Readonly<Record<Credential, readonly string[]>> = {
 };
 const removed = ['web-2', 'legacy', 'exports-2', 'ticketing', 'stock-sync'];
 
-/** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
+/**
+ * Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. The agents are
+ * looked at by their door, so that both ways are met: what DocSpace's programs run on is told by a command, a program that must start.
+ */
 export const quick = (text: string): string =>
   text
     .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
     .replace('bake: 500ms', 'bake: 0s')
     .replace('wave: 50%', 'wave: 100%')
     .replace('grace: 2s', 'grace: 0s')
+    .replace(/(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (web-1|reporter)"/g, 'http: "$2/hosts/apps/$3/status", shows: $1')
     .replace(new RegExp(`      - \\{ name: (${removed.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
 
 /** Both sequences in full, and what a third store adds; the rest of the vendors are met by what changes something. */
@@ -232,8 +236,8 @@ export async function startLanes(
   const vendors = credentials.map(vendorOf);
   const lanes = [await withoutSchedules(await Lane.start(first, vendors, pace))];
   const points = await record(lanes[0]!);
-  for (let number = 1; number < count; number++)
-    lanes.push(await withoutSchedules(await Lane.start(first + number, vendors, pace)));
+  const next = Array.from({ length: count - 1 }, (_, index) => Lane.start(first + 1 + index, vendors, pace));
+  lanes.push(...(await Promise.all(next.map(async (lane) => withoutSchedules(await lane)))));
   const rests = lanes.map((lane) => lane.keepWorkerAlive());
   const stop = async () => {
     for (const rest of rests) rest();
@@ -264,17 +268,5 @@ export function groups(cases: readonly Case[], credentials: readonly Credential[
     const columns = credentials.map((own) => cases.filter((c) => c.kind.kills === kills && c.point.credential === own));
     const longest = Math.max(...columns.map((column) => column.length));
     return Array.from({ length: longest }, (_, index) => columns.flatMap((column) => column[index] ?? []));
-  });
-}
-
-/** One case of each sequence in a group, and never one that takes the worker away beside one that does not. */
-export function pairs(cases: readonly Case[]): readonly (readonly Case[])[] {
-  return [true, false].flatMap((kills) => {
-    const of = (credentials: readonly Credential[]) =>
-      cases.filter((c) => c.kind.kills === kills && credentials.includes(c.point.credential));
-    const [overlap, inPlace] = [of(['datadog/agents', 'docspace/exports']), of(['soar/enrichment'])];
-    return Array.from({ length: Math.max(overlap.length, inPlace.length) }, (_, index) =>
-      [overlap[index], inPlace[index]].filter((c) => c !== undefined),
-    );
   });
 }
