@@ -44,6 +44,16 @@ describe('an overlap rotation', () => {
     await up.again();
     await expectHealthy('datadog/agents', agents);
   });
+
+  it('goes on after that although another vendor answers nothing but errors', async () => {
+    await up.rotate('datadog/agents', 'overlap');
+    await up.reached('datadog/agents', ['distributing', 'draining']);
+    await up.post('/faults', { vendor: 'docspace', when: 'before', action: 'status', status: 502, times: 1_000 });
+    for (const pid of Object.values(up.pids)) process.kill(pid, 'SIGKILL');
+    await up.again();
+    await expectHealthy('datadog/agents', agents);
+    await up.forgetFaults();
+  });
 });
 
 describe('an in-place rotation', () => {

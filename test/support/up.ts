@@ -40,6 +40,7 @@ export class Up {
 
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
+    await this.#gone();
     const chosen = this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [];
     const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', ...chosen, '--json'], {
       env: { ...process.env, REKEY_HOME: this.home },
@@ -48,16 +49,23 @@ export class Up {
     this.#process = child;
     let said = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
-    this.ready = JSON.parse(
-      await new Promise<string>((resolve, reject) => {
-        let text = '';
-        child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-          text += part;
-          if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
-        });
-        child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text} ${said}`)));
-      }),
-    ) as Ready;
+    const line = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+        if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+      });
+      child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text} ${said}`)));
+    });
+    const ready = JSON.parse(line) as Ready & { readonly ready?: true };
+    if (!ready.ready) throw new Error(`up did not come up: ${line} ${said}`);
+    this.ready = ready;
+  }
+
+  /** A process that was killed is there for a moment longer. */
+  async #gone(): Promise<void> {
+    const child = this.#process;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
 
   /** The pids as they are now: children are started again under new ones. */
@@ -168,12 +176,8 @@ export class Up {
   }
 
   async stop(): Promise<void> {
-    const child = this.#process;
-    if (child && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-    }
+    this.#process?.kill('SIGTERM');
+    await this.#gone();
     rmSync(path.dirname(this.home), { recursive: true, force: true });
   }
 }

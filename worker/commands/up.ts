@@ -104,7 +104,7 @@ await main(async () => {
       })(),
     ]);
     await start(node('worker', program('./worker.js'), [], async (line) => void (await line)));
-    if (sandbox) await runToEnd([program('../../client/main.js'), 'apply', '-f', String(sandbox.config), '--json'], env);
+    if (sandbox) await apply(String(sandbox.config), env);
     return sandbox;
   })();
 
@@ -145,15 +145,32 @@ function announce(
   say(`next, in another terminal: npx rekey ${sandbox ? 'rotate datadog/agents --wait' : 'apply -f rekey.yaml'}`);
 }
 
+/** A vendor that is away for a moment is no reason to take down what is open: it is asked again, and then left to the reader. */
+async function apply(config: string, env: Readonly<Record<string, string>>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { exitCode, said } = await run([program('../../client/main.js'), 'apply', '-f', config], env);
+    if (exitCode === 0) return;
+    if (exitCode === 2) throw new RekeyError('KR_CONFIG_INVALID', said);
+    if (tries === 3) return say(`${said}\nnot all of ${config} is applied; try again: npx rekey apply -f ${config}`);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
 /** Runs one of our own programs to its end; what it says goes into the error when it fails. */
-function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
+  const { exitCode, said } = await run(args, env);
+  if (exitCode !== 0) throw new RekeyError('KR_SERVICE_AWAY', `${args[0]!.split('/').at(-1)} failed: ${said}`);
+}
+
+function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly exitCode: number | null; readonly said: string }> {
+  return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (part: string) => (said = (said + part).slice(-2_000)));
-    child.once('exit', (code) =>
-      code === 0 ? resolve() : reject(new RekeyError('KR_SERVICE_AWAY', `${args[0]!.split('/').at(-1)} failed: ${said.trim()}`)),
-    );
+    child.once('close', (exitCode) => resolve({ exitCode, said: said.trim() }));
   });
 }
