@@ -103,8 +103,11 @@ class SoarAppHost implements AppHost {
     const handle = this.#soar.clientIdOf(await this.#key(version.keyId, signal));
     const others = otherKeys.length > 0 ? await this.#handlesOf(otherKeys, signal) : [];
     const stale = partsOf(app).filter(({ apikey_handle }) => apikey_handle && others.includes(apikey_handle));
+    const shown = handlesOf(app);
+    const isOnIt = shown.includes(handle) || shown.length === 0;
+    if (!isOnIt && stale.length === 0) throw this.#refused(app, 'it does not use this key');
     if (stale.length > 0) await this.#move(app, stale, handle, version.secret, signal);
-    if (stale.length > 0 && !handlesOf(app).includes(handle)) return;
+    if (!isOnIt) return;
     for (const name of settings.secret ? [settings.secret] : this.#secretNames(app, handle)) {
       await this.#apps.writeSecret(app, name, version.secret, signal);
     }

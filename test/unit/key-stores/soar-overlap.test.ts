@@ -205,6 +205,16 @@ describe('an app that is handed another key', () => {
     expect(changes()).toEqual([`PUT ${org}/apps/101/secrets/MISSPELT`]);
   });
 
+  it("that uses somebody else's key is left alone, whatever is declared", async () => {
+    on([{ ...part, apikey_handle: 'other' }]);
+    const named = { ...consumer, settings: { app: 'enrichment', secret: 'API_KEY_SECRET' } };
+    const delivery = { consumer: named, version: { generation: 2, keyId: '17', secret }, otherKeys: ['18'], fence };
+    await expect(host().deliver(delivery, never())).rejects.toMatchObject({
+      detail: expect.stringContaining('does not use this key'),
+    });
+    expect(changes()).toEqual([]);
+  });
+
   it('with a part on each of two keys proves neither', async () => {
     const known = [1, 2].map((generation) => ({ generation, keyId: generation === 1 ? '17' : '18', secret: null }));
     on([part, { ...part, id: 2102, apikey_handle: nextId }]);
