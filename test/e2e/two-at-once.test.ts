@@ -1,10 +1,9 @@
 /** Two credentials on one program, whichever host it runs on and however they are rotated: one waits for the other. */
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
 import { secondCredential } from '../support/second-credential.js';
+import { ticketingKeys, withTicketing } from '../support/soar-credentials.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -56,35 +55,8 @@ describe('two credentials on one program', () => {
 
 describe('two credentials on one SOAR app, one for each of its parts', () => {
   const [first, second] = ['soar/ticketing', 'soar/assets'] as const;
-  const idOf = { [first]: '23', [second]: '24' };
-  type Strategy = 'in-place' | 'overlap';
-
   const live = async () => (await lane.keys('soar')).filter(({ state }) => state === 'live');
   const ticketing = async () => (await lane.traffic()).find(({ app }) => app === 'ticketing')!;
-
-  /** A rotation by overlap needs a way back, and so the secret that the key has now. */
-  async function declare(strategies: Record<string, Strategy>): Promise<string> {
-    const keys = await live();
-    const declared = Object.entries(idOf).map(([credential, id]) => {
-      const file = path.join(lane.folder, credential.replace('/', '-'));
-      writeFileSync(file, keys.find((key) => key.id === id)!.value, { mode: 0o600 });
-      const [current, rest] =
-        strategies[credential] === 'overlap'
-          ? [
-              `secret: ${JSON.stringify(`file:${file}`)}`,
-              'accept: [no-last-used, source-not-shown]\n    policy: { evidence: rolled-out }',
-            ]
-          : ['', 'policy: { downtime: 10s }'];
-      return `
-  ${credential}:
-    store: soar
-    strategy: ${strategies[credential]}
-    current: { id: "${id}"${current && `, ${current}`} }
-    consumers: { host: apps, all: true }
-    ${rest}`;
-    });
-    return declared.join('');
-  }
 
   it.each([
     ['in-place', 'in-place'],
@@ -92,9 +64,8 @@ describe('two credentials on one SOAR app, one for each of its parts', () => {
     ['overlap', 'overlap'],
   ] as const)('%s and %s: it is changed for one after the other, and neither key takes the other with it', async (one, other) => {
     await lane.fresh();
-    const strangers = (await live()).map(({ id }) => id).filter((id) => !Object.values(idOf).includes(id));
-    const declared = await declare({ [first]: one, [second]: other });
-    await lane.apply((text) => text.replace('\ncredentials:', `\ncredentials:${declared}`));
+    const strangers = (await live()).map(({ id }) => id).filter((id) => !(Object.values(ticketingKeys) as string[]).includes(id));
+    await lane.apply((text) => withTicketing(lane, text, { [first]: one, [second]: other }));
     await Promise.all([lane.rotate(first), lane.rotate(second)]);
     for (const credential of [first, second]) {
       const { outcome, reason, waits_for } = await lane.settled(credential, 90_000);

@@ -53,19 +53,20 @@ const world = (): Observed => ({
   sandbox: path.join(up.home, 'sandbox'),
 });
 
+/** The one before may have its outcome and still be ending; or this one was started, and the answer was lost. */
+const startUnlessRunning = (credential: keyof typeof strategies): Promise<void> =>
+  up.rotate(credential, strategies[credential]).catch((error: Error) => {
+    if (error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+  });
+
 /** Starts one and waits for its end; a person is needed for none of them. */
 async function rotateOnce(credential: keyof typeof strategies): Promise<string> {
   const last = (await up.rotation(credential))?.id;
-  await up.patiently(() =>
-    up.rotate(credential, strategies[credential]).catch((error: Error) => {
-      // Its first answer was lost.
-      if (error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
-    }),
-  );
   for (const until = performance.now() + longest; performance.now() < until; await sleep(250)) {
     const rotation = await up.rotation(credential);
     if (rotation?.waits_for?.person) throw new Error(`${rotation.id} waits for ${rotation.waits_for.text}`);
     if (rotation && rotation.id !== last && rotation.outcome) return rotation.outcome;
+    if (rotation?.id === last) await up.patiently(() => startUnlessRunning(credential));
   }
   throw new Error(`${credential} has not ended: ${JSON.stringify(await up.rotation(credential))}`);
 }

@@ -51,6 +51,9 @@ export interface RotationShown {
   readonly fence: string;
 }
 
+/** What is made of the sandbox's own rekey.yaml before it is applied. */
+export type Edit = (text: string) => string | Promise<string>;
+
 export class Lane {
   readonly workers: ChildProcess[] = [];
   readonly logs: string[] = [];
@@ -128,7 +131,7 @@ export class Lane {
   }
 
   /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
-  async fresh(body: object = {}, edit?: (text: string) => string): Promise<void> {
+  async fresh(body: object = {}, edit?: Edit): Promise<void> {
     await this.ask('POST', '/reset', body);
     await this.forget();
     await this.apply(edit);
@@ -141,8 +144,8 @@ export class Lane {
     );
   }
 
-  async apply(edit: (text: string) => string = (text) => text): Promise<ApplyReport> {
-    const text = edit(existsSync(this.config) ? readFileSync(this.config, 'utf8') : '');
+  async apply(edit: Edit = (text) => text): Promise<ApplyReport> {
+    const text = await edit(existsSync(this.config) ? readFileSync(this.config, 'utf8') : '');
     const modules = await loadModules(text, path.dirname(this.config));
     const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
