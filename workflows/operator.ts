@@ -29,6 +29,7 @@ export class Operator {
   expedited: boolean;
   #assisting: Assisting | null = null;
   #asking = false;
+  #taking = 0;
   #approved = false;
   #retried = false;
   #skipped = false;
@@ -74,6 +75,11 @@ export class Operator {
     } finally {
       this.#assisting = null;
     }
+  }
+
+  /** Until every verb that was accepted is obeyed: an abort that was legal when it came must not be overtaken by what it is to prevent. */
+  obeyed(): Promise<void> {
+    return condition(() => this.#taking === 0);
   }
 
   /** False when `milliseconds` passed without an approval. */
@@ -128,9 +134,14 @@ export class Operator {
 
   #listen(verb: Verb): void {
     const take = async (request: VerbRequest) => {
-      const receipt = await this.ports.record(verb, request);
-      this.#obey(verb, request);
-      return receipt;
+      this.#taking++;
+      try {
+        const receipt = await this.ports.record(verb, request);
+        this.#obey(verb, request);
+        return receipt;
+      } finally {
+        this.#taking--;
+      }
     };
     const validator = (request: VerbRequest) => {
       const decision = mayVerb(verb, this.#facts(), request);

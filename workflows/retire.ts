@@ -25,9 +25,9 @@ export async function retired(run: Run, round: number, disables: boolean): Promi
       return `generation ${going} was missed while it was disabled, by ${missing.join(', ')}`;
     }
   }
-  const gone = await guarded(run, run.required, staying, `revoke-${round}`, () => {
+  const gone = await guarded(run, run.required, staying, `revoke-${round}`, async () => {
     const key = `revoke/${round}`;
-    run.passReturn(key);
+    await run.passReturn(key);
     const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), going, staying });
     return CancellationScope.nonCancellable(() => atTheStore(run, { effect: 'revoke', key, generation: going, staying }, byApi));
   });

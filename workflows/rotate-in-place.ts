@@ -75,7 +75,7 @@ async function awaitStopped(run: Run): Promise<void> {
 
 /** The store's mark of the change; undefined when the guard refused and nothing was sent. */
 async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
-  run.passReturn(key);
+  await run.passReturn(key);
   try {
     const result = await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
     return result.secretChanged;

@@ -174,8 +174,9 @@ export class Run {
     this.#fence++;
   }
 
-  /** From here on abort is illegal; `returned` says that nothing was sent after all. */
-  passReturn(key: string): void {
+  /** From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an abort came before. */
+  async passReturn(key: string): Promise<void> {
+    await this.operator.obeyed();
     this.#beyondReturn = true;
     this.#returnKey = key;
   }

@@ -93,6 +93,33 @@ describe('legal verbs', () => {
     await expectOverlapConverged(lane, await lane.settled(agents), strangers, 'compensated');
   });
 
+  it('abort that is still being written down is not overtaken by the regenerate that it is to prevent', async () => {
+    await lane.fresh();
+    const hold = { vendor: 'soar', method: 'GET', path: '/apps/101$', after: { vendors: ['soar'], changes: 2 } };
+    const { id } = await lane.ask<{ id: string }>('POST', '/faults', { ...hold, when: 'before', action: 'hold' });
+    await lane.rotate(enrichment);
+    await lane.until('the look at what was stopped', 20_000, async () =>
+      (await lane.ask<{ id: string; held: number }[]>('GET', '/faults')).some((f) => f.id === id && f.held === 1),
+    );
+    // The look is written down first; the abort, which was accepted before the run heard of that look, cannot be.
+    const said = await lane.database.transaction(async (trail) => {
+      await trail.query('lock table audit_events in share mode');
+      const abort = await lane.database.transaction(async (row) => {
+        await row.query(`select from rotations where credential = $1 and outcome is null for update`, [enrichment]);
+        await lane.ask('POST', `/faults/${id}/release`);
+        await sleep(1_000);
+        const asked = say(lane, enrichment, 'abort');
+        await sleep(1_000);
+        return { asked };
+      });
+      // Longer than a workflow task waits for what it has begun.
+      await sleep(3_000);
+      return abort;
+    });
+    await said.asked;
+    expect(await lane.settled(enrichment)).toMatchObject({ outcome: 'compensated' });
+  });
+
   it('pause stands still between steps, and resume goes on', async () => {
     const strangers = await reach(lane, agents, overlapMoments[2]!);
     await say(lane, agents, 'pause');
