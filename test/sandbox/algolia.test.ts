@@ -293,14 +293,20 @@ describe('the logs of a server', () => {
     const key = await make();
     await search(key);
     await api('GET', `/1/keys/${key}`);
-    const { logs } = (await at('write', 'GET', '/1/logs?length=2', await named('nightly export'))).body;
-    expect(logs.map(({ method, answer_code }: { method: string; answer_code: string }) => [method, answer_code])).toEqual([
+    const logs = (await at('write', 'GET', '/1/logs?length=100', await named('nightly export'))).body.logs as Array<
+      Record<string, string>
+    >;
+    expect(JSON.stringify(logs)).not.toContain(key);
+    // The programs of the sandbox ask this server, too.
+    const cut = `${key.slice(0, 3)}${'*'.repeat(29)}`;
+    const ours = logs.filter(({ url, query_headers }) => `${url} ${query_headers}`.includes(cut));
+    expect(ours.map(({ method, answer_code }) => [method, answer_code])).toEqual([
       ['GET', '200'],
       ['POST', '200'],
     ]);
-    expect(logs[1].query_headers).toContain(`x-algolia-api-key: ${key.slice(0, 3)}${'*'.repeat(29)}`);
-    expect(JSON.stringify(logs)).not.toContain(key);
-    expect((await at('dsn', 'GET', '/1/logs', vendors.algolia.management.adminKey)).body.logs).not.toContainEqual(logs[1]);
+    expect(ours[1]!.query_headers).toContain(`x-algolia-api-key: ${cut}`);
+    expect((await at('dsn', 'GET', '/1/logs', vendors.algolia.management.adminKey)).body.logs).not.toContainEqual(ours[1]);
+    expect((await at('write', 'GET', '/1/logs?length=2', await named('nightly export'))).body.logs).toHaveLength(2);
   });
 });
 

@@ -16,7 +16,8 @@ const Wanted = z.object({
 export function serveLogs(app: FastifyInstance, authentication: Authentication): void {
   const entries: object[] = [];
 
-  app.addHook('onResponse', async (request, reply) => {
+  // Before the reply goes out: whoever has it finds its request in the log, in the order of the replies.
+  app.addHook('onSend', async (request, reply) => {
     // Reading the log is the one request that does not appear in it.
     if (request.url.startsWith('/1/logs')) return;
     entries.unshift(entryOf(request, reply.statusCode, authentication.presented(request)));
