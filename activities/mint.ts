@@ -2,7 +2,7 @@
 import { inWords, rightsDiffer } from '../workflows/domain/attributes.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from './deps.js';
-import { acceptedEverywhere, type KeyStore, type MintedKey } from './ports/key-store.js';
+import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from './ports/key-store.js';
 import type { Attempt, Change, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
 import type { SealedSecret } from './ports/vault.js';
 
@@ -101,27 +101,45 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
   return null;
 }
 
+/**
+ * Observes: every door of the store, again and again, and the rights of both keys. Writes: the new key's places in the lists of the store, until
+ * they last. Such a list is written back whole, so that what another one adds, or a late write of ours, can take out what was just put in.
+ */
+export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+  await deps.ledger.enter(step, null);
+  const { spec, generation, previousGeneration } = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const [previous, next] = [versionOf(versions, previousGeneration), versionOf(versions, generation)];
+  await requireSameRights(store, previous.keyId, next.keyId, signal);
+
+  const { request } = store.capabilities.timing;
+  const enlist = () => store.enlist?.(next.keyId, previous.keyId, within(signal, request));
+  const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
+  const age = async () => versionOf(await deps.ledger.versions(step.credential), generation).ageMs;
+  await enlist();
+  do await acceptedInARow(store, key, age, signal);
+  while (await enlist());
+}
+
 /** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
 const proofs = { inARow: 10, apart: 100 } as const;
 
-/** Observes: every door of the store, again and again, and the rights of both keys. */
-export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
-  await deps.ledger.enter(step, null);
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const versions = await deps.ledger.versions(step.credential);
-  const next = versionOf(versions, rotation.generation);
-  await requireSameRights(store, versionOf(versions, rotation.previousGeneration).keyId, next.keyId, signal);
-
-  const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
+async function acceptedInARow(
+  store: KeyStore,
+  key: KeyReference,
+  age: () => Promise<number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { request, propagation } = store.capabilities.timing;
   for (let accepted = 0; accepted < proofs.inARow; await sleep(proofs.apart)) {
-    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
+    const probe = await store.probe(key, within(signal, request));
     accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
     if (accepted > 0) continue;
-    const age = versionOf(await deps.ledger.versions(step.credential), rotation.generation).ageMs;
+    const refused = await age();
     const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
-    if (age > store.capabilities.timing.propagation)
-      throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(age / 1000)} s by ${refusing.join(', ')}`);
+    if (refused > propagation)
+      throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(refused / 1000)} s by ${refusing.join(', ')}`);
   }
 }
 

@@ -137,6 +137,12 @@ export interface KeyStore {
   /** Makes a disabled key usable again, with the rights that it had; one that is usable already is success. */
   enable?(key: DisabledKey, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Puts a key wherever the store lists `likeKeyId` by name: rights that are kept with what is used, and not with the key. Repeating is harmless.
+   * Whether anything was missing. Only where the store keeps such lists.
+   */
+  enlist?(keyId: string, likeKeyId: string, signal: AbortSignal): Promise<boolean>;
+
   /** Replaces name, rights and state of a key at once, whatever the store does with what is left out; the secret stays. Repeating is harmless. Only where the store can. */
   update?(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void>;
 

@@ -5,11 +5,18 @@ import { rotationWorkflowId } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
 import { programs } from './world.js';
 
-export type Credential = 'datadog/agents' | 'docspace/exports' | 'soar/enrichment' | 'algolia/indexing' | 'dnn/site-apps';
+export type Credential =
+  | 'datadog/agents'
+  | 'docspace/exports'
+  | 'soar/enrichment'
+  | 'soar/ticketing'
+  | 'algolia/indexing'
+  | 'dnn/site-apps';
 export const vendorsOf: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['datadog', 'host'],
   'docspace/exports': ['docspace', 'host'],
   'soar/enrichment': ['soar'],
+  'soar/ticketing': ['soar'],
   'algolia/indexing': ['algolia', 'host'],
   'dnn/site-apps': ['dnn', 'host'],
 };
@@ -143,7 +150,7 @@ function placeOf(request: Placed, requests: readonly Placed[]): Pick<Point, 'cha
 }
 
 /** Apps are called by their names in activities and by their numbers in SOAR's paths. */
-const appNumbers: Readonly<Record<string, string>> = { '101': 'enrichment', '102': 'phishing' };
+const appNumbers: Readonly<Record<string, string>> = { '101': 'enrichment', '102': 'phishing', '103': 'ticketing' };
 
 function windowOf(request: RequestShown, windows: readonly Window[]): Window | undefined {
   const at = Date.parse(request.at);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { schedules } from '../../workflows/contract.js';
 import { Lane, sleep } from '../support/lane.js';
+import { withTicketing } from '../support/soar-credentials.js';
 import { type FaultKind, planted } from './faults.js';
 import { leaksOf, secretsOf } from './leaks.js';
 import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, vendorsOf } from './points.js';
@@ -50,6 +51,7 @@ const running: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['web-1', 'reporter'],
   'docspace/exports': ['exports-1', 'archiver'],
   'soar/enrichment': ['enrichment', 'phishing'],
+  'soar/ticketing': ['ticketing'],
   'algolia/indexing': ['indexer'],
   'dnn/site-apps': ['catalogue', 'kiosk'],
 };
@@ -73,7 +75,8 @@ export const quick = (text: string): string =>
 
 /** Both sequences in full, and what a third store adds; the rest of the vendors are met by what changes something. */
 export const all: readonly Credential[] = ['datadog/agents', 'docspace/exports', 'soar/enrichment'];
-export const others: readonly Credential[] = ['docspace/exports', 'algolia/indexing', 'dnn/site-apps'];
+/** SOAR's by its other strategy, on an app of which another part is on a key of somebody else. */
+export const others: readonly Credential[] = ['docspace/exports', 'algolia/indexing', 'dnn/site-apps', 'soar/ticketing'];
 export const vendorOf = (credential: Credential): string => credential.split('/')[0]!;
 
 export const caseName = ({ point, kind, after }: Case): string =>
@@ -95,7 +98,9 @@ export async function freshLane(lane: Lane, credentials: readonly Credential[]):
   const idle = (await lane.traffic()).map(({ app }) => app).filter((app) => !wanted.includes(app));
   // What an earlier case said was searched when it ended.
   lane.logs.length = 0;
-  await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, quick);
+  const declared = async (text: string) =>
+    credentials.includes('soar/ticketing') ? withTicketing(lane, text, { 'soar/ticketing': 'overlap' }) : text;
+  await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, async (text) => quick(await declared(text)));
   for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
   return secretsOf(observed(lane), Object.values(next));
 }

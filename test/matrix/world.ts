@@ -57,12 +57,12 @@ interface Version {
 const live = (keys: readonly KeyShown[]): readonly KeyShown[] => keys.filter((k) => k.state === 'live');
 /** Another site of DNN's has a key of the same name. */
 const isOurs = (credential: Credential, key: KeyShown): boolean =>
-  credential === 'soar/enrichment'
-    ? key.id === '17'
-    : ourNames[credential].test(key.name) && !key.account?.startsWith('intranet.');
+  ourNames[credential].test(key.name) && !key.account?.startsWith('intranet.');
 const ourNames = {
   'datadog/agents': /^agents( |$)/,
   'docspace/exports': /^(exports$|rekey-)/,
+  'soar/enrichment': /^enrichment( |$)/,
+  'soar/ticketing': /^ticketing$|rekey-/,
   'algolia/indexing': /^indexer( |$)/,
   'dnn/site-apps': /^site apps( |$)/,
 };
@@ -71,6 +71,7 @@ export const programs: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['web-1', 'web-2', 'legacy', 'reporter'],
   'docspace/exports': ['exports-1', 'exports-2', 'archiver'],
   'soar/enrichment': ['enrichment', 'phishing'],
+  'soar/ticketing': ['ticketing'],
   'algolia/indexing': ['indexer'],
   'dnn/site-apps': ['catalogue', 'kiosk', 'stock-sync'],
 };

@@ -29,16 +29,17 @@ export class Destinations {
     this.soar.mustBeAccepted('soar-destinations-call');
     const call = { title: 'list message destinations', method: 'GET', path: '/message_destinations', answers: [200] } as const;
     const all = (await this.soar.observe(call, signal)).read(listOf(destination));
-    return all.filter(({ api_keys }) => (api_keys ?? []).some((entry) => this.#stands(key, entry)));
+    return all.filter(({ api_keys }) => this.#isIn(api_keys, key));
   }
 
-  /** Gives a key every place that another one has. Repeating it is harmless. */
-  async add(next: ApiKey, like: ApiKey, places: readonly Destination[], signal: AbortSignal): Promise<void> {
-    await this.#change(places, signal, (entries) => {
+  /** Gives a key every place that another one has; whether any was missing. Repeating it is harmless. */
+  async add(next: ApiKey, like: ApiKey, signal: AbortSignal): Promise<boolean> {
+    const without = (await this.of(like, signal)).filter(({ api_keys }) => !this.#isIn(api_keys, next));
+    await this.#change(without, signal, (entries) => {
       const byNumber = entries.some((entry) => this.#isNumber(like, entry));
-      const added = entries.some((entry) => this.#stands(next, entry));
-      return added ? entries : [...entries, byNumber ? Number(next.id) : this.soar.clientIdOf(next)];
+      return this.#isIn(entries, next) ? entries : [...entries, byNumber ? Number(next.id) : this.soar.clientIdOf(next)];
     });
+    return without.length > 0;
   }
 
   /** Takes a key off every destination. Repeating it is harmless. */
@@ -66,6 +67,10 @@ export class Destinations {
       if (reply.status === 200) return;
     }
     throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.label}: message destination ${id} was changed by others each time`);
+  }
+
+  #isIn(entries: readonly Entry[] | null | undefined, key: ApiKey): boolean {
+    return (entries ?? []).some((entry) => this.#stands(key, entry));
   }
 
   #stands(key: ApiKey, entry: Entry): boolean {

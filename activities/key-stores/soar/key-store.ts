@@ -28,6 +28,8 @@ class SoarKeyStore implements KeyStore {
   readonly capabilities: KeyStoreCapabilities;
   /** Reading apps is assumed; where that is not taken on, the store does not know who uses a key. */
   readonly consumersOf?: (keyId: string, signal: AbortSignal) => Promise<readonly string[]>;
+  /** Changing destinations is assumed, too. */
+  readonly enlist?: (keyId: string, likeKeyId: string, signal: AbortSignal) => Promise<boolean>;
   readonly #client: SoarClient;
   readonly #destinations: Destinations;
 
@@ -38,6 +40,9 @@ class SoarKeyStore implements KeyStore {
     this.#client = new SoarClient(settings, context, storeFaults, context.name);
     this.#destinations = new Destinations(this.#client, context.name);
     if (settings.accept.includes('soar-deploy-call')) this.consumersOf = (keyId, signal) => this.#appsOf(keyId, signal);
+    if (settings.accept.includes('soar-destinations-call'))
+      this.enlist = async (keyId, likeKeyId, signal) =>
+        this.#destinations.add(await this.#existing(keyId, signal), await this.#existing(likeKeyId, signal), signal);
     this.capabilities = {
       secretReadable: 'never',
       idIsSecret: false,
@@ -83,19 +88,12 @@ class SoarKeyStore implements KeyStore {
     this.#client.mustBeAccepted('soar-create-call');
     const declared = attributes.parse(request.attributes);
     const like = request.likeKeyId === null ? null : await this.#existing(request.likeKeyId, signal);
-    // Looked up before the key is made: what can fail should fail while nothing has happened.
-    const places = like ? await this.#destinations.of(like, signal) : [];
+    // Its place in them comes later; that they cannot be read should show while nothing has happened.
+    if (like) await this.#destinations.of(like, signal);
     const handles = like?.permissions ?? declared.permissions ?? [];
     const { permissionsAs } = this.settings.calls.create;
     const permissions = permissionsAs === 'handles' && Array.isArray(handles) ? { permission_handles: handles } : handles;
     const { key, secret } = await this.#client.create({ display_name: `${declared.name} ${request.tag}`, permissions }, signal);
-    try {
-      if (like) await this.#destinations.add(key, like, places, signal);
-    } catch (error) {
-      // The key is there, and its only secret goes down with this error: whoever asks again finds it by its tag, and removes it.
-      if (!(error instanceof RekeyError)) throw error;
-      throw new RekeyError('KR_STORE_UNCLEAR', `${error.detail}; the key itself was made`, error.retryAfterMs);
-    }
     return { id: key.id, name: key.display_name, secret };
   }
 
@@ -111,7 +109,7 @@ class SoarKeyStore implements KeyStore {
 
   /** First off its destinations: a key that is gone is known by its number only, and could not be found in them any more. */
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {
-    if (this.settings.accept.includes('soar-destinations-call')) {
+    if (this.enlist) {
       const found = await this.#client.get(keyId, signal);
       if (found) await this.#destinations.remove(found.key, signal);
     }

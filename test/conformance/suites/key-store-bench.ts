@@ -11,6 +11,7 @@ export const optional = [
   'readSecret',
   'lastUsed',
   'consumersOf',
+  'enlist',
   'disable',
   'enable',
   'regenerate',

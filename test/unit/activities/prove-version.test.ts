@@ -13,8 +13,8 @@ const described = (id: string, rights: KeyDescription['rights']): KeyDescription
   secretChanged: null,
 });
 
-/** Answers with the number of probes that were made before the proof ended. */
-async function prove(next: KeyDescription | null): Promise<number> {
+/** Answers with the number of probes that were made before the proof ended. `missing`: whether a place was, at each look at the store's lists. */
+async function prove(next: KeyDescription | null, missing?: boolean[]): Promise<number> {
   let probes = 0;
   const store = {
     capabilities: { listsKeys: true, timing: { request: 1_000, propagation: 1_000 } },
@@ -23,6 +23,7 @@ async function prove(next: KeyDescription | null): Promise<number> {
       probes++;
       return { doors: [{ door: 'api', accepted: true }] };
     },
+    ...(missing && { enlist: async (keyId: string, like: string) => keyId === 'new' && like === 'old' && missing.shift() }),
   };
   const versions = [
     { generation: 1, keyId: 'old' },
@@ -55,6 +56,15 @@ describe('a new version', () => {
       code: 'KR_RIGHTS_DIFFER',
       detail: expect.stringContaining(said) as string,
     });
+  });
+
+  it('whose place in a list was lost again while it was proved is proved anew', async () => {
+    const same = described('new', { hits: 5, scopes: ['b', 'a'] });
+    const once = await prove(same, [true, false]);
+    expect(await prove(same)).toBe(once);
+    const looks = [true, true, false, true];
+    expect(await prove(same, looks)).toBe(2 * once);
+    expect(looks).toEqual([true]);
   });
 
   it('that the store does not show yet is looked for again', async () => {
