@@ -278,7 +278,8 @@ export class Lane {
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function firstLine(child: ChildProcess): Promise<string> {
+/** The first line of a child's standard output; why it ended, where it did before. */
+export function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     let said = '';
@@ -287,6 +288,6 @@ function firstLine(child: ChildProcess): Promise<string> {
       text += part;
       if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
     });
-    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready: ${said}`)));
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready: ${text}${said}`)));
   });
 }

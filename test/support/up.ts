@@ -9,7 +9,7 @@ import pg from 'pg';
 import { dataConverter } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
-import type { KeyShown, RotationShown, TrafficShown } from './lane.js';
+import { firstLine, type KeyShown, type RotationShown, type TrafficShown } from './lane.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -47,18 +47,9 @@ export class Up {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
-    let said = '';
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const line = await new Promise<string>((resolve, reject) => {
-      let text = '';
-      child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-        if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
-      });
-      child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text} ${said}`)));
-    });
+    const line = await firstLine(child);
     const ready = JSON.parse(line) as Ready & { readonly ready?: true };
-    if (!ready.ready) throw new Error(`up did not come up: ${line} ${said}`);
+    if (!ready.ready) throw new Error(`up did not come up: ${line}`);
     this.ready = ready;
   }
 

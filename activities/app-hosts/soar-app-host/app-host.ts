@@ -101,7 +101,7 @@ class SoarAppHost implements AppHost {
     const settings = consumer.parse(spec.settings);
     const app = await this.#existing(spec, signal);
     const handle = this.#soar.clientIdOf(await this.#key(version.keyId, signal));
-    const others = otherKeys.length > 0 ? await this.#handlesOf(otherKeys, signal) : [];
+    const others = otherKeys.length > 0 ? await this.#handles(otherKeys, signal) : [];
     const stale = partsOf(app).filter(({ apikey_handle }) => apikey_handle && others.includes(apikey_handle));
     const shown = handlesOf(app);
     const isOnIt = shown.includes(handle) || shown.length === 0;
@@ -177,7 +177,7 @@ class SoarAppHost implements AppHost {
   }
 
   /** What programs log in with, of those keys that are still there. */
-  async #handlesOf(keyIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  async #handles(keyIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const keys = await this.#soar.list(signal);
     return keys.filter(({ id }) => keyIds.includes(String(id))).map((key) => this.#soar.clientIdOf(key));
   }
