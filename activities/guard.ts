@@ -13,7 +13,7 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   'source-behind': 'KR_CONSUMER_BEHIND',
 };
 
-/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
+/** Writes: what the version that stays lacks in the lists of the store. Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
 export async function requireMayTakeAway(
   deps: Deps,
   store: KeyStore,
@@ -25,6 +25,8 @@ export async function requireMayTakeAway(
   const account = await store.check(signal);
   if (account.identity !== going.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
+  // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
+  await store.enlist?.(staying.keyId, going.keyId, within(signal, store.capabilities.timing.request));
   // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
   const back = rotation.direction === 'back';
   const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;

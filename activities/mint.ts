@@ -113,13 +113,19 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
   const [previous, next] = [versionOf(versions, previousGeneration), versionOf(versions, generation)];
   await requireSameRights(store, previous.keyId, next.keyId, signal);
 
-  const { request } = store.capabilities.timing;
+  const { request, propagation } = store.capabilities.timing;
   const enlist = () => store.enlist?.(next.keyId, previous.keyId, within(signal, request));
   const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
-  const age = async () => versionOf(await deps.ledger.versions(step.credential), generation).ageMs;
+  const inTime = async (why: string) => {
+    const { ageMs } = versionOf(await deps.ledger.versions(step.credential), generation);
+    if (ageMs > propagation) throw new RekeyError('KR_NOT_PROVED', `after ${Math.round(ageMs / 1000)} s it is ${why}`);
+  };
   await enlist();
-  do await acceptedInARow(store, key, age, signal);
-  while (await enlist());
+  for (;;) {
+    await acceptedInARow(store, key, inTime, signal);
+    if (!(await enlist())) return;
+    await inTime('still taken out of a list of the store');
+  }
 }
 
 /** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
@@ -128,18 +134,14 @@ const proofs = { inARow: 10, apart: 100 } as const;
 async function acceptedInARow(
   store: KeyStore,
   key: KeyReference,
-  age: () => Promise<number>,
+  inTime: (why: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { request, propagation } = store.capabilities.timing;
   for (let accepted = 0; accepted < proofs.inARow; await sleep(proofs.apart)) {
-    const probe = await store.probe(key, within(signal, request));
+    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
     accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
-    if (accepted > 0) continue;
-    const refused = await age();
     const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
-    if (refused > propagation)
-      throw new RekeyError('KR_NOT_PROVED', `refused after ${Math.round(refused / 1000)} s by ${refusing.join(', ')}`);
+    if (accepted === 0) await inTime(`refused by ${refusing.join(', ')}`);
   }
 }
 

@@ -25,8 +25,10 @@ export const FaultSpec = z.strictObject({
   times: z.int().min(1).default(1),
   /** So many requests that it would hit are let pass first. */
   skip: z.int().min(0).default(0),
-  /** It sleeps until rekey has sent these vendors so many requests that are no GET. */
-  after: z.strictObject({ vendors: z.array(z.string()).min(1), changes: z.int().min(0) }).optional(),
+  /** It sleeps until rekey has sent these vendors so many requests that are no GET, to a path that matches. */
+  after: z
+    .strictObject({ vendors: z.array(z.string()).min(1), path: expression.default(''), changes: z.int().min(0) })
+    .optional(),
   /** `repeated`: what is held goes on by itself once its caller has gone and a later request that the fault describes was answered. */
   until: z.enum(['release', 'repeated']).default('release'),
 });
@@ -124,8 +126,7 @@ export class Faults {
       // Only these let the request go on to its effect.
       if (fault.action !== 'delay' && fault.action !== 'hold') break;
     }
-    if (request.method !== 'GET')
-      for (const fault of this.store.value) if (fault.after?.vendors.includes(vendor)) fault.changes += 1;
+    if (request.method !== 'GET') for (const fault of this.store.value) if (countsFor(fault, vendor, request)) fault.changes += 1;
     this.store.touch();
     return met;
   }
@@ -197,6 +198,9 @@ function takes(fault: Fault, vendor: string, request: FastifyRequest): boolean {
   fault.passed += 1;
   return false;
 }
+
+const countsFor = ({ after }: Fault, vendor: string, request: FastifyRequest): boolean =>
+  after?.vendors.includes(vendor) === true && new RegExp(after.path).test(request.url);
 
 function hits(fault: Fault, vendor: string, request: FastifyRequest): boolean {
   return (

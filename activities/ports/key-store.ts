@@ -138,8 +138,8 @@ export interface KeyStore {
   enable?(key: DisabledKey, signal: AbortSignal): Promise<void>;
 
   /**
-   * Puts a key wherever the store lists `likeKeyId` by name: rights that are kept with what is used, and not with the key. Repeating is harmless.
-   * Whether anything was missing. Only where the store keeps such lists.
+   * Puts a key wherever the store lists `likeKeyId` by name: rights that are kept with what is used, and not with the key; a key that is gone is
+   * listed nowhere. Repeating is harmless. Whether anything was missing. Only where the store keeps such lists.
    */
   enlist?(keyId: string, likeKeyId: string, signal: AbortSignal): Promise<boolean>;
 

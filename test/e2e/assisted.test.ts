@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
+import { asOperator } from '../support/soar-credentials.js';
 
 let lane: Lane;
 let strangers: readonly string[];
@@ -166,19 +167,9 @@ describe('a secret that a person regenerates', () => {
     await lane.rotate('soar/enrichment');
     const { id, text } = await asked('soar/enrichment');
     expect(text).toContain('regenerate');
-    const { rows } = await lane.database.query<{ url: string; keys: string }>(
-      `select document->'stores'->'soar'->'settings'->>'url' as url from configurations order by position desc limit 1`,
-    );
-    const secret = (name: string) => readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim();
-    const authorization = `Basic ${Buffer.from(`${secret('soar-key-id')}:${secret('soar-key-secret')}`).toString('base64')}`;
-    const answer = await fetch(`${rows[0]!.url}/rest/orgs/201/apikeys/17`, { headers: { authorization } });
-    const key = (await answer.json()) as object;
-    const changed = await fetch(`${rows[0]!.url}/rest/orgs/201/apikeys/17`, {
-      method: 'PUT',
-      headers: { authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ ...key, regenerate_secret: true }),
-    });
-    const { client_secret } = (await changed.json()) as { client_secret: string };
+    const key = await asOperator<object>(lane, 'GET', 'apikeys/17');
+    const changed = { ...key, regenerate_secret: true };
+    const { client_secret } = await asOperator<{ client_secret: string }>(lane, 'PUT', 'apikeys/17', changed);
     const taken = rekey(['provide', id], client_secret);
     expect(taken, taken.said).toMatchObject({ status: 0 });
     await expectInPlaceConverged(lane, await lane.settled('soar/enrichment'));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RotationReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
+import { asOperator } from '../support/soar-credentials.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -58,10 +59,9 @@ describe('a SOAR key that is rotated by overlap', () => {
     expect(ticketing).not.toBe(enrichment);
   });
 
-  it('brings an app back whose queue refuses the second key', async () => {
-    await overlap('evidence: rolled-out, confirm: 15s');
-    // The place in the second queue is lost behind our back, before the app is there.
-    await lane.ask('POST', '/faults', {
+  /** A list that is written back whole loses what was added to it a moment ago. */
+  const queueForgets = (times: number) =>
+    lane.ask('POST', '/faults', {
       vendor: 'soar',
       method: 'PUT',
       path: '/message_destinations/12$',
@@ -70,14 +70,46 @@ describe('a SOAR key that is rotated by overlap', () => {
       status: 200,
       headers: { 'content-type': 'application/json' },
       bodyText: '{}',
-      times: 1,
+      times,
     });
-    expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'compensated' });
-    await goOn('enrichment', 'phishing');
-    const traffic = await trafficOf('enrichment', 'phishing');
-    expect(traffic.map((t) => [t.app, t.failedLogins, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
+  const unharmed = async (...apps: string[]) => {
+    await goOn(...apps);
+    const traffic = await trafficOf(...apps);
+    expect(traffic.map((t) => [t.app, t.refused, t.failedLogins, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0, 0]));
     expect(new Set(traffic.map((t) => t.fingerprint)).size).toBe(1);
+  };
+
+  it('has its place in every queue before an app is handed it, although one was lost', async () => {
+    await overlap();
+    await queueForgets(1);
+    expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'completed' });
+    await unharmed('enrichment', 'phishing');
+  });
+
+  it('whose place in a queue does not last is handed to no app', async () => {
+    await overlap();
+    await queueForgets(1_000);
+    const reason = expect.stringContaining('taken out of a list');
+    expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'compensated', reason });
+    await unharmed('enrichment', 'phishing');
     expect((await live('soar')).filter(({ name }) => name.includes('rekey-'))).toEqual([]);
+    const changes = await lane.ask<{ method: string; path: string }[]>('GET', '/requests?vendor=soar');
+    expect(changes.filter(({ method, path: at }) => method === 'PUT' && at.includes('/executables/'))).toEqual([]);
+  });
+
+  it('that somebody took out of a queue since has its place again before the first one goes', async () => {
+    await overlap('evidence: rolled-out, approve: [take-away]');
+    const handle = await lane.rotate('soar/enrichment');
+    await lane.until('the gate', 60_000, async () => (await lane.rotation('soar/enrichment'))?.waits_for?.person);
+    const queue = () => asOperator<{ api_keys: string[] }>(lane, 'GET', 'message_destinations/12');
+    const both = await queue();
+    expect(both.api_keys).toHaveLength(2);
+    await asOperator(lane, 'PUT', 'message_destinations/12', { ...both, api_keys: both.api_keys.slice(0, 1) });
+    await handle.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    expect(await handle.result()).toMatchObject({ outcome: 'completed' });
+    expect((await queue()).api_keys).toEqual(both.api_keys.slice(1));
+    await lane.ask('POST', '/apps/phishing/crash');
+    await unharmed('enrichment', 'phishing');
   });
 });
 

@@ -1,7 +1,7 @@
 /** A rotation that is aborted at each of its steps, and whose way back is killed at each of its requests, ends as if it had never been. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lane } from '../support/lane.js';
-import { faultKinds, fits } from './faults.js';
+import { changed, faultKinds, fits } from './faults.js';
 import {
   asked,
   type Credential,
@@ -12,7 +12,6 @@ import {
   type Point,
   pointsOf,
   templateOf,
-  vendorsOf,
 } from './points.js';
 import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
 import { all, type Case, caseName, type Drive, freshLane, groups, runCases, startLanes, workOff } from './run.js';
@@ -39,7 +38,7 @@ const abortedAt =
   (turn: Point): Drive =>
   async (lane, credential, plant) => {
     const { vendor, method, path, skip, changes } = turn;
-    const after = { vendors: vendorsOf[credential], changes };
+    const after = changed(credential, changes);
     const hold = { vendor, method, path, skip, after, when: 'before', action: 'hold' };
     const { id } = await lane.ask<{ id: string }>('POST', '/faults', hold);
     const handle = await lane.rotate(credential);

@@ -1,5 +1,5 @@
 /** Owns the faults of the matrix: what is done to a request, in the words of the sandbox. */
-import type { Point } from './points.js';
+import { type Credential, concerning, type Point, vendorsOf } from './points.js';
 
 export interface FaultKind {
   readonly name: string;
@@ -43,9 +43,16 @@ export const faultKinds: readonly FaultKind[] = [
 
 export const fits = (kind: FaultKind, point: Point): boolean => !kind.changesOnly || point.method !== 'GET';
 
+/** That rekey has changed so much for a credential. */
+export const changed = (credential: Credential, changes: number): object => ({
+  vendors: vendorsOf[credential],
+  path: concerning(credential),
+  changes,
+});
+
 /** What `POST /faults` takes for this fault at this point. */
-export function planted(kind: FaultKind, point: Point, secrets: readonly string[], vendors: readonly string[]): object {
-  const { vendor, method, path, skip, changes } = point;
+export function planted(kind: FaultKind, point: Point, secrets: readonly string[]): object {
+  const { credential, vendor, method, path, skip, changes } = point;
   const says = 'status' in kind.spec ? { bodyText: echo(vendor, secrets) } : {};
-  return { vendor, method, path, skip, ...(changes > 0 && { after: { vendors, changes } }), ...kind.spec, ...says };
+  return { vendor, method, path, skip, ...(changes > 0 && { after: changed(credential, changes) }), ...kind.spec, ...says };
 }

@@ -101,8 +101,9 @@ export async function lastRequest(lane: Lane): Promise<number> {
 /** What the newest rotation of the credential has asked since, each request with the step that asked it. */
 export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
   const windows = await windowsOf(lane, credential);
+  const ours = new RegExp(concerning(credential));
   const requests = (await lane.ask<RequestShown[]>('GET', '/requests')).filter(
-    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor) && concerns(r, credential),
+    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor) && ours.test(r.path),
   );
   return requests.flatMap((request) => {
     const window = windowOf(request, windows);
@@ -110,9 +111,9 @@ export async function asked(lane: Lane, credential: Credential, since: number): 
   });
 }
 
-/** The host runs the programs of other credentials, too. */
-const concerns = (request: RequestShown, credential: Credential): boolean =>
-  request.vendor !== 'host' || programs[credential].includes(/\/apps\/([^/]+)/.exec(pathOf(request))?.[1] ?? '');
+/** The paths of a credential's vendors, without those of the programs of other credentials, which the same host runs. */
+export const concerning = (credential: Credential): string =>
+  `^/hosts/apps/(${programs[credential].join('|')})/|^/(?!hosts/apps/)`;
 
 export function pointsOf(credential: Credential, requests: readonly Placed[]): readonly Point[] {
   const kinds = new Map<string, Placed[]>();

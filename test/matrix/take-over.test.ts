@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
-import { asked, type Credential, lastRequest, nameOf, type Point, vendorsOf } from './points.js';
-import { all, freshLane, recordPoints, vendorOf } from './run.js';
+import { asked, type Credential, lastRequest, nameOf, type Point } from './points.js';
+import { all, freshLane, recordPoints, vendorOf, withoutSchedules } from './run.js';
 
 const longest = 10_000;
 const moments = [
@@ -18,7 +18,7 @@ const credential: Credential = 'datadog/agents';
 let lane: Lane;
 let points: readonly Point[];
 beforeAll(async () => {
-  lane = await Lane.start(10, all.map(vendorOf));
+  lane = await withoutSchedules(await Lane.start(10, all.map(vendorOf)));
   points = await recordPoints(lane);
 }, 600_000);
 afterAll(() => lane?.stop());
@@ -28,7 +28,7 @@ async function takeOver(point: Point): Promise<number> {
   await freshLane(lane, [credential]);
   while (lane.workers.filter((w) => w.exitCode === null && w.signalCode === null).length < 2) await lane.startWorker();
   const kill = faultKinds.find((kind) => kind.kills)!;
-  const { id } = await lane.ask<{ id: string }>('POST', '/faults', planted(kill, point, [], vendorsOf[credential]));
+  const { id } = await lane.ask<{ id: string }>('POST', '/faults', planted(kill, point, []));
   const since = await lastRequest(lane);
   await (await lane.rotate(credential)).result();
   const requests = await asked(lane, credential, since);
@@ -45,7 +45,11 @@ async function takeOver(point: Point): Promise<number> {
 
 it('is less than ten seconds beyond what must settle', async () => {
   const costs: number[] = [];
-  for (const moment of moments) costs.push(await takeOver(points.find((p) => nameOf(p) === moment)!));
+  for (const moment of moments) {
+    const point = points.find((p) => nameOf(p) === moment);
+    if (!point) throw new Error(`the clean run has not asked ${moment}, only ${points.map(nameOf).join('; ')}`);
+    costs.push(await takeOver(point));
+  }
   const median = [...costs].sort((a, b) => a - b)[Math.floor(costs.length / 2)]!;
   console.log(`take-over with a second worker: median ${median} ms of ${costs.join(', ')} (aim: below 3000)`);
   expect(Math.max(...costs)).toBeLessThan(longest);

@@ -113,7 +113,9 @@ describe('a fault', () => {
   });
 
   it('can sleep until rekey has changed something so many times', async () => {
-    await plant({ action: 'drop', body: 'asleep', after: { vendors: ['datadog'], changes: 2 } });
+    // What does not match is not counted.
+    await plant({ action: 'drop', body: 'asleep', after: { vendors: ['datadog'], path: 'nobody asks', changes: 1 } });
+    await plant({ action: 'drop', body: 'asleep', after: { vendors: ['datadog'], path: 'api_keys$', changes: 2 } });
     const { url } = sandbox.vendors.datadog;
     const look = () => request('GET', `${url}/api/v2/api_keys`, { ...datadogHeaders(sandbox.vendors), 'user-agent': WORKER });
     expect((await create('asleep-1')).status).toBe(201);

@@ -1,5 +1,5 @@
-/** Owns further credentials of the sandbox's SOAR: the keys of the app `ticketing`, one for each of its parts, rotated in either way. */
-import { writeFileSync } from 'node:fs';
+/** Owns what tests make of the sandbox's SOAR: further credentials, the keys of the app `ticketing`, one for each of its parts; and what its operator does. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Lane } from './lane.js';
 
@@ -33,4 +33,20 @@ export async function withTicketing(
     ${rest}`;
   });
   return text.replace('\ncredentials:', `\ncredentials:${declared.join('')}`);
+}
+
+/** Asks SOAR past rekey, as the operator of the sandbox's management key. */
+export async function asOperator<Answer>(lane: Lane, method: 'GET' | 'PUT', route: string, body?: object): Promise<Answer> {
+  const { rows } = await lane.database.query<{ url: string }>(
+    `select document->'stores'->'soar'->'settings'->>'url' as url from configurations order by position desc limit 1`,
+  );
+  const secret = (name: string) => readFileSync(path.join(path.dirname(lane.config), 'secrets', name), 'utf8').trim();
+  const authorization = `Basic ${Buffer.from(`${secret('soar-key-id')}:${secret('soar-key-secret')}`).toString('base64')}`;
+  const answer = await fetch(`${rows[0]!.url}/rest/orgs/201/${route}`, {
+    method,
+    headers: { authorization, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${route} was answered ${answer.status}`);
+  return (await answer.json()) as Answer;
 }

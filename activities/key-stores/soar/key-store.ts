@@ -41,8 +41,10 @@ class SoarKeyStore implements KeyStore {
     this.#destinations = new Destinations(this.#client, context.name);
     if (settings.accept.includes('soar-deploy-call')) this.consumersOf = (keyId, signal) => this.#appsOf(keyId, signal);
     if (settings.accept.includes('soar-destinations-call'))
-      this.enlist = async (keyId, likeKeyId, signal) =>
-        this.#destinations.add(await this.#existing(keyId, signal), await this.#existing(likeKeyId, signal), signal);
+      this.enlist = async (keyId, likeKeyId, signal) => {
+        const like = await this.#client.get(likeKeyId, signal);
+        return like !== null && this.#destinations.add(await this.#existing(keyId, signal), like.key, signal);
+      };
     this.capabilities = {
       secretReadable: 'never',
       idIsSecret: false,

@@ -3,14 +3,13 @@
  * it collects, and drops what is answered 403. Source: DataDog/datadog-agent, `comp/forwarder/defaultforwarder`.
  */
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { askPatiently, atPace, runProgram } from '../../consumers/program.js';
 import { type Addresses, sendSeries } from './send-series.js';
 
 const [name, file] = process.argv.slice(2) as [string, string];
 
 runProgram<Addresses>(async (addresses, running) => {
-  const key = file.endsWith('.conf') ? readAgent5(file) : readAgent7(file);
+  const key = file.endsWith('.conf') ? readAgent5(file) : await readAgent7(file);
   if (key === undefined) throw new Error(`${file} holds no api_key`);
   running.loaded(key);
   const send = () => sendSeries(running, addresses, name, key, 'datadog-agent/7.66.1');
@@ -24,7 +23,9 @@ runProgram<Addresses>(async (addresses, running) => {
   await atPace(running, addresses.sendEvery, send);
 });
 
-function readAgent7(path: string): string | undefined {
+/** The reader of its format is loaded by those who need it: an agent is started often. */
+async function readAgent7(path: string): Promise<string | undefined> {
+  const { parse } = await import('yaml');
   const configuration = parse(readFileSync(path, 'utf8')) as { api_key?: unknown } | null;
   const key = configuration?.api_key;
   return typeof key === 'string' && key !== '' ? key : undefined;
