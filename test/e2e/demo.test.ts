@@ -7,8 +7,19 @@ import { expect, it } from 'vitest';
 
 const main = path.resolve(import.meta.dirname, '../../dist/sandbox/demo/main.js');
 
-/** Its temporary folders and processes are told apart from others' by a folder of their own. */
-function demo(interruptAfterMs: number | null): Promise<{ code: number | null; out: string; left: string[]; processes: string }> {
+const processesOf = (folder: string): string =>
+  execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(folder))
+    .join('\n');
+
+/**
+ * Its temporary folders and processes are told apart from others' by a folder of their own. It is interrupted after so many milliseconds, or as
+ * soon as a process of it shows these words, which then is held: one that is slow must not be left behind.
+ */
+function demo(
+  interrupt: number | string | null,
+): Promise<{ code: number | null; out: string; left: string[]; processes: string }> {
   const tmp = mkdtempSync(path.join(os.tmpdir(), 'rekey-demo-test-'));
   execFileSync('chmod', ['755', tmp]);
   const child = spawn(process.execPath, [main, '--json'], {
@@ -19,14 +30,23 @@ function demo(interruptAfterMs: number | null): Promise<{ code: number | null; o
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
   });
-  if (interruptAfterMs !== null) setTimeout(() => child.kill('SIGINT'), interruptAfterMs);
+  if (typeof interrupt === 'number') setTimeout(() => child.kill('SIGINT'), interrupt);
+  const look = setInterval(() => {
+    const shown =
+      typeof interrupt === 'string' &&
+      processesOf(tmp)
+        .split('\n')
+        .find((line) => line.includes(interrupt));
+    if (!shown) return;
+    clearInterval(look);
+    process.kill(Number.parseInt(shown, 10), 'SIGSTOP');
+    child.kill('SIGINT');
+  }, 50);
   return new Promise((resolve) => {
     child.once('exit', (code) => {
+      clearInterval(look);
       const left = readdirSync(tmp);
-      const processes = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-        .split('\n')
-        .filter((line) => line.includes(tmp))
-        .join('\n');
+      const processes = processesOf(tmp);
       rmSync(tmp, { recursive: true, force: true });
       resolve({ code, out, left, processes });
     });
@@ -47,7 +67,7 @@ it('ends with every promise held, and leaves nothing behind', async () => {
   expect([code, left, processes]).toEqual([0, [], '']);
 });
 
-it('leaves nothing behind when it is interrupted', async () => {
-  const { code, left, processes } = await demo(7_000);
+it.each([7_000, ' apply -f '])('leaves nothing behind when it is interrupted: %s', async (interrupt) => {
+  const { code, left, processes } = await demo(interrupt);
   expect([code, left, processes]).toEqual([130, [], '']);
 });

@@ -45,10 +45,10 @@ await main(async () => {
     writeHomeState(home, state);
   };
   write();
-  let stopping = false;
+  const ending = new AbortController();
   const start = async (spec: ChildSpec) => {
     // Told to stop while it was still starting: what is not there yet does not come any more.
-    if (stopping) throw new Error('stopping');
+    if (ending.signal.aborted) throw new Error('stopping');
     const child = new Child(spec, home, write);
     children.push(child);
     await child.start();
@@ -68,6 +68,7 @@ await main(async () => {
     REKEY_KEYS: home.keys,
     REKEY_HOME: home.root,
   };
+  const ours: Ours = { env, ending: ending.signal };
   const node = (name: string, script: string, args: readonly string[], ready: ChildSpec['ready']): ChildSpec => ({
     name,
     command: process.execPath,
@@ -80,7 +81,7 @@ await main(async () => {
     await Promise.all([
       (async () => {
         await start(await preparePostgres(home, ports.postgres!));
-        await runToEnd([program('./migrate.js')], env);
+        await runToEnd([program('./migrate.js')], ours);
       })(),
       (async () => {
         const binary = await findTemporal(process.env, say);
@@ -104,7 +105,7 @@ await main(async () => {
       })(),
     ]);
     await start(node('worker', program('./worker.js'), [], async (line) => void (await line)));
-    if (sandbox) await apply(String(sandbox.config), env);
+    if (sandbox) await apply(String(sandbox.config), ours);
     return sandbox;
   })();
 
@@ -119,7 +120,7 @@ await main(async () => {
     announce(how.sandbox, temporalAddress, database, children);
     await told;
   }
-  stopping = true;
+  ending.abort();
   for (const name of ['worker', 'sandbox', 'temporal', 'postgres'])
     await children.find((c) => c.spec.name === name)?.stop(name === 'worker' ? 15_000 : 8_000);
   if (how !== 'told' && 'error' in how)
@@ -145,11 +146,17 @@ function announce(
   say(`next, in another terminal: npx rekey ${sandbox ? 'rotate datadog/agents --wait' : 'apply -f rekey.yaml'}`);
 }
 
+/** What our own programs are run with; whatever of them runs when all is to end is killed. */
+interface Ours {
+  readonly env: Readonly<Record<string, string>>;
+  readonly ending: AbortSignal;
+}
+
 /** A vendor that is away for a moment is no reason to take down what is open: it is asked again, and then left to the reader. */
-async function apply(config: string, env: Readonly<Record<string, string>>): Promise<void> {
+async function apply(config: string, ours: Ours): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const { exitCode, said } = await run([program('../../client/main.js'), 'apply', '-f', config], env);
-    if (exitCode === 0) return;
+    const { exitCode, said } = await run([program('../../client/main.js'), 'apply', '-f', config], ours);
+    if (exitCode === 0 || ours.ending.aborted) return;
     if (exitCode === 2) throw new RekeyError('KR_CONFIG_INVALID', said);
     if (tries === 3) return say(`${said}\nnot all of ${config} is applied; try again: npx rekey apply -f ${config}`);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -157,18 +164,24 @@ async function apply(config: string, env: Readonly<Record<string, string>>): Pro
 }
 
 /** Runs one of our own programs to its end; what it says goes into the error when it fails. */
-async function runToEnd(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
-  const { exitCode, said } = await run(args, env);
+async function runToEnd(args: readonly string[], ours: Ours): Promise<void> {
+  const { exitCode, said } = await run(args, ours);
   if (exitCode !== 0) throw new RekeyError('KR_SERVICE_AWAY', `${args[0]!.split('/').at(-1)} failed: ${said}`);
 }
 
 function run(
   args: readonly string[],
-  env: Readonly<Record<string, string>>,
+  { env, ending }: Ours,
 ): Promise<{ readonly exitCode: number | null; readonly said: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal: ending,
+      killSignal: 'SIGKILL',
+    });
     let said = '';
+    child.once('error', (error) => (said = error.message));
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (part: string) => (said = (said + part).slice(-2_000)));
     child.once('close', (exitCode) => resolve({ exitCode, said: said.trim() }));

@@ -42,8 +42,8 @@ class SoarKeyStore implements KeyStore {
     if (settings.accept.includes('soar-deploy-call')) this.consumersOf = (keyId, signal) => this.#appsOf(keyId, signal);
     if (settings.accept.includes('soar-destinations-call'))
       this.enlist = async (keyId, likeKeyId, signal) => {
-        const like = await this.#client.get(likeKeyId, signal);
-        return like !== null && this.#destinations.add(await this.#existing(keyId, signal), like.key, signal);
+        const [key, like] = await Promise.all([this.#existing(keyId, signal), this.#client.get(likeKeyId, signal)]);
+        return like !== null && this.#destinations.add(key, like.key, signal);
       };
     this.capabilities = {
       secretReadable: 'never',
