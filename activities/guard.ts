@@ -13,7 +13,10 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   'source-behind': 'KR_CONSUMER_BEHIND',
 };
 
-/** Writes: what the version that stays lacks in the lists of the store. Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
+/**
+ * Writes, once the other may go: what the version that stays lacks in the lists of the store. Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND,
+ * KR_GUARD_REFUSED or KR_TARGET_CHANGED, and then has written nothing.
+ */
 export async function requireMayTakeAway(
   deps: Deps,
   store: KeyStore,
@@ -25,8 +28,6 @@ export async function requireMayTakeAway(
   const account = await store.check(signal);
   if (account.identity !== going.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
-  // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
-  await store.enlist?.(staying.keyId, going.keyId, within(signal, store.capabilities.timing.request));
   // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
   const back = rotation.direction === 'back';
   const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
@@ -48,6 +49,8 @@ export async function requireMayTakeAway(
     { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+  // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
+  await store.enlist?.(staying.keyId, going.keyId, within(signal, store.capabilities.timing.request));
 }
 
 /** A door may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */

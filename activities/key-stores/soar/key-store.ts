@@ -111,7 +111,7 @@ class SoarKeyStore implements KeyStore {
 
   /** First off its destinations: a key that is gone is known by its number only, and could not be found in them any more. */
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {
-    if (this.enlist) {
+    if (this.settings.accept.includes('soar-destinations-call')) {
       const found = await this.#client.get(keyId, signal);
       if (found) await this.#destinations.remove(found.key, signal);
     }
