@@ -1,8 +1,16 @@
 /** Owns how tests run: every file in a process of its own, against servers that the run brings with it. */
 import { defineConfig } from 'vitest/config';
 
-const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 2 } as const;
-const withServers = { ...common, globalSetup: ['test/support/servers.ts'], testTimeout: 300_000 };
+const run = 'test/support/run.mjs';
+const common = {
+  pool: 'forks' as const,
+  globalSetup: [run],
+  setupFiles: ['test/support/measure.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  maxWorkers: 2,
+};
+const withServers = { ...common, globalSetup: [run, 'test/support/servers.ts'], testTimeout: 300_000 };
 
 /** One group after the other: what starts servers and programs must not be held up by what only computes. */
 const group = (groupOrder: number) => ({ sequence: { groupOrder } });
@@ -11,13 +19,13 @@ export default defineConfig({
   test: {
     projects: [
       { test: { ...common, ...group(0), name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
-      { test: { ...common, ...group(1), name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
+      // From here on files wait most of the time: for keys to spread, for programs to start, for a grace to end.
+      { test: { ...common, ...group(1), maxWorkers: 6, name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
       {
         test: {
           ...withServers,
           ...group(2),
-          // They wait most of the time: for keys to spread, for programs to start, for a grace to end.
-          maxWorkers: 3,
+          maxWorkers: 6,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },

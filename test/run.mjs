@@ -1,12 +1,13 @@
 /** Runs the tests and closes with one plain line; a run that executed no test has failed. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import beginRun from './support/run.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
-const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-test-'));
-const report = path.join(folder, 'report.json');
+beginRun();
+const report = path.join(os.tmpdir(), 'report.json');
 
 const built = spawnSync(process.execPath, [path.join(root, 'build.mjs')], { stdio: 'inherit' });
 if (built.status !== 0) process.exit(1);
@@ -16,6 +17,7 @@ const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const args = [
   'run',
   '--reporter=default',
+  '--reporter=./test/support/report.ts',
   '--reporter=json',
   `--outputFile.json=${report}`,
   ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers', 'matrix'].flatMap((name) => ['--project', name])),
@@ -28,7 +30,6 @@ try {
 } catch {
   // Without a report nothing is known to have passed.
 }
-rmSync(folder, { recursive: true, force: true });
 // A file that could not be loaded has no failed test, but is no success either.
 const failed = counts.numFailedTests + (run.status !== 0 && counts.numFailedTests === 0 ? 1 : 0);
 const skipped = counts.numPendingTests > 0 ? `, ${counts.numPendingTests} skipped` : '';

@@ -13,7 +13,7 @@ const lines: string[] = [];
 let lane: Lane;
 
 beforeAll(async () => {
-  lane = await Lane.start(21);
+  lane = await Lane.start();
 });
 
 afterAll(async () => {

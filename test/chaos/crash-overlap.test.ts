@@ -6,7 +6,7 @@ import { Lane } from '../support/lane.js';
 let lane: Lane;
 let rest: () => void;
 beforeAll(async () => {
-  lane = await Lane.start(1);
+  lane = await Lane.start();
   rest = lane.keepWorkerAlive();
 });
 afterAll(async () => {

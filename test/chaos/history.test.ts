@@ -6,7 +6,7 @@ import { inPlaceMoments, type Moment, named, overlapMoments, reach } from '../su
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(13);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

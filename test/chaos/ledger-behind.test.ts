@@ -6,7 +6,7 @@ import { copyLedger, setBackLedger } from '../support/set-back.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(16);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

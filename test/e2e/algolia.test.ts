@@ -5,7 +5,7 @@ import { type KeyShown, Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(23, ['algolia']);
+  lane = await Lane.start(['algolia']);
 });
 beforeEach(() => lane.fresh());
 afterAll(() => lane?.stop());

@@ -12,7 +12,7 @@ let lane: Lane;
 let strangers: readonly string[];
 let api: (method: string, route: string, body?: object) => Promise<never>;
 beforeAll(async () => {
-  lane = await Lane.start(15);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

@@ -20,7 +20,7 @@ import { copyLedger, setBackLedger } from '../support/set-back.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = useLane(await Lane.start(26, ['docspace']));
+  lane = useLane(await Lane.start(['docspace']));
 });
 beforeEach(() => lane.fresh());
 afterEach(endAll);

@@ -21,7 +21,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = useLane(await Lane.start(21, ['datadog', 'docspace', 'algolia', 'dnn']));
+  lane = useLane(await Lane.start(['datadog', 'docspace', 'algolia', 'dnn']));
 });
 beforeEach(() => lane.fresh());
 afterEach(endAll);

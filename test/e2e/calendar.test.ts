@@ -4,7 +4,7 @@ import { Lane, sleep } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(12);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

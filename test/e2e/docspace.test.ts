@@ -5,7 +5,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(24, ['docspace']);
+  lane = await Lane.start(['docspace']);
 });
 afterAll(() => lane?.stop());
 

@@ -12,10 +12,7 @@ const places = [
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(
-    28,
-    places.map(({ vendor }) => vendor),
-  );
+  lane = await Lane.start(places.map(({ vendor }) => vendor));
 });
 afterAll(() => lane?.stop());
 beforeEach(() => lane.fresh());

@@ -10,8 +10,8 @@ import { asAdministrator, secondCredential } from '../support/second-credential.
 let lane: Lane;
 let second: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(25);
-  second = await Lane.beside(lane, 27);
+  lane = await Lane.start();
+  second = await Lane.beside(lane);
 });
 afterAll(async () => {
   await second?.stop();

@@ -6,7 +6,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(3);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

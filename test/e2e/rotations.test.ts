@@ -5,7 +5,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(0);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

@@ -8,7 +8,7 @@ import { asOperator } from '../support/soar-credentials.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(18, ['soar', 'dnn']);
+  lane = await Lane.start(['soar', 'dnn']);
 });
 afterAll(() => lane?.stop());
 beforeEach(() => lane.fresh());

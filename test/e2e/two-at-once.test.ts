@@ -7,7 +7,7 @@ import { ticketingKeys, withTicketing } from '../support/soar-credentials.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(14);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

@@ -6,7 +6,7 @@ import { inPlaceMoments, isIn, type Moment, named, overlapMoments, reach, say } 
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(17);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 const agents = 'datadog/agents';

@@ -7,7 +7,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(22);
+  lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
 

@@ -19,7 +19,7 @@ import { all, type Case, caseName, type Drive, freshLane, groups, runCases, star
 const began = performance.now();
 let started: Awaited<ReturnType<typeof startLanes>>;
 beforeAll(async () => {
-  started = await startLanes(4, Number(process.env.REKEY_MATRIX_LANES ?? 6));
+  started = await startLanes(Number(process.env.REKEY_MATRIX_LANES ?? 6));
 }, 600_000);
 afterAll(() => started?.stop());
 

@@ -8,7 +8,7 @@ import { all, type Case, caseName, groups, runCases, startLanes, workOff } from 
 let started: Awaited<ReturnType<typeof startLanes>>;
 const began = performance.now();
 beforeAll(async () => {
-  started = await startLanes(4, Number(process.env.REKEY_MATRIX_LANES ?? 6));
+  started = await startLanes(Number(process.env.REKEY_MATRIX_LANES ?? 6));
 }, 600_000);
 afterAll(() => started?.stop());
 

@@ -247,15 +247,14 @@ const pace = 4;
 
 /** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run, recorded while all but the first start. */
 export async function startLanes(
-  first: number,
   count: number,
   credentials: readonly Credential[] = all,
   record: (lane: Lane) => Promise<readonly Point[]> = recordPoints,
 ): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
   const vendors = credentials.map(vendorOf);
-  const start = async (number: number) => withoutSchedules(await Lane.start(number, vendors, pace));
-  const own = await start(first);
-  const others = Array.from({ length: count - 1 }, (_, index) => start(first + 1 + index));
+  const start = async () => withoutSchedules(await Lane.start(vendors, pace));
+  const own = await start();
+  const others = Array.from({ length: count - 1 }, start);
   const [points, ...started] = await Promise.all([record(own), ...others]);
   const lanes = [own, ...started];
   const rests = lanes.map((lane) => lane.keepWorkerAlive());

@@ -18,7 +18,7 @@ const credential: Credential = 'datadog/agents';
 let lane: Lane;
 let points: readonly Point[];
 beforeAll(async () => {
-  lane = await withoutSchedules(await Lane.start(10, all.map(vendorOf)));
+  lane = await withoutSchedules(await Lane.start(all.map(vendorOf)));
   points = await recordPoints(lane);
 }, 600_000);
 afterAll(() => lane?.stop());

@@ -8,7 +8,7 @@ import { type Case, caseName, groups, others, recordPointsOf, runCases, startLan
 let started: Awaited<ReturnType<typeof startLanes>>;
 const began = performance.now();
 beforeAll(async () => {
-  started = await startLanes(4, 4, others, async (lane) =>
+  started = await startLanes(4, others, async (lane) =>
     // Looks, and commands of the machine, are met in the matrix of both sequences.
     (await recordPointsOf(lane, others)).filter((p) => p.method !== 'GET' && p.vendor !== 'host'),
   );

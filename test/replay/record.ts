@@ -11,7 +11,7 @@ import { Lane, sleep } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(20, ['datadog', 'soar', 'docspace']);
+  lane = await Lane.start(['datadog', 'soar', 'docspace']);
 });
 afterAll(() => lane?.stop());
 

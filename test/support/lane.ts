@@ -1,5 +1,6 @@
 /** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -72,17 +73,17 @@ export class Lane {
     private readonly closeConnection: () => Promise<void>,
   ) {}
 
-  /** `number` chooses the namespace; two files that run at once must not choose the same. Programs work `pace` times slower than usual. */
-  static async start(number: number, vendors: readonly string[] = ['datadog', 'soar'], pace = 1): Promise<Lane> {
-    const lane = await Lane.#open(number);
+  /** Programs work `pace` times slower than usual. */
+  static async start(vendors: readonly string[] = ['datadog', 'soar'], pace = 1): Promise<Lane> {
+    const lane = await Lane.#open();
     await Promise.all([lane.#startSandbox(vendors, pace), lane.startWorker()]);
     await lane.apply();
     return lane;
   }
 
   /** A second installation on the accounts and programs of another one. */
-  static async beside(other: Lane, number: number): Promise<Lane> {
-    const lane = await Lane.#open(number);
+  static async beside(other: Lane): Promise<Lane> {
+    const lane = await Lane.#open();
     lane.control = other.control;
     lane.config = other.config;
     await lane.startWorker();
@@ -92,17 +93,15 @@ export class Lane {
 
   /** An installation that stood elsewhere: `restore` puts its keys, ledger and sandbox back; its workflows are gone. */
   static async restored(
-    number: number,
     vendors: readonly string[],
     restore: (folder: string) => Promise<TestDatabase & { readonly keys: string }>,
   ): Promise<Lane> {
-    const lane = await Lane.#open(number, restore);
+    const lane = await Lane.#open(restore);
     await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
     return lane;
   }
 
   static async #open(
-    number: number,
     prepare: (folder: string) => Promise<TestDatabase & { readonly keys: string }> = async () => ({
       ...(await cloneDatabase()),
       keys: inject('servers').keys,
@@ -113,7 +112,7 @@ export class Lane {
     chmodSync(folder, 0o755);
     const { url, database, keys } = await prepare(folder);
     const connection = await Connection.connect({ address: temporal });
-    const namespace = `lane-${number}`;
+    const namespace = await registerNamespace(connection);
     const client = new Client({ connection, namespace, dataConverter: dataConverter(keys) });
     return new Lane(folder, namespace, url, database, client, keys, () => connection.close());
   }
@@ -274,6 +273,16 @@ export class Lane {
     this.control = ready.control;
     this.config = ready.config;
   }
+}
+
+/** A namespace that nobody has used: what an earlier lane left open is not found in it. */
+async function registerNamespace(connection: Connection): Promise<string> {
+  const namespace = `lane-${randomBytes(4).toString('hex')}`;
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+  });
+  return namespace;
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -18,9 +18,6 @@ declare module 'vitest' {
   }
 }
 
-/** Namespaces of the server, one for each lane that runs side by side. */
-export const lanes = Array.from({ length: 32 }, (_, index) => `lane-${index}`);
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-servers-'));
   // The server's own account must be able to go through it.
@@ -34,7 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   const unwatched = () => undefined;
   const postgres = new Child(await preparePostgres(home, port), home, unwatched);
-  const temporal = new Child(temporalServer(home, (await findTemporal()).path, ports, lanes), home, unwatched);
+  const temporal = new Child(temporalServer(home, (await findTemporal()).path, ports), home, unwatched);
   await Promise.all([postgres.start(), temporal.start()]);
 
   const password = readFileSync(home.passwordFile, 'utf8').trim();

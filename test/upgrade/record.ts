@@ -8,7 +8,7 @@ import { take } from './snapshot.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start(29, ['datadog', 'soar', 'docspace']);
+  lane = await Lane.start(['datadog', 'soar', 'docspace']);
 });
 afterAll(() => lane?.stop());
 

@@ -20,7 +20,7 @@ describe('an installation of an older release, stopped while a rotation waited f
 
   it.each(releases)('%s: goes on, is approved and ends with everybody on the new key', async (release) => {
     const text = readFileSync(path.join(folder, release), 'utf8');
-    lane = await Lane.restored(29, ['datadog', 'soar', 'docspace'], (place) => restore(text, place));
+    lane = await Lane.restored(['datadog', 'soar', 'docspace'], (place) => restore(text, place));
     const before = (await lane.rotation(credential))!;
     expect(before).toMatchObject({ phase: 'draining', outcome: null });
     const { rows: ours } = await lane.database.query<{ key_id: string }>('select key_id from versions');
@@ -47,7 +47,7 @@ describe('an installation of an older release, stopped while a rotation waited f
 
 describe('the journal', () => {
   it('names its steps and what they hold as it always did: open rotations of older releases are carried on by it', async () => {
-    lane = await Lane.start(30, ['datadog', 'soar', 'docspace']);
+    lane = await Lane.start(['datadog', 'soar', 'docspace']);
     expect(await journalOf(lane)).toEqual(recordedJournal());
   });
 });
