@@ -30,7 +30,16 @@ export default defineConfig({
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },
       },
-      { test: { ...withServers, ...group(3), name: 'matrix', include: ['test/matrix/**/*.test.ts'], fileParallelism: false } },
+      { test: { ...withServers, ...group(3), name: 'sample', include: ['test/matrix/sample.test.ts'] } },
+      {
+        test: {
+          ...withServers,
+          ...group(3),
+          name: 'matrix',
+          include: ['test/matrix/{matrix,vendors,way-back,take-over}.test.ts'],
+          fileParallelism: false,
+        },
+      },
       { test: { ...withServers, ...group(4), name: 'bench', include: ['test/bench/bench.ts'] } },
       { test: { ...common, ...group(6), name: 'soak', include: ['test/soak/**/*.test.ts'] } },
       {

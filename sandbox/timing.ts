@@ -59,7 +59,7 @@ export const TIMING = {
     sendEvery: 40,
     /** How long a program may take to end on SIGTERM before it is killed. */
     stopGrace: 5000,
-    /** How long a restart command waits for the new process. */
-    startDeadline: 10_000,
+    /** How long a restart command waits for the new process: a bound on a hang, which a busy machine must not come near. */
+    startDeadline: 60_000,
   },
 } as const;

@@ -1,8 +1,8 @@
 /** Owns how cases run: one for each credential at a time on a lane, on fresh vendor accounts, lanes side by side; a fault that missed its place is tried again. */
 import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import { type RotationReport, schedules } from '../../workflows/contract.js';
-import { Lane, sleep } from '../support/lane.js';
+import type { RotationReport } from '../../workflows/contract.js';
+import { type Lane, sleep } from '../support/lane.js';
 import { withTicketing } from '../support/soar-credentials.js';
 import { type FaultKind, planted } from './faults.js';
 import { leaksOf, secretsOf } from './leaks.js';
@@ -226,71 +226,4 @@ function placedAnew(point: Point, seen: readonly Placed[]): Point {
   const same = pointsOf(point.credential, seen).filter((p) => nameOf(p) === nameOf(point));
   const found = same.find((p) => p.which === point.which) ?? same.at(-1);
   return found ? { ...found, which: point.which } : { ...point, skip: Math.max(0, point.skip - 1) };
-}
-
-/** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
-export async function withoutSchedules(lane: Lane): Promise<Lane> {
-  for (const { id } of schedules) {
-    const pause = () => lane.client.schedule.getHandle(id).pause();
-    await lane.until(`${id} to rest`, 60_000, () =>
-      pause().then(
-        () => true,
-        () => false,
-      ),
-    );
-  }
-  return lane;
-}
-
-/** Programs whose requests fill the machine leave less of it to the rotations; every key is still tried several times a second. */
-const pace = 4;
-
-/** So many lanes, with a worker in each that is replaced when it dies, and the points of a clean run, recorded while all but the first start. */
-export async function startLanes(
-  count: number,
-  credentials: readonly Credential[] = all,
-  record: (lane: Lane) => Promise<readonly Point[]> = recordPoints,
-): Promise<{ lanes: readonly Lane[]; points: readonly Point[]; stop(): Promise<void> }> {
-  const vendors = credentials.map(vendorOf);
-  const start = async () => withoutSchedules(await Lane.start(vendors, pace));
-  const own = await start();
-  const others = Array.from({ length: count - 1 }, start);
-  const [points, ...started] = await Promise.all([record(own), ...others]);
-  const lanes = [own, ...started];
-  const rests = lanes.map((lane) => lane.keepWorkerAlive());
-  const stop = async () => {
-    for (const rest of rests) rest();
-    await Promise.all(lanes.map((lane) => lane.stop()));
-  };
-  return { lanes, points, stop };
-}
-
-/** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */
-export async function workOff<Group, Outcome>(
-  lanes: readonly Lane[],
-  groups: readonly Group[],
-  work: (lane: Lane, group: Group) => Promise<readonly Outcome[]>,
-): Promise<readonly Outcome[]> {
-  const waiting = [...groups];
-  const outcomes: Outcome[] = [];
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) outcomes.push(...(await work(lane, group)));
-    }),
-  );
-  return outcomes;
-}
-
-/**
- * One case of each credential in a group, and never one that takes the worker away beside one that does not. The two kinds take turns: while one
- * waits for a worker, the machine is free for the other.
- */
-export function groups(cases: readonly Case[], credentials: readonly Credential[]): readonly (readonly Case[])[] {
-  const kinds = [true, false].map((kills) => {
-    const columns = credentials.map((own) => cases.filter((c) => c.kind.kills === kills && c.point.credential === own));
-    const longest = Math.max(...columns.map((column) => column.length));
-    return Array.from({ length: longest }, (_, index) => columns.flatMap((column) => column[index] ?? []));
-  });
-  const turns = kinds.flatMap((found) => found.map((group, index) => ({ group, turn: index / found.length })));
-  return turns.sort((a, b) => a.turn - b.turn).map(({ group }) => group);
 }

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
+import { withoutSchedules } from './lanes.js';
 import { asked, type Credential, lastRequest, nameOf, type Point } from './points.js';
-import { all, freshLane, recordPoints, vendorOf, withoutSchedules } from './run.js';
+import { all, freshLane, recordPoints, vendorOf } from './run.js';
 
 const longest = 10_000;
 const moments = [

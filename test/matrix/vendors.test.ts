@@ -1,38 +1,23 @@
 /** What changes something at the other vendors where keys overlap, met by every fault that can leave it unclear. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { faultKinds, fits } from './faults.js';
-import { crashPointsOf } from './points.js';
-import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
-import { type Case, caseName, groups, others, recordPointsOf, runCases, startLanes, vendorOf, workOff } from './run.js';
+import { casesOfVendors, expectAllHold, expectDocumented, recordVendorChanges } from './cases.js';
+import { type Lanes, startLanes } from './lanes.js';
+import type { Point } from './points.js';
+import { others, vendorOf } from './run.js';
 
-let started: Awaited<ReturnType<typeof startLanes>>;
-const began = performance.now();
+let started: Lanes;
+let changes: readonly Point[];
 beforeAll(async () => {
-  started = await startLanes(4, others, async (lane) =>
-    // Looks, and commands of the machine, are met in the matrix of both sequences.
-    (await recordPointsOf(lane, others)).filter((p) => p.method !== 'GET' && p.vendor !== 'host'),
-  );
+  started = await startLanes(others.map(vendorOf));
+  changes = await recordVendorChanges(started.lanes[0]!);
 }, 600_000);
 afterAll(() => started?.stop());
 
 it('meets every change that the documents name, and no other', () => {
-  expect(crashPointsOf(started.points)).toEqual(rowsOf('Other vendors'));
+  expectDocumented('Other vendors', changes);
+  expect(new Set(changes.map((p) => p.vendor))).toEqual(new Set(others.map(vendorOf)));
 });
 
 it('ends converged, whatever change meets whatever fault', async () => {
-  const { lanes, points } = started;
-  const only = new RegExp(process.env.REKEY_MATRIX ?? '');
-  const unclear = faultKinds.filter((kind) => kind.changesOnly || kind.kills);
-  const cases = unclear.flatMap((kind) => points.filter((point) => fits(kind, point)).map((point): Case => ({ kind, point })));
-  const chosen = cases.filter((c) => only.test(caseName(c)));
-  const results = await workOff(lanes, groups(chosen, others), async (lane, group) => {
-    const found = await runCases(lane, group);
-    tellBroken(found);
-    return found;
-  });
-  console.log(summary('other vendors', results, performance.now() - began));
-  expect(brokenOf(results)).toEqual([]);
-  expect(missedOf(results).length, missedOf(results).join()).toBeLessThanOrEqual(mostMissed(results));
-  expect(results.length).toBe(chosen.length);
-  expect(new Set(points.map((p) => p.vendor))).toEqual(new Set(others.map(vendorOf)));
+  await expectAllHold('other vendors', started.lanes, casesOfVendors(changes));
 }, 1_200_000);

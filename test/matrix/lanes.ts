@@ -1,0 +1,76 @@
+/** Owns the installations that cases run on, side by side, and which cases run together on one. */
+import { schedules } from '../../workflows/contract.js';
+import { Lane } from '../support/lane.js';
+import { type Case, vendorOf } from './run.js';
+
+/** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
+export async function withoutSchedules(lane: Lane): Promise<Lane> {
+  for (const { id } of schedules) {
+    const pause = () => lane.client.schedule.getHandle(id).pause();
+    await lane.until(`${id} to rest`, 60_000, () =>
+      pause().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+  return lane;
+}
+
+/** Programs whose requests fill the machine leave less of it to the rotations; every key is still tried several times a second. */
+const pace = 4;
+
+/** Installations side by side, unless `REKEY_MATRIX_LANES` says how many. */
+const usual = 6;
+
+export interface Lanes {
+  readonly lanes: readonly Lane[];
+  stop(): Promise<void>;
+}
+
+/** Lanes with a worker in each that is replaced when it dies. */
+export async function startLanes(vendors: readonly string[]): Promise<Lanes> {
+  const count = Number(process.env.REKEY_MATRIX_LANES ?? usual);
+  const lanes = await Promise.all(
+    Array.from({ length: count }, async () => withoutSchedules(await Lane.start([...new Set(vendors)], pace))),
+  );
+  const rests = lanes.map((lane) => lane.keepWorkerAlive());
+  return {
+    lanes,
+    async stop() {
+      for (const rest of rests) rest();
+      await Promise.all(lanes.map((lane) => lane.stop()));
+    },
+  };
+}
+
+/** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */
+export async function workOff<Group, Outcome>(
+  lanes: readonly Lane[],
+  groups: readonly Group[],
+  work: (lane: Lane, group: Group) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const waiting = [...groups];
+  const outcomes: Outcome[] = [];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) outcomes.push(...(await work(lane, group)));
+    }),
+  );
+  return outcomes;
+}
+
+/**
+ * One case of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns: while one
+ * waits for a worker, the machine is free for the other.
+ */
+export function groups(cases: readonly Case[]): readonly (readonly Case[])[] {
+  const vendors = [...new Set(cases.map((c) => vendorOf(c.point.credential)))];
+  const kinds = [true, false].map((kills) => {
+    const columns = vendors.map((own) => cases.filter((c) => c.kind.kills === kills && vendorOf(c.point.credential) === own));
+    const longest = Math.max(0, ...columns.map((column) => column.length));
+    return Array.from({ length: longest }, (_, index) => columns.flatMap((column) => column[index] ?? []));
+  });
+  const turns = kinds.flatMap((found) => found.map((group, index) => ({ group, turn: index / found.length })));
+  return turns.sort((a, b) => a.turn - b.turn).map(({ group }) => group);
+}
