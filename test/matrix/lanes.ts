@@ -17,9 +17,6 @@ export async function withoutSchedules(lane: Lane): Promise<Lane> {
   return lane;
 }
 
-/** Programs whose requests fill the machine leave less of it to the rotations; every key is still tried several times a second. */
-const pace = 4;
-
 /** Installations side by side, unless `REKEY_MATRIX_LANES` says how many. */
 const usual = 6;
 
@@ -32,7 +29,7 @@ export interface Lanes {
 export async function startLanes(vendors: readonly string[]): Promise<Lanes> {
   const count = Number(process.env.REKEY_MATRIX_LANES ?? usual);
   const lanes = await Promise.all(
-    Array.from({ length: count }, async () => withoutSchedules(await Lane.start([...new Set(vendors)], pace))),
+    Array.from({ length: count }, async () => withoutSchedules(await Lane.start([...new Set(vendors)]))),
   );
   const rests = lanes.map((lane) => lane.keepWorkerAlive());
   return {

@@ -136,7 +136,7 @@ export async function request(method: string, url: string, headers: Record<strin
   return { status: response.status, headers: response.headers, body: parse(text) };
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, deadline = 8000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, deadline = 60_000): Promise<void> {
   const end = Date.now() + deadline;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited ${deadline} ms in vain: ${what}`);

@@ -19,6 +19,12 @@ import { cloneDatabase, type TestDatabase } from './database.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
+/**
+ * How many times slower than usual the programs work. Their requests would fill the machine and leave less of it to the rotations; every key is
+ * still tried several times a second.
+ */
+const pace = 4;
+
 export interface KeyShown {
   readonly vendor: string;
   /** Where the vendor has several accounts. */
@@ -73,10 +79,9 @@ export class Lane {
     private readonly closeConnection: () => Promise<void>,
   ) {}
 
-  /** Programs work `pace` times slower than usual. */
-  static async start(vendors: readonly string[] = ['datadog', 'soar'], pace = 1): Promise<Lane> {
+  static async start(vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
     const lane = await Lane.#open();
-    await Promise.all([lane.#startSandbox(vendors, pace), lane.startWorker()]);
+    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
     await lane.apply();
     return lane;
   }
@@ -261,7 +266,7 @@ export class Lane {
     };
   }
 
-  async #startSandbox(vendors: readonly string[], pace = 1): Promise<void> {
+  async #startSandbox(vendors: readonly string[]): Promise<void> {
     this.vendors = vendors;
     const home = path.join(this.folder, 'sandbox');
     this.#sandbox = spawn(

@@ -8,6 +8,8 @@ export interface Fault {
   /** Whether the vendor did what it was asked. */
   readonly happens: boolean;
   readonly means: 'lost' | 'limited';
+  /** It is noticed by a deadline that is over. */
+  readonly waits?: true;
   readonly retryAfterMs?: number;
 }
 
@@ -18,18 +20,20 @@ const after = (status: number, more: object = {}) => ({ when: 'after', action: '
 export const faults: readonly Fault[] = [
   { name: 'the request is lost', plan: { when: 'before', action: 'drop' }, happens: false, means: 'lost' },
   { name: 'the reply is lost', plan: { when: 'after', action: 'drop' }, happens: true, means: 'lost' },
-  { name: 'nobody answers', plan: { when: 'before', action: 'hang' }, happens: false, means: 'lost' },
+  { name: 'nobody answers', plan: { when: 'before', action: 'hang' }, happens: false, means: 'lost', waits: true },
   {
     name: 'the answer comes too late',
     plan: { when: 'after', action: 'delay', delayMs: 2 * requestDeadline },
     happens: true,
     means: 'lost',
+    waits: true,
   },
   {
     name: 'the answer begins and never ends',
     plan: { when: 'after', action: 'drip', status: 200 },
     happens: true,
     means: 'lost',
+    waits: true,
   },
   {
     name: '503 with a date in Retry-After, from a clock that is years ahead',

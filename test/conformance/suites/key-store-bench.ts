@@ -108,17 +108,24 @@ export class KeyStoreBench<Stage extends StoreWorld = StoreWorld> {
     return { store, key: await this.mint(store) };
   }
 
+  /** A key of its own, and a store that has logged in already. */
+  async ready(): Promise<World> {
+    const world = await this.present();
+    await world.store.check(never());
+    return world;
+  }
+
   /** What a change makes of a key: another name, and other rights where the subject names some. */
   async changedImage({ store, key }: World, state: KeyImage['state'] = 'live'): Promise<KeyImage> {
     const { rights } = (await store.describe(key.id, never()))!;
     return { name: `changed ${key.name.slice(-12)}`, rights: { ...rights, ...this.subject.otherRights }, state };
   }
 
-  /** A store whose deadline is short, that has logged in already, and a key of its own. */
+  /** The same with a store whose deadline is short, for faults that keep it waiting. */
   async impatient(): Promise<World> {
     const { key } = await this.present();
     const store = this.open({ timing: { ...this.entry.timing, request: `${requestDeadline}ms` } });
-    await store.check(new AbortController().signal);
+    await store.check(never());
     return { store, key };
   }
 

@@ -60,9 +60,13 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
     .map(([name, deed]) => ({ name, deed }));
 }
 
-/** A store and a key in the state in which the deed does something. */
-export async function preparedFor<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>, name: string): Promise<World> {
-  const world = await bench.impatient();
+/** A store and a key in the state in which the deed does something. `waits`: a deadline is going to be waited out, and should be short. */
+export async function preparedFor<Stage extends StoreWorld>(
+  bench: KeyStoreBench<Stage>,
+  name: string,
+  waits = false,
+): Promise<World> {
+  const world = await (waits ? bench.impatient() : bench.ready());
   if (name === 'enable') {
     const { store, key } = world;
     const probe = () => store.probe({ keyId: key.id, secret: key.secret }, never());

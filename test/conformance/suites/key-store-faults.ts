@@ -25,7 +25,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
 
     it.each(faults)('$name: says so, and nothing else', async (fault) => {
       for (const one of requests) {
-        const world = await preparedFor(bench, name);
+        const world = await preparedFor(bench, name, fault.waits);
         const request = { ...one, path: sameFor(one.path, sample.key.id, world.key.id) };
         const isUnclear = isOutcome(one) || (isEffect(one) && fault.means === 'lost');
         const before = await bench.states();
@@ -80,7 +80,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
 
   describe('a lost reply', () => {
     it('to create leaves a key that its tag finds', async () => {
-      const world = await bench.impatient();
+      const world = await bench.ready();
       await bench.sandbox.tell('POST', '/faults', { vendor, method: 'POST', when: 'after', action: 'drop' });
       expect((await failure(bench.mint(world.store))).code).toBe('KR_STORE_UNCLEAR');
       const found = await world.store.findByTag(bench.lastTag, never());
@@ -92,7 +92,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
     });
 
     it('to revoke is mended by revoking again', async () => {
-      const world = await bench.impatient();
+      const world = await bench.ready();
       await bench.sandbox.tell('POST', '/faults', { vendor, method: 'DELETE', when: 'after', action: 'drop' });
       expect((await failure(world.store.revoke(world.key.id, never()))).code).toBe('KR_STORE_UNCLEAR');
       await world.store.revoke(world.key.id, never());
@@ -101,7 +101,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
 
     if (bench.has('regenerate'))
       it('to regenerate shows in the mark of the last change', async () => {
-        const world = await bench.impatient();
+        const world = await bench.ready();
         const mark = async () => (await world.store.describe(world.key.id, never()))?.secretChanged;
         const renew = () => world.store.regenerate!(world.key.id, never());
         const effect = (await requestsOf(bench.sandbox, vendor, renew)).find(({ method }) => method !== 'GET')!;

@@ -34,7 +34,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
 
   describe.each(deedsOf(bench))('$name, when', ({ name, deed }) => {
     it('nobody is there: nothing happened', async () => {
-      const world = await preparedFor(bench, name);
+      const world = await preparedFor(bench, name, true);
       const before = await bench.states();
       await bench.world.wire.refuse();
       const error = await failure(deed.act(world));
@@ -44,7 +44,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
     });
 
     it('nobody answers: it gives up', async () => {
-      const world = await preparedFor(bench, name);
+      const world = await preparedFor(bench, name, true);
       const before = await bench.states();
       await bench.world.wire.silence();
       await expectHonest(await failure(deed.act(world)), deed.kind, [bench.confidential(world.key)]);
@@ -55,7 +55,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
       let [cuts, landed] = [0, false];
       for (let pieces = 0; ; pieces++) {
         expect(pieces).toBeLessThan(mostPieces);
-        const world = await preparedFor(bench, name);
+        const world = await preparedFor(bench, name, true);
         const before = await bench.states();
         await bench.world.wire.cutAfter(pieces);
         const reason = await deed.act(world).then(
@@ -76,7 +76,7 @@ export function describeBrokenWire(bench: KeyStoreBench<WiredWorld>): void {
     });
 
     it('it is cancelled before it began: nothing is done', async () => {
-      const world = await preparedFor(bench, name);
+      const world = await preparedFor(bench, name, true);
       const before = await bench.states();
       const cancelled = { ...world, store: withSignal(world.store, AbortSignal.abort()) };
       expect(changesNothing(await failure(deed.act(cancelled)))).toBe(true);

@@ -174,18 +174,19 @@ export function describeMachine(subject: MachineSubject): void {
     });
 
     it('ends a command at the deadline, with everything that it started', async () => {
-      const script = `(sleep 30; touch '${file}.late') & echo $! > '${file}.pid'; wait`;
-      await expect(machine.run({ script }, AbortSignal.timeout(600))).rejects.toBeInstanceOf(CommandEnded);
+      const script = `(sleep 600; touch '${file}.late') & echo $! > '${file}.pid'; wait`;
+      await expect(machine.run({ script }, AbortSignal.timeout(3_000))).rejects.toBeInstanceOf(CommandEnded);
       const child = readFileSync(`${file}.pid`, 'utf8').trim();
       const gone = () => !existsSync(`/proc/${child}`) || readFileSync(`/proc/${child}/stat`, 'utf8').includes(') Z ');
-      await expect.poll(gone, { timeout: 5000 }).toBe(true);
+      await expect.poll(gone, { timeout: 30_000 }).toBe(true);
     });
 
     it('leaves a service running that a command started, and does not wait for it', async () => {
-      const started = performance.now();
-      await machine.run({ script: `(sleep 1; touch '${file}.served') & exit 0` }, never());
-      expect(performance.now() - started).toBeLessThan(900);
-      await expect.poll(() => existsSync(`${file}.served`), { timeout: 5000 }).toBe(true);
+      // It serves once the command was found to have ended, and gives up where that never comes.
+      const service = `for try in $(seq 600); do [ -e '${file}.go' ] && touch '${file}.served' && exit; sleep 0.1; done`;
+      await machine.run({ script: `(${service}) & exit 0` }, AbortSignal.timeout(50_000));
+      writeFileSync(`${file}.go`, '');
+      await expect.poll(() => existsSync(`${file}.served`), { timeout: 30_000 }).toBe(true);
     });
 
     it('opens a connection to a door of its own', async () => {

@@ -247,17 +247,17 @@ describe('a connection that fails', () => {
     let closed = 0;
     server.answer((_, response) => response.socket!.once('close', () => closed++));
     await both(undefined);
-    await expect.poll(() => closed, { timeout: 1000 }).toBe(2);
+    await expect.poll(() => closed, { timeout: 30_000 }).toBe(2);
   });
 
   it('ends at once when the caller gives up', async () => {
     server.answer(() => undefined);
     const caller = new AbortController();
-    const started = performance.now();
-    const both = [failure(client().observe(get, caller.signal)), failure(client().effect(post, caller.signal))];
+    // Its own deadline would come long after that of this test.
+    const patient = client({ deadline: 600_000 });
+    const both = [failure(patient.observe(get, caller.signal)), failure(patient.effect(post, caller.signal))];
     setTimeout(() => caller.abort(), 50);
     expect((await Promise.all(both)).map(({ code }) => code)).toEqual(cut);
-    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   it('is not even tried after the deadline', async () => {

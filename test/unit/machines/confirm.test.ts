@@ -60,7 +60,7 @@ async function start(script = 'while :; do sleep 0.05; done', name = 'sh'): Prom
     stdio: 'ignore',
   });
   running.push(child);
-  await expect.poll(() => existsSync(pidFile()), { timeout: 4000, interval: 5 }).toBe(true);
+  await expect.poll(() => existsSync(pidFile()), { timeout: 30_000, interval: 5 }).toBe(true);
   return child;
 }
 
@@ -109,9 +109,11 @@ describe('the start of a process', () => {
     await sleep(30);
     const child = spawn(program, { stdio: 'ignore', detached: true });
     const named = () => inspect({ process: { name } });
-    await expect.poll(async () => (await named()).instances).toEqual([{ id: `${child.pid}`, generation: 1, evidence: 'loaded' }]);
+    await expect
+      .poll(async () => (await named()).instances, { timeout: 30_000 })
+      .toEqual([{ id: `${child.pid}`, generation: 1, evidence: 'loaded' }]);
     process.kill(-child.pid!, 'SIGKILL');
-    await expect.poll(async () => (await named()).state).toBe('stopped');
+    await expect.poll(async () => (await named()).state, { timeout: 30_000 }).toBe('stopped');
   });
 
   it.each([
@@ -141,7 +143,7 @@ describe('a signal', () => {
   it('asks the process to read its file again', async () => {
     await start(`trap 'touch ${folder}/heard' HUP; while :; do sleep 0.05; done`);
     await apply({ signal: 'HUP', confirm: { last4: 'true' } });
-    await expect.poll(heard, { timeout: 4000 }).toBe(true);
+    await expect.poll(heard, { timeout: 30_000 }).toBe(true);
   });
 
   it('ends one that is started anew, which then proves itself by its start', async () => {
@@ -166,7 +168,7 @@ describe('a signal', () => {
     const name = `rk${process.pid}x`;
     writeFileSync(path.join(folder, name), '#!/bin/sh\nwhile :; do sleep 0.05; done\n', { mode: 0o755 });
     for (let i = 0; i < 2; i++) running.push(spawn(path.join(folder, name), { stdio: 'ignore' }));
-    await expect.poll(async () => (await inspect({ process: { name } })).instances).toHaveLength(2);
+    await expect.poll(async () => (await inspect({ process: { name } })).instances, { timeout: 30_000 }).toHaveLength(2);
     const error = await host
       .apply(consumer({ process: { name }, signal: 'TERM' }), never())
       .catch((reason: RekeyError) => reason);
@@ -241,5 +243,5 @@ describe('a door', () => {
 });
 
 async function ended(child: ChildProcess): Promise<void> {
-  await expect.poll(() => child.exitCode !== null || child.signalCode !== null, { timeout: 4000 }).toBe(true);
+  await expect.poll(() => child.exitCode !== null || child.signalCode !== null, { timeout: 30_000 }).toBe(true);
 }

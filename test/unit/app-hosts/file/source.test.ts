@@ -66,7 +66,7 @@ const deliver = (secret = next, { number = 1, generation = 2, spec = consumer(),
 const held = () => /api_key: (\S+)/.exec(readFileSync(file, 'utf8'))![1];
 const beside = (name: string) => path.join(folder, `.datadog.yaml${name}`);
 
-const until = (condition: () => boolean) => expect.poll(condition, { timeout: 4000, interval: 5 }).toBe(true);
+const until = (condition: () => boolean) => expect.poll(condition, { timeout: 30_000, interval: 5 }).toBe(true);
 
 async function failure(promise: Promise<unknown>): Promise<RekeyError> {
   const error = await promise.catch((reason: unknown) => reason);
@@ -263,10 +263,8 @@ describe('the commands of a consumer', () => {
   });
 
   it('are ended at the deadline, with everything that they started', async () => {
-    const started = performance.now();
-    const error = await failure(apply(`sh -c 'sleep 30; touch ${out()}' & echo $! > ${out()}.pid; wait`, '300ms'));
+    const error = await failure(apply(`sh -c 'sleep 600; touch ${out()}' & echo $! > ${out()}.pid; wait`, '2s'));
     expect(error.code).toBe('KR_HOST_UNCLEAR');
-    expect(performance.now() - started).toBeLessThan(3000);
     const child = Number(readFileSync(`${out()}.pid`, 'utf8'));
     const gone = () => {
       try {
@@ -275,14 +273,15 @@ describe('the commands of a consumer', () => {
         return true;
       }
     };
-    await expect.poll(gone, { timeout: 3000 }).toBe(true);
+    await expect.poll(gone, { timeout: 30_000 }).toBe(true);
   });
 
   it('may leave a service behind, which is not waited for and not ended', async () => {
-    const started = performance.now();
-    await apply(`(sleep 1; touch ${out()}) & exit 0`, '10s');
-    expect(performance.now() - started).toBeLessThan(900);
-    await expect.poll(() => existsSync(out()), { timeout: 4000 }).toBe(true);
+    // It serves once the command was found to have ended, and gives up where that never comes.
+    const service = `for try in $(seq 600); do [ -e ${out()}.go ] && touch ${out()} && exit; sleep 0.1; done`;
+    await apply(`(${service}) & exit 0`, '50s');
+    writeFileSync(`${out()}.go`, '');
+    await expect.poll(() => existsSync(out()), { timeout: 30_000 }).toBe(true);
   });
 
   it('may print without end', async () => {
