@@ -5,6 +5,7 @@ COPY package.json package-lock.json ./
 # No install scripts: the only one that we need is the embedded PostgreSQL's, and here PostgreSQL is a service of its own.
 RUN npm ci --ignore-scripts
 COPY build.mjs tsconfig.json ./
+COPY build build
 COPY workflows workflows
 COPY activities activities
 COPY worker worker

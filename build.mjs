@@ -1,11 +1,12 @@
-/** Builds dist/: compiles everything, copies what the compiler leaves behind, bundles the workflows once for every worker. */
+/** Builds dist/: compiles everything, copies what the compiler leaves behind, bundles the workflows and the packages that our programs load. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from './build/kept.mjs';
+import { bundlePackages } from './build/packages.mjs';
+import { bundleWorkflows } from './build/workflows.mjs';
 
-const root = path.dirname(fileURLToPath(import.meta.url));
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 
 // A file that was removed or renamed must not live on in dist; only the compiler's own memory of the last build is kept by it.
@@ -26,8 +27,5 @@ cpSync(path.join(root, 'client', 'failure-converter.cjs'), path.join(root, 'dist
 const main = path.join(root, 'dist', 'client', 'main.js');
 if (existsSync(main)) chmodSync(main, 0o755);
 
-const bundler = path.join(root, 'dist', 'worker', 'bundle-workflows.js');
-if (existsSync(bundler)) {
-  const bundled = spawnSync(process.execPath, [bundler], { stdio: 'inherit' });
-  process.exit(bundled.status ?? 1);
-}
+await bundleWorkflows();
+await bundlePackages();

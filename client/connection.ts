@@ -1,6 +1,6 @@
 /** Owns the way to Temporal: asks in milliseconds whether anybody is there, then connects with our codec. */
 import net from 'node:net';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { dataConverter } from './codec.js';
 import type { Installation } from './environment.js';
@@ -8,6 +8,8 @@ import type { Installation } from './environment.js';
 /** A client, and how to let go of it. */
 export async function connect(installation: Installation): Promise<{ client: Client; close(): Promise<void> }> {
   await requireReachable('Temporal', installation.temporalAddress);
+  // Most of what the command line would load; what reads the ledger alone does without.
+  const { Client, Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ address: installation.temporalAddress, connectTimeout: '3 seconds' });
   const client = new Client({
     connection,

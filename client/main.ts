@@ -4,12 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { verbs } from '../workflows/domain/verbs.js';
-import { apply, check, show as showConfiguration } from './commands/apply.js';
-import { type SetOptions, setAttributes, showAttributes } from './commands/attributes.js';
-import { doctor, keys, plan, show, status, watch } from './commands/look.js';
+import type { SetOptions } from './commands/attributes.js';
 import { become, sandboxHome } from './commands/processes.js';
-import { rotate } from './commands/rotate.js';
-import { say } from './commands/verb.js';
 import { type Answer, answerWith } from './output.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -31,6 +27,11 @@ function command(parent: Command, usage: string, description: string, example: s
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
 }
+
+// Loaded by the commands that need them: who asks for help or mistypes does not wait for Temporal.
+const looks = () => import('./commands/look.js');
+const applies = () => import('./commands/apply.js');
+const attributesOf = () => import('./commands/attributes.js');
 
 const run = (work: () => Promise<Answer>): Promise<never> => answerWith(json, work);
 /** The arguments after the words of the command itself, for a program that reads them on its own. */
@@ -54,9 +55,9 @@ command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox
   );
 command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it names', 'apply -f rekey.yaml')
   .requiredOption('-f, --file <file>', 'the configuration')
-  .action((options: { file: string }) => run(() => apply(options.file)));
+  .action((options: { file: string }) => run(async () => (await applies()).apply(options.file)));
 command(rekey, 'plan <name>', 'what a rotation would do; changes nothing', 'plan datadog/agents').action((name: string) =>
-  run(() => plan(name)),
+  run(async () => (await looks()).plan(name)),
 );
 
 command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agents --wait')
@@ -70,8 +71,9 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
   .option('--reason <text>', 'why a consumer is left behind')
   .option('--outside-window', 'now, although its window is closed')
   .action((name: string, options: { wait?: boolean; without: string[]; reason?: string; outsideWindow?: boolean }) =>
-    run(() => {
+    run(async () => {
       if (options.without.length > 0 && !options.reason) throw new RekeyError('KR_USAGE', '--without needs --reason');
+      const { rotate } = await import('./commands/rotate.js');
       return rotate(name, {
         wait: options.wait ?? false,
         outsideWindow: options.outsideWindow ?? false,
@@ -83,10 +85,10 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
 command(rekey, 'status [name]', 'every credential, and what its rotation waits for', 'status --watch')
   .option('--watch', 'again every second')
   .action((name: string | undefined, options: { watch?: boolean }) =>
-    options.watch && !json ? watch(name) : run(() => status(name)),
+    options.watch && !json ? looks().then(({ watch }) => watch(name)) : run(async () => (await looks()).status(name)),
   );
 command(rekey, 'show <rotation>', 'steps, evidence, what it waits for, what may be said to it', "show 'datadog/agents#2'").action(
-  (id: string) => run(() => show(id)),
+  (id: string) => run(async () => (await looks()).show(id)),
 );
 
 const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
@@ -111,7 +113,10 @@ for (const verb of verbs) {
     .option('--reason <text>', 'why, for the audit')
     .action((id: string, second: unknown, third: unknown) => {
       const options = (exempts ? third : second) as { reason?: string };
-      return run(() => say(verb, id, { reason: options.reason ?? null, consumer: exempts ? (second as string) : null }));
+      return run(async () => {
+        const { say } = await import('./commands/verb.js');
+        return say(verb, id, { reason: options.reason ?? null, consumer: exempts ? (second as string) : null });
+      });
     });
 }
 
@@ -126,7 +131,7 @@ command(
   .option('--fingerprint <fingerprint>', 'the one that the program shows which was changed')
   .action(() => become('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
-  (name: string | undefined) => run(() => keys(name)),
+  (name: string | undefined) => run(async () => (await looks()).keys(name)),
 );
 command(
   rekey,
@@ -142,7 +147,7 @@ command(
   'show <name>',
   'the key as its store shows it, and how it differs from rekey.yaml',
   'attributes show docspace/exports',
-).action((name: string) => run(() => showAttributes(name)));
+).action((name: string) => run(async () => (await attributesOf()).showAttributes(name)));
 command(
   attributes,
   'set <name>',
@@ -161,7 +166,7 @@ command(
   .option('--reset-unspecified', 'what is not said gets what the vendor gives where nothing is said')
   .option('--undo', 'back to what it was before its last change')
   .option('--yes', 'also if it opens something')
-  .action((name: string, options: SetOptions) => run(() => setAttributes(name, options)));
+  .action((name: string, options: SetOptions) => run(async () => (await attributesOf()).setAttributes(name, options)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
 command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>
   become('worker/commands/audit-verify.js', rest(2)),
@@ -173,9 +178,11 @@ command(vault, 'rewrap', 'wraps every secret under a new master key', 'vault rew
 const config = rekey.command('config').description('the configuration').exitOverride();
 command(config, 'check', 'every problem of a file at once; changes nothing', 'config check -f rekey.yaml')
   .requiredOption('-f, --file <file>', 'the configuration')
-  .action((options: { file: string }) => run(() => check(options.file)));
-command(config, 'show', 'the applied configuration with its defaults', 'config show').action(() => run(showConfiguration));
-command(rekey, 'doctor', 'what is wrong here, and the cure', 'doctor').action(() => run(doctor));
+  .action((options: { file: string }) => run(async () => (await applies()).check(options.file)));
+command(config, 'show', 'the applied configuration with its defaults', 'config show').action(() =>
+  run(async () => (await applies()).show()),
+);
+command(rekey, 'doctor', 'what is wrong here, and the cure', 'doctor').action(() => run(async () => (await looks()).doctor()));
 command(rekey, 'worker', 'serves workflows, stores and hosts', 'worker --queue store.datadog')
   .option('--queue <queue...>', 'only these queues')
   .action(() => become('worker/commands/worker.js', rest(1)));

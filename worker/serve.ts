@@ -1,4 +1,6 @@
 /** Owns the workers of one process: one for workflows and books, one for each store and host, added as configurations name new ones. */
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import {
   createBookkeepingActivities,
@@ -7,14 +9,14 @@ import {
   createStoreActivities,
 } from '../activities/index.js';
 import { dataConverter } from '../client/codec.js';
-import { connect } from '../client/connection.js';
 import type { Installation } from '../client/environment.js';
 import { hostQueue, mainQueue, storeQueue } from '../workflows/contract.js';
-import { bundlePath } from './bundle-workflows.js';
 import type { Composition } from './composition.js';
 import { log } from './logger.js';
 import { keepSchedules } from './schedules.js';
 
+/** Made when rekey is built, so that a worker starts in a second. */
+const workflowBundle = { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) };
 /** Milliseconds between two looks at the applied configuration for queues that nobody here serves yet. */
 const lookEvery = 500;
 
@@ -62,7 +64,7 @@ export class Serving {
   async #serveMain(): Promise<void> {
     const { deps } = this.composition;
     await this.#serve(mainQueue, {
-      workflowBundle: { codePath: bundlePath },
+      workflowBundle,
       activities: { ...createLedgerActivities(deps), ...createBookkeepingActivities(deps) },
       // A dead worker's cached workflow is given to another after this; longer only helps a worker that answers late.
       stickyQueueScheduleToStartTimeout: '1s',
@@ -103,8 +105,13 @@ export class Serving {
   async #keepSchedules(): Promise<void> {
     while (!this.#stopping) {
       try {
-        const { client, close } = await connect(this.installation);
-        return await keepSchedules(client).finally(close);
+        return await keepSchedules(
+          new Client({
+            connection: this.connection,
+            namespace: this.installation.temporalNamespace,
+            dataConverter: dataConverter(this.installation.keysFolder),
+          }),
+        );
       } catch (error) {
         log.warn({ code: (error as Error).name }, 'the schedules cannot be set now');
         await pause(10 * lookEvery);

@@ -1,7 +1,6 @@
 /** Owns bringing the schema up to date: forward only, safe when several start at once, refusing a database that is newer than this release. */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { type Asking, withPassword } from './pool.js';
@@ -19,6 +18,8 @@ const ours = (): readonly string[] =>
 
 /** Applies what is missing and returns its names. A second migrator waits for the first, then finds nothing to do. */
 export async function migrate(url: string, passwordFile: string | null): Promise<readonly string[]> {
+  // Every worker looks at the schema, and hardly any changes it.
+  const { runner } = await import('node-pg-migrate');
   const client = new pg.Client({ connectionString: withPassword(url, passwordFile), connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {

@@ -1,5 +1,6 @@
 /** Owns the commands that only look: `status`, `show`, `plan`, `keys`, `doctor`. */
 import { statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { legalVerbsQuery, rotationWorkflowId } from '../../workflows/contract.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { formatDuration } from '../../workflows/domain/duration.js';
@@ -8,8 +9,6 @@ import { connect, requireReachable } from '../connection.js';
 import { findInstallation, homeFolder, readState } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import { type Answer, asRekeyError, table } from '../output.js';
-import { compared, lookAtKey } from './attributes.js';
-import { pause } from './rotate.js';
 
 async function withView<Result>(use: (view: LedgerView) => Promise<Result>): Promise<Result> {
   const view = await LedgerView.open(findInstallation());
@@ -192,6 +191,7 @@ export function plan(name: string): Promise<Answer> {
         ? `every app that ${spec.store} says uses the key, on ${spec.consumers.host}`
         : list.map((c) => c.name).join(', ') || 'none';
     const { policy } = spec;
+    const { compared, lookAtKey } = await import('./attributes.js');
     const key = generation === null ? null : await lookAtKey(name, spec.store);
     const lines = [
       `${name}: ${spec.strategy} in ${spec.store}, generation ${generation ?? 'none yet'}`,

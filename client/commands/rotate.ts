@@ -1,4 +1,5 @@
 /** Owns `rotate`, and the start of everything that is a row among the rotations: or joins the one that asks for the same, and follows it in the ledger. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Exemption, RotationOptions } from '../../workflows/domain/credential.js';
@@ -165,5 +166,3 @@ function report(rotation: RotationShown, cost: Cost): Answer {
     exit: rotation.outcome === 'completed' ? 0 : rotation.outcome === 'refused' ? 4 : 1,
   };
 }
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

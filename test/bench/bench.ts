@@ -96,7 +96,7 @@ it('an overlap rotation beside the bare engine', async () => {
     connection,
     namespace: lane.namespace,
     taskQueue: 'bare',
-    workflowsPath: path.join(root, 'dist/test/bench/bare.js'),
+    workflowsPath: path.join(root, 'test/bench/bare.ts'),
     activities: { nothing: async () => undefined },
   });
   const served = worker.run();

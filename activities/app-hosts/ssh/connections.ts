@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import ssh2, { Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
+import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import { codeOf } from '../../machines/errors.js';
 import type { ConnectorContext } from '../../ports/connector.js';
@@ -40,6 +40,9 @@ const hostKeyTypes: readonly ServerHostKeyAlgorithm[] = [
   'rsa-sha2-512',
   'rsa-sha2-256',
 ];
+
+/** Loaded with the first connection: most workers never make one. */
+const ssh2 = async () => (await import('ssh2')).default;
 
 export class Connections {
   readonly #open = new Map<string, Open>();
@@ -104,6 +107,7 @@ export class Connections {
     const place = parseAddress(target.address);
     const known = target.hostKey === undefined ? await this.#knownKeys(place) : null;
     const authentication = await this.#authentication();
+    const { Client } = await ssh2();
     const client = new Client();
     let refusal: string | null = null;
     return new Promise((resolve, reject) => {
@@ -157,7 +161,8 @@ export class Connections {
     }
     const privateKey = (await this.context.resolve(management.privateKey)).reveal();
     const passphrase = management.passphrase && (await this.context.resolve(management.passphrase)).reveal();
-    if (ssh2.utils.parseKey(`${privateKey}\n`, passphrase) instanceof Error) throw privateKeyFault(this.context.name);
+    const { utils } = await ssh2();
+    if (utils.parseKey(`${privateKey}\n`, passphrase) instanceof Error) throw privateKeyFault(this.context.name);
     return { privateKey: `${privateKey}\n`, ...(passphrase && { passphrase }), authHandler: ['publickey'] };
   }
 
