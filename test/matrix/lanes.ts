@@ -18,7 +18,7 @@ export async function withoutSchedules(lane: Lane): Promise<Lane> {
 }
 
 /** Installations side by side, unless `REKEY_MATRIX_LANES` says how many. */
-const usual = 6;
+const usual = 5;
 
 export interface Lanes {
   readonly lanes: readonly Lane[];
@@ -57,17 +57,30 @@ export async function workOff<Group, Outcome>(
   return outcomes;
 }
 
+/** Rotations at once on a lane: with more of them they only wait for each other. */
+const atOnce = 3;
+
 /**
- * One case of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns: while one
- * waits for a worker, the machine is free for the other.
+ * At most one case of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns: while
+ * one waits for a worker, the machine is free for the other.
  */
 export function groups(cases: readonly Case[]): readonly (readonly Case[])[] {
-  const vendors = [...new Set(cases.map((c) => vendorOf(c.point.credential)))];
-  const kinds = [true, false].map((kills) => {
-    const columns = vendors.map((own) => cases.filter((c) => c.kind.kills === kills && vendorOf(c.point.credential) === own));
-    const longest = Math.max(0, ...columns.map((column) => column.length));
-    return Array.from({ length: longest }, (_, index) => columns.flatMap((column) => column[index] ?? []));
+  const turns = [true, false].flatMap((kills) => {
+    const found = groupsOf(cases.filter((c) => c.kind.kills === kills));
+    return found.map((group, index) => ({ group, turn: index / found.length }));
   });
-  const turns = kinds.flatMap((found) => found.map((group, index) => ({ group, turn: index / found.length })));
   return turns.sort((a, b) => a.turn - b.turn).map(({ group }) => group);
+}
+
+/** From the vendors with the most cases left, so that in the end none is left with cases that run alone. */
+function groupsOf(cases: readonly Case[]): readonly (readonly Case[])[] {
+  const vendors = [...new Set(cases.map((c) => vendorOf(c.point.credential)))];
+  const queues = vendors.map((own) => cases.filter((c) => vendorOf(c.point.credential) === own));
+  const found: Case[][] = [];
+  while (queues.some((queue) => queue.length > 0)) {
+    queues.sort((a, b) => b.length - a.length);
+    found.push(queues.slice(0, atOnce).flatMap((queue) => queue.shift() ?? []));
+  }
+  return found;
+}
 }
