@@ -54,7 +54,6 @@ describe('a rotation that goes back', () => {
     await lane.rotate('datadog/agents');
     await lane.until(
       'the canary to be done',
-      30_000,
       async () =>
         (await lane.database.query(`select 1 from steps where key = 'hand-out/wave-2/web-2' or key like 'hand-out/wave-2%'`))
           .rowCount,
@@ -69,7 +68,7 @@ describe('a rotation that goes back', () => {
     const handle = lane.client.workflow.getHandle('rotation/datadog/agents');
     await lane.fresh();
     await lane.rotate('datadog/agents');
-    await lane.until('it to prepare', 10_000, async () => (await lane.rotation('datadog/agents'))?.phase === 'preparing');
+    await lane.until('it to prepare', async () => (await lane.rotation('datadog/agents'))?.phase === 'preparing');
     await expect(
       handle.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] }),
     ).rejects.toThrow();

@@ -22,11 +22,10 @@ afterEach(async () => {
 const agents = 'datadog/agents';
 const enrichment = 'soar/enrichment';
 const isIn = (credential: string, phase: string) =>
-  lane.until(`${credential} to be ${phase}`, 30_000, async () => (await lane.rotation(credential))?.phase === phase);
+  lane.until(`${credential} to be ${phase}`, async () => (await lane.rotation(credential))?.phase === phase);
 const done = (key: string) =>
   lane.until(
     `${key} to be done`,
-    30_000,
     async () => (await lane.database.query('select 1 from steps where key like $1 and outcome is not null', [key])).rowCount,
   );
 
@@ -88,7 +87,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
     await lane.client.workflow.getHandle(`rotation/${agents}`).executeUpdate('abort', {
       args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }],
     });
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(agents))?.direction === 'back');
+    await lane.until('the way back', async () => (await lane.rotation(agents))?.direction === 'back');
     await setBackLedger(lane.database);
     await expectOverlapConverged(lane, await lane.settled(agents), strangers, 'compensated');
     await expectNoticed(agents);
@@ -116,7 +115,7 @@ describe('a ledger that was set back behind a rotation that had ended', () => {
     await lane.client.schedule.getHandle('rekey-sweep').trigger();
     await expectOverlapConverged(
       lane,
-      await lane.until('it to end again', 60_000, async () => {
+      await lane.until('it to end again', async () => {
         const rotation = await lane.rotation(agents);
         return rotation?.outcome || rotation?.waits_for?.person ? rotation : undefined;
       }),

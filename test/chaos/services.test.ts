@@ -6,23 +6,22 @@ import { Up } from '../support/up.js';
 
 let up: Up;
 beforeAll(async () => {
-  up = await Up.start();
+  up = await Up.start(['datadog', 'soar', 'docspace']);
 });
 afterAll(() => up?.stop());
 
 async function expectHealthy(credential: string, apps: readonly string[]): Promise<void> {
-  const rotation = await up.ended(credential, 120_000);
+  const rotation = await up.ended(credential);
   expect(rotation.outcome).toBe('completed');
   const [version] = await up.query<{ fingerprint: string; key_id: string }>(
     `select fingerprint, key_id from versions where credential = $1 and state = 'active'`,
     [credential],
   );
-  for (const until = performance.now() + 15_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
-    const traffic = (await up.traffic()).filter((t) => apps.includes(t.app));
-    if (traffic.length === apps.length && traffic.every((t) => t.fingerprint === version!.fingerprint)) break;
-    if (performance.now() > until) throw new Error(`not on ${version!.fingerprint}: ${JSON.stringify(traffic)}`);
-  }
-  const traffic = (await up.traffic()).filter((t) => apps.includes(t.app));
+  const now = async () => (await up.traffic()).filter((t) => apps.includes(t.app));
+  const traffic = await up.until(`everybody to be on ${version!.fingerprint}`, async () => {
+    const rows = await now();
+    return rows.length === apps.length && rows.every((t) => t.fingerprint === version!.fingerprint) && rows;
+  });
   expect(traffic.map((t) => [t.app, t.refused, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
 }
 

@@ -43,13 +43,11 @@ describe('a search key from which others are made', () => {
   it('waits for a host that does not answer, while its users go on to the next, and takes nothing away meanwhile', async () => {
     const old = (await live()).find(({ name }) => name === 'storefront')!;
     const running = await lane.rotate('algolia/search');
-    await lane.until('a key to be made', 20_000, async () =>
-      (await live()).some(({ name }) => name.startsWith('storefront rekey-')),
-    );
+    await lane.until('a key to be made', async () => (await live()).some(({ name }) => name.startsWith('storefront rekey-')));
     await lane.ask('POST', '/vendors/algolia/hosts', { host: 'dsn', away: true });
     const sent = async () => (await lane.traffic()).find(({ app }) => app === 'storefront')!.sent;
     const until = (await sent()) + 60;
-    await lane.until('requests to go on', 20_000, async () => (await sent()) > until);
+    await lane.until('requests to go on', async () => (await sent()) > until);
     expect((await live()).some(({ id }) => id === old.id)).toBe(true);
     expect(await lane.rotation('algolia/search')).toMatchObject({ phase: 'preparing', outcome: null });
     await lane.ask('POST', '/vendors/algolia/hosts', { host: 'dsn', away: false });
@@ -69,7 +67,7 @@ describe('an indexing key, which may not even read itself', () => {
     await lane.apply((text) => text.replace('attributes: { name: indexer }', '$&\n    policy: { grace: 0s, soak: 30s }'));
     const old = (await live()).find(({ name }) => name === 'indexer')!;
     const running = await lane.rotate('algolia/indexing');
-    await lane.until('it to be disabled', 30_000, async () => !(await live()).some(({ id }) => id === old.id));
+    await lane.until('it to be disabled', async () => !(await live()).some(({ id }) => id === old.id));
     await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
     expect(((await running.result()) as RotationReport).outcome).toBe('compensated');
     expect((await live()).filter(({ name }) => name.startsWith('indexer')).map(({ id }) => id)).toEqual([old.id]);

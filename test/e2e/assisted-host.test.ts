@@ -61,7 +61,7 @@ interface Asked {
 
 /** What a person is asked, once it is what `text` tells. */
 function asked(text: RegExp): Promise<Asked> {
-  return lane.until(`a person to be asked: ${text}`, 60_000, async () => {
+  return lane.until(`a person to be asked: ${text}`, async () => {
     const now = await lane.rotation(credential);
     if (now?.outcome) throw new Error(`${now.outcome}: ${now.reason}`);
     return now?.waits_for && text.test(now.waits_for.text)
@@ -95,7 +95,7 @@ async function putIn(app: string): Promise<void> {
   );
   const before = await fingerprintOf(app);
   await lane.ask('POST', `/hosts/apps/${app}/restart`);
-  await lane.until(`${app} to have it`, 20_000, async () => (await fingerprintOf(app)) !== before);
+  await lane.until(`${app} to have it`, async () => (await fingerprintOf(app)) !== before);
 }
 
 describe('a rotation of which two programs are changed by a person', () => {
@@ -127,19 +127,19 @@ describe('a rotation of which two programs are changed by a person', () => {
       await putIn(app);
       const taken = await done(id, app);
       expect(taken, taken.said).toMatchObject({ status: 0 });
-      await lane.until('the key to be gone', 10_000, async () => !laidOut().includes(app));
+      await lane.until('the key to be gone', async () => !laidOut().includes(app));
     }
     await expectOverlapConverged(lane, await lane.settled(credential), strangers);
     expect(laidOut()).toEqual([]);
 
     // Next time it is known which key they are on: nobody is asked that again.
     await lane.rotate(credential);
-    await lane.until('the next rotation', 20_000, async () => (await lane.rotation(credential))?.id === `${credential}#3`);
+    await lane.until('the next rotation', async () => (await lane.rotation(credential))?.id === `${credential}#3`);
     const { id: next, text } = await asked(/a person/);
     expect(text).toMatch(/put generation 3 into/);
     expect(rekey('abort', next).status).toBe(0);
     const goingBack = () =>
-      lane.until('the way back', 60_000, async () => {
+      lane.until('the way back', async () => {
         const now = await lane.rotation(credential);
         return now && (now.outcome !== null || /put generation 2 into/.test(now.waits_for?.text ?? '')) ? now : undefined;
       });
@@ -155,7 +155,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     const { text } = await asked(/put generation 2 into/);
     const app = text.split(' ').at(-1)!;
     expect(rekey('exempt', id, app, '--reason', 'gone').status).toBe(0);
-    await lane.until('its key to be gone', 20_000, async () => !laidOut().includes(app));
+    await lane.until('its key to be gone', async () => !laidOut().includes(app));
 
     const other = await asked(/put generation 2 into/);
     expect(other.text).not.toBe(text);

@@ -40,7 +40,7 @@ const assisted = (effects: string) => (text: string) =>
 
 /** What it waits for now, once a person is asked. */
 async function asked(credential: string): Promise<{ id: string; text: string; instructions: readonly string[] }> {
-  const rotation = await lane.until(`${credential} to ask`, 60_000, async () => {
+  const rotation = await lane.until(`${credential} to ask`, async () => {
     const now = await lane.rotation(credential);
     if (now?.outcome) throw new Error(`${now.outcome}: ${now.reason}`);
     return now?.waits_for?.text.startsWith('a person to') ? now : undefined;
@@ -123,13 +123,13 @@ describe('a rotation whose key a person makes and deletes', () => {
     const before = await asked('datadog/agents');
     await lane.client.workflow.getHandle('rotation/datadog/agents').terminate('a test');
     await lane.client.schedule.getHandle('rekey-sweep').trigger();
-    await lane.until('the new run', 20_000, async () => {
+    await lane.until('the new run', async () => {
       const { rows } = await lane.database.query(`select 1 from audit_events where kind = 'take-over'`);
       return rows.length > 0;
     });
     const made = await makeKey((await asked('datadog/agents')).instructions);
     expect(before.instructions.join()).toContain((await lane.keys('datadog')).find((k) => k.id === made.id)!.name);
-    await lane.until('it to be taken', 20_000, async () => rekey(['provide', before.id, '--id', made.id], made.key).status === 0);
+    await lane.until('it to be taken', async () => rekey(['provide', before.id, '--id', made.id], made.key).status === 0);
   });
 
   it('changes nothing when that person declines', async () => {
@@ -148,9 +148,9 @@ describe('a rotation whose key a person makes and deletes', () => {
     const mint = await asked('datadog/agents');
     const made = await makeKey(mint.instructions);
     expect(rekey(['abort', mint.id]).status).toBe(0);
-    await lane.until('the way back to ask', 20_000, async () => (await lane.rotation('datadog/agents'))?.direction === 'back');
-    await lane.until('it to be taken', 20_000, async () => rekey(['provide', mint.id, '--id', made.id], made.key).status === 0);
-    const revoke = await lane.until('the revoke', 20_000, async () => {
+    await lane.until('the way back to ask', async () => (await lane.rotation('datadog/agents'))?.direction === 'back');
+    await lane.until('it to be taken', async () => rekey(['provide', mint.id, '--id', made.id], made.key).status === 0);
+    const revoke = await lane.until('the revoke', async () => {
       const now = await asked('datadog/agents');
       return now.text.includes('revoke') && now;
     });

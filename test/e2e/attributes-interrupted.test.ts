@@ -52,11 +52,11 @@ describe('a change that is interrupted', () => {
   it('that is aborted while it is on the way is put back, although it lands late', async () => {
     const { id } = (await plant({ when: 'before', action: 'hold' })) as { id: string };
     const running = await begin(permissions(narrower));
-    await lane.until('the change', 20_000, async () =>
+    await lane.until('the change', async () =>
       (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => f.id === id && f.hits > 0),
     );
     await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
+    await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
     await lane.ask('POST', `/faults/${id}/release`);
     expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
     expect((await atDocSpace()).permissions).toEqual(first);
@@ -67,14 +67,14 @@ describe('a change that is interrupted', () => {
     await lane.settled(exported);
     await running.terminate('it is lost');
     await lane.client.schedule.getHandle('rekey-sweep').trigger();
-    const again = await lane.until('another run', 30_000, async () => {
+    const again = await lane.until('another run', async () => {
       const { status, runId } = await lane.client.workflow.getHandle(`rotation/${exported}`).describe();
       return status.name === 'RUNNING' && runId;
     });
-    await lane.until('the gate', 20_000, async () => (await lane.rotation(exported))?.waits_for?.person);
+    await lane.until('the gate', async () => (await lane.rotation(exported))?.waits_for?.person);
     const handle = lane.client.workflow.getHandle(`rotation/${exported}`, again);
     const approval = { by: 'test', expectedPhase: null, reason: null, consumer: null };
-    await lane.until('its approval', 20_000, () =>
+    await lane.until('its approval', () =>
       handle.executeUpdate('approve', { args: [approval] }).then(
         () => true,
         () => false,
@@ -109,7 +109,6 @@ describe('a change behind a ledger that has lost all of it', () => {
   const sent = () =>
     lane.until(
       'the change',
-      20_000,
       async () => (await lane.database.query(`select 1 from steps where key = 'update/1' and outcome is not null`)).rowCount,
     );
   const noticed = async () =>
@@ -132,7 +131,7 @@ describe('a change behind a ledger that has lost all of it', () => {
     await sent();
     const { id } = (await plant({ action: 'hold' })) as { id: string };
     await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(exported))?.direction === 'back');
+    await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
     await setBackLedger(lane.database);
     await lane.ask('POST', `/faults/${id}/release`);
     expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });

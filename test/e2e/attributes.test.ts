@@ -74,7 +74,7 @@ describe('a key of a portal', () => {
 
     expect((await set(exported, '--permissions', wider.join(','))).status).toBe(3);
     expect((await rekey('approve', (await lane.rotation(exported))!.id)).status).toBe(0);
-    await lane.until('it to end', 20_000, async () => (await lane.rotation(exported))?.outcome === 'completed');
+    await lane.until('it to end', async () => (await lane.rotation(exported))?.outcome === 'completed');
     expect((await atDocSpace()).permissions).toEqual(wider);
   });
 
@@ -128,7 +128,7 @@ describe('a store where what is left out falls open', () => {
       expect(rotation.waits_for?.text).toContain(told);
     expect(await atAlgolia()).toMatchObject({ ...restricted, maxHitsPerQuery: 20 });
     await rekey('approve', rotation.id);
-    await lane.until('it to end', 40_000, async () => (await lane.rotation(search))?.outcome === 'completed');
+    await lane.until('it to end', async () => (await lane.rotation(search))?.outcome === 'completed');
     expect(await atAlgolia()).toMatchObject({ indexes: [], referers: [], queryParameters: '', maxHitsPerQuery: 0 });
 
     expect(await set(search, '--undo')).toMatchObject({ status: 0 });
@@ -155,12 +155,12 @@ describe('attributes that are declared', () => {
     expect((await lane.apply()).attributes).toEqual([]);
     const report = await lane.apply(declaring(narrower));
     expect(reported(report)).toEqual([{ credential: exported, opens: [], started: true }]);
-    await lane.until('it to be so', 20_000, async () => (await lane.rotation(exported))?.outcome === 'completed');
+    await lane.until('it to be so', async () => (await lane.rotation(exported))?.outcome === 'completed');
     expect((await atDocSpace()).permissions).toEqual(narrower);
 
     const wide = await lane.apply(declaring(wider));
     expect(reported(wide)).toEqual([{ credential: exported, opens: ['it gets the scope rooms:write'], started: true }]);
-    await lane.until('the gate', 20_000, async () => (await lane.rotation(exported))?.waits_for?.text.includes('rooms:write'));
+    await lane.until('the gate', async () => (await lane.rotation(exported))?.waits_for?.text.includes('rooms:write'));
     expect(reported(await lane.apply(declaring(wider)))).toMatchObject([{ started: false }]);
     expect((await atDocSpace()).permissions).toEqual(narrower);
     await rekey('reject', (await lane.rotation(exported))!.id);

@@ -26,7 +26,7 @@ const plan = () => lane.client.schedule.getHandle('rekey-due').trigger();
 
 async function planned(): Promise<void> {
   await plan();
-  await lane.until('the planner to end', 10_000, async () => {
+  await lane.until('the planner to end', async () => {
     const { recentActions, runningActions } = (await lane.client.schedule.getHandle('rekey-due').describe()).info;
     return recentActions.length > 0 && runningActions.length === 0;
   });
@@ -56,14 +56,12 @@ describe('a rotation outside its window', () => {
     const closes = (Math.floor(Date.now() / 60_000) + 1) * 60_000;
     await fresh(`window: "${clock(closes - 600_000)}-${clock(closes)} UTC", approve: [start]`);
     await lane.rotate('datadog/agents');
-    await lane.until('the gate', 20_000, async () => (await lane.rotation('datadog/agents'))?.waits_for?.person);
+    await lane.until('the gate', async () => (await lane.rotation('datadog/agents'))?.waits_for?.person);
     await sleep(closes - Date.now() + 500);
     const handle = lane.client.workflow.getHandle('rotation/datadog/agents');
     const request = { by: 'test', expectedPhase: null, reason: null, consumer: null };
     await handle.executeUpdate('approve', { args: [request] });
-    await lane.until('the wait', 10_000, async () =>
-      (await lane.rotation('datadog/agents'))?.waits_for?.text.startsWith('its window'),
-    );
+    await lane.until('the wait', async () => (await lane.rotation('datadog/agents'))?.waits_for?.text.startsWith('its window'));
     await handle.executeUpdate('abort', { args: [request] });
     expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'refused' });
   });

@@ -52,12 +52,12 @@ describe.each(places)('at $vendor', ({ vendor, credential, create, program }) =>
     await lane.rotate(credential);
     await isIn(lane, credential, 'compensating');
     await lane.ask('POST', `/apps/${program}/refuse-start`, { on: false });
-    expect(await lane.settled(credential, 90_000)).toMatchObject({
+    expect(await lane.settled(credential)).toMatchObject({
       outcome: 'compensated',
       reason: expect.stringContaining(program),
     });
     expect((await live()).map((k) => k.id).sort()).toEqual(before);
-    await lane.until('it to be back', 20_000, async () => {
+    await lane.until('it to be back', async () => {
       const traffic = (await lane.traffic()).filter((t) => t.vendor === vendor);
       return (
         traffic.every((t) => t.fingerprint !== null) &&

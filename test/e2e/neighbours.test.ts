@@ -59,7 +59,7 @@ describe('a store at its limit', () => {
     const there = (await live()).length;
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: there + 1 });
     await Promise.all([lane.rotate(agents), lane.rotate('datadog/extras')]);
-    const ends = await Promise.all([lane.settled(agents, 120_000), lane.settled('datadog/extras', 120_000)]);
+    const ends = await Promise.all([lane.settled(agents), lane.settled('datadog/extras')]);
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: 50 });
     const outcomes = ends.map((e) => e.outcome);
     expect(outcomes, JSON.stringify(ends)).toContain('completed');
@@ -81,7 +81,7 @@ describe('a consumer', () => {
       await sleep(wait);
       await lane.ask('POST', '/apps/web-1/crash');
     }
-    await expectOverlapConverged(lane, await lane.settled(agents, 90_000), strangers);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
   });
 
   it('of which an autoscaler starts an instance from the old source after the last confirmation is handed the new key again', async () => {
@@ -122,7 +122,7 @@ describe('a second installation that rotates the same key at the same time', () 
       await installation.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 8s'));
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
     // They take the programs from each other, for longer or shorter: what counts is that neither takes a key away from them.
-    const end = (installation: Lane) => installation.settled(agents, 45_000).catch(() => installation.rotation(agents));
+    const end = (installation: Lane) => installation.settled(agents).catch(() => installation.rotation(agents));
     const ends = await Promise.all([end(lane), end(second)]);
     console.log('two installations on one key:', ends.map((e) => e?.outcome ?? e?.waits_for?.text ?? e?.phase).join(' | '));
     await sleep(1_000);
@@ -135,16 +135,15 @@ async function approved(): Promise<RotationShown> {
   const asked = async () => (await lane.rotation(agents))!.waits_for?.since;
   const first = await asked();
   await say(lane, agents, 'approve');
-  await lane.until('the second question', 60_000, async () => {
+  await lane.until('the second question', async () => {
     const rotation = (await lane.rotation(agents))!;
     return rotation.waits_for?.text.includes('take-away') && rotation.waits_for.since !== first;
   });
   await say(lane, agents, 'approve');
-  return lane.until('its end', 60_000, async () => {
+  return lane.until('its end', async () => {
     const rotation = await lane.rotation(agents);
     return rotation?.outcome ? rotation : undefined;
   });
 }
 
-const atTheGate = () =>
-  lane.until('the gate', 60_000, async () => (await lane.rotation(agents))?.waits_for?.text.includes('take-away'));
+const atTheGate = () => lane.until('the gate', async () => (await lane.rotation(agents))?.waits_for?.text.includes('take-away'));

@@ -208,7 +208,7 @@ ${names
     await forgotten.connect();
 
     const handle = await lane.rotate('orders/app');
-    await lane.until('the session to be seen', 60_000, async () =>
+    await lane.until('the session to be seen', async () =>
       (await lane.rotation('orders/app'))?.waits_for?.text.includes('last use moved'),
     );
     await forgotten.query('insert into orders (at) values (now())');
@@ -223,7 +223,7 @@ ${names
     const [role] = await rolesOf();
     apps[1]!.send('plan a report');
     const handle = await lane.rotate('orders/app');
-    await lane.until('the old role to be disabled', 60_000, async () => {
+    await lane.until('the old role to be disabled', async () => {
       const { rows } = await admin.query('select 1 from pg_roles where rolname = $1 and not rolcanlogin', [role]);
       return rows.length > 0;
     });
@@ -252,7 +252,7 @@ ${names
     await ended;
     await lane.startWorker();
     const handle = await lane.rotate('orders/app');
-    await lane.until('the module to be missed', 30_000, async () => {
+    await lane.until('the module to be missed', async () => {
       const { raw } = await handle.describe();
       return raw.pendingActivities?.some((a) => a.lastFailure?.applicationFailureInfo?.type === 'KR_MODULE_UNAVAILABLE');
     });

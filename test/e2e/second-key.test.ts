@@ -19,7 +19,7 @@ const rotated = async (credential: string) => (await (await lane.rotate(credenti
 /** Everybody goes on working on the new key: what would be refused or lost shows only then. */
 async function goOn(...apps: string[]): Promise<void> {
   const before = new Map((await trafficOf(...apps)).map((t) => [t.app, t.accepted]));
-  await lane.until('everybody to go on', 20_000, async () => {
+  await lane.until('everybody to go on', async () => {
     const now = await trafficOf(...apps);
     return now.length === apps.length && now.every((t) => t.accepted > before.get(t.app)! + 5);
   });
@@ -100,7 +100,7 @@ describe('a SOAR key that is rotated by overlap', () => {
   it('that somebody took out of a queue since has its place again before the first one goes', async () => {
     await overlap('evidence: rolled-out, approve: [take-away]');
     const handle = await lane.rotate('soar/enrichment');
-    await lane.until('the gate', 60_000, async () => (await lane.rotation('soar/enrichment'))?.waits_for?.person);
+    await lane.until('the gate', async () => (await lane.rotation('soar/enrichment'))?.waits_for?.person);
     const queue = () => asOperator<{ api_keys: string[] }>(lane, 'GET', 'message_destinations/12');
     const both = await queue();
     expect(both.api_keys).toHaveLength(2);

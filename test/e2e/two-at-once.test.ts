@@ -68,13 +68,13 @@ describe('two credentials on one SOAR app, one for each of its parts', () => {
     await lane.apply((text) => withTicketing(lane, text, { [first]: one, [second]: other }));
     await Promise.all([lane.rotate(first), lane.rotate(second)]);
     for (const credential of [first, second]) {
-      const { outcome, reason, waits_for } = await lane.settled(credential, 90_000);
+      const { outcome, reason, waits_for } = await lane.settled(credential);
       expect(outcome, `${credential}: ${reason ?? waits_for?.text}`).toBe('completed');
     }
     await expectOneAfterTheOther([first, second], 'ticketing');
 
     const before = (await ticketing()).accepted;
-    await lane.until('both parts to go on', 20_000, async () => (await ticketing()).accepted > before + 5);
+    await lane.until('both parts to go on', async () => (await ticketing()).accepted > before + 5);
     const { refused, failedLogins, lost, fingerprint } = await ticketing();
     expect({ refused, failedLogins, lost }).toEqual({ refused: 0, failedLogins: 0, lost: 0 });
     const { rows } = await lane.database.query<{ credential: string; key_id: string; fingerprint: string }>(

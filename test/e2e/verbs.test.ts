@@ -88,7 +88,7 @@ describe('legal verbs', () => {
       say(lane, agents, 'abort'),
     ]);
     expect(said[0]!.status).toBe('fulfilled');
-    await lane.until('the way back', 20_000, async () => (await lane.rotation(agents))?.direction === 'back');
+    await lane.until('the way back', async () => (await lane.rotation(agents))?.direction === 'back');
     await expect(say(lane, agents, 'abort')).rejects.toThrow();
     await expectOverlapConverged(lane, await lane.settled(agents), strangers, 'compensated');
   });
@@ -98,7 +98,7 @@ describe('legal verbs', () => {
     const hold = { vendor: 'soar', method: 'GET', path: '/apps/101$', after: { vendors: ['soar'], changes: 2 } };
     const { id } = await lane.ask<{ id: string }>('POST', '/faults', { ...hold, when: 'before', action: 'hold' });
     await lane.rotate(enrichment);
-    await lane.until('the look at what was stopped', 20_000, async () =>
+    await lane.until('the look at what was stopped', async () =>
       (await lane.ask<{ id: string; held: number }[]>('GET', '/faults')).some((f) => f.id === id && f.held === 1),
     );
     // The look is written down first; the abort, which was accepted before the run heard of that look, cannot be.
@@ -123,14 +123,14 @@ describe('legal verbs', () => {
   it('pause stands still between steps, and resume goes on', async () => {
     const strangers = await reach(lane, agents, overlapMoments[2]!);
     await say(lane, agents, 'pause');
-    await lane.until('the pause', 20_000, async () => (await lane.rotation(agents))?.waits_for?.text.includes('resume'));
+    await lane.until('the pause', async () => (await lane.rotation(agents))?.waits_for?.text.includes('resume'));
     const steps = () => lane.database.query('select key from steps').then(({ rowCount }) => rowCount);
     const before = await steps();
     await sleep(1_500);
     expect(await steps()).toBe(before);
     await expect(say(lane, agents, 'pause')).rejects.toThrow();
     await say(lane, agents, 'resume');
-    await lane.until('it to go on', 20_000, async () => (await lane.rotation(agents))?.waits_for?.person !== true);
+    await lane.until('it to go on', async () => (await lane.rotation(agents))?.waits_for?.person !== true);
     await expectOverlapConverged(lane, await lane.settled(agents), strangers);
   });
 
@@ -138,13 +138,13 @@ describe('legal verbs', () => {
     const strangers = await begun((text) => text.replace('grace: 2s', 'grace: 10m'));
     await isIn(lane, agents, 'draining');
     await say(lane, agents, 'expedite');
-    await expectOverlapConverged(lane, await lane.settled(agents, 30_000), strangers);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
   });
 
   it('skip ends a bake', async () => {
     const strangers = await begun((text) => text.replace('bake: 500ms', 'bake: 10m'));
     for (let bakes = 0; bakes < 3; bakes++) {
-      const skipped = await lane.until('a bake', 30_000, async () => {
+      const skipped = await lane.until('a bake', async () => {
         const rotation = await lane.rotation(agents);
         if (rotation?.phase === 'draining' || rotation?.outcome) return 'over';
         return say(lane, agents, 'skip').then(
@@ -154,7 +154,7 @@ describe('legal verbs', () => {
       });
       if (skipped === 'over') break;
     }
-    await expectOverlapConverged(lane, await lane.settled(agents, 30_000), strangers);
+    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
   });
 
   it('exempt goes on without a consumer that does not come back, and counts it apart', async () => {
@@ -170,7 +170,7 @@ describe('legal verbs', () => {
   it('reject at the first gate changes nothing; approve at both goes through', async () => {
     const gates = (text: string) => text.replace('grace: 2s', 'grace: 2s, approve: [start, take-away]');
     const atGate = (gate: string) =>
-      lane.until(`the gate ${gate}`, 40_000, async () => (await lane.rotation(agents))?.waits_for?.text.includes(`(${gate})`));
+      lane.until(`the gate ${gate}`, async () => (await lane.rotation(agents))?.waits_for?.text.includes(`(${gate})`));
     await begun(gates);
     await atGate('start');
     await say(lane, agents, 'reject');
@@ -182,7 +182,7 @@ describe('legal verbs', () => {
     await atGate('take-away');
     expect((await lane.keys('datadog')).filter((k) => k.state === 'live' && !strangers.includes(k.id))).toHaveLength(2);
     await say(lane, agents, 'approve');
-    await lane.until('it to end', 40_000, async () => (await lane.rotation(agents))?.outcome);
+    await lane.until('it to end', async () => (await lane.rotation(agents))?.outcome);
     await expectOverlapConverged(lane, (await lane.rotation(agents))!, strangers);
   });
 });

@@ -7,7 +7,7 @@ import { type Case, vendorOf } from './run.js';
 export async function withoutSchedules(lane: Lane): Promise<Lane> {
   for (const { id } of schedules) {
     const pause = () => lane.client.schedule.getHandle(id).pause();
-    await lane.until(`${id} to rest`, 60_000, () =>
+    await lane.until(`${id} to rest`, () =>
       pause().then(
         () => true,
         () => false,
@@ -82,5 +82,4 @@ function groupsOf(cases: readonly Case[]): readonly (readonly Case[])[] {
     found.push(queues.slice(0, atOnce).flatMap((queue) => queue.shift() ?? []));
   }
   return found;
-}
 }

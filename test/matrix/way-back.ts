@@ -28,7 +28,7 @@ const abortedAt =
     const hold = { vendor, method, path, skip, after, when: 'before', action: 'hold' };
     const { id } = await lane.ask<{ id: string }>('POST', '/faults', hold);
     const handle = await lane.rotate(credential);
-    await lane.until(`${credential} to be at ${turn.step}`, 120_000, async () =>
+    await lane.until(`${credential} to be at ${turn.step}`, async () =>
       (await lane.ask<{ id: string; held: number }[]>('GET', '/faults')).some((f) => f.id === id && f.held === 1),
     );
     await plant();

@@ -61,7 +61,6 @@ it('records an overlap rotation that is aborted and compensated', async () => {
   const handle = await lane.rotate('datadog/agents');
   await lane.until(
     'the canary',
-    30_000,
     async () =>
       (
         await lane.database.query(

@@ -30,7 +30,7 @@ export async function expectOverlapConverged(
 /** At most one failed login, no work lost, the apps run on the secret that the ledger has. */
 export async function expectInPlaceConverged(lane: Lane, rotation: RotationShown, outcome = 'completed'): Promise<void> {
   expect(rotation, JSON.stringify(rotation.waits_for ?? rotation.reason)).toMatchObject({ outcome });
-  await lane.until('both apps to run', 10_000, async () => {
+  await lane.until('both apps to run', async () => {
     const { rows } = await lane.database.query(
       `select fingerprint from versions where credential = 'soar/enrichment' and state = 'active'`,
     );

@@ -37,7 +37,7 @@ export const named = (moments: readonly Moment[]) =>
   moments.map((m) => [`${m.phase}, ${m.slow.method} ${m.slow.path}`, m] as const);
 
 export const isIn = (lane: Lane, credential: string, phase: string) =>
-  lane.until(`${credential} to be ${phase}`, 30_000, async () => (await lane.rotation(credential))?.phase === phase);
+  lane.until(`${credential} to be ${phase}`, async () => (await lane.rotation(credential))?.phase === phase);
 
 /** Says a verb as an operator does, without having looked at the phase. */
 export const say = (lane: Lane, credential: string, verb: string, consumer: string | null = null) =>
@@ -60,7 +60,6 @@ export async function reach(
     if (aborted === 'distributing')
       await lane.until(
         'a hand-out',
-        20_000,
         async () => (await lane.database.query(`select 1 from intents where kind = 'hand-out' and closed = 'applied'`)).rowCount,
       );
     await say(lane, credential, 'abort');
@@ -68,7 +67,7 @@ export async function reach(
   if (phase === 'draining') await isIn(lane, credential, phase);
   const fault = { ...slow, when: 'before', action: 'delay', delayMs, times: 1 };
   const { id } = await lane.ask<{ id: string }>('POST', '/faults', fault);
-  await lane.until('the slow request', 30_000, async () =>
+  await lane.until('the slow request', async () =>
     (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => String(f.id) === String(id) && f.hits > 0),
   );
   await isIn(lane, credential, phase);

@@ -9,7 +9,7 @@ import pg from 'pg';
 import { dataConverter } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
-import { firstLine, type KeyShown, type RotationShown, type TrafficShown } from './lane.js';
+import { firstLine, hang, type KeyShown, type RotationShown, sleep, type TrafficShown } from './lane.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -72,19 +72,16 @@ export class Up {
   async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     const url = new URL(this.ready.database);
     url.password = readFileSync(path.join(this.home, 'keys', 'postgres-password'), 'utf8').trim();
-    for (let tries = 0; ; tries++) {
+    return this.patiently(async () => {
       const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 1_000 });
       client.on('error', () => undefined);
       try {
         await client.connect();
         return (await client.query<Row>(sql, [...values])).rows;
-      } catch (error) {
-        if (tries > 600) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100));
       } finally {
         await client.end().catch(() => undefined);
       }
-    }
+    });
   }
 
   async rotate(credential: string, strategy: Strategy): Promise<void> {
@@ -107,38 +104,39 @@ export class Up {
     )[0];
   }
 
-  async ended(credential: string, withinMs: number): Promise<RotationShown> {
-    for (
-      const until = performance.now() + withinMs;
-      performance.now() < until;
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    ) {
+  ended(credential: string): Promise<RotationShown> {
+    return this.until(`${credential} to end`, async () => {
       const rotation = await this.rotation(credential);
-      if (rotation?.outcome) return rotation;
-    }
-    throw new Error(`${credential} did not end in ${withinMs} ms: ${JSON.stringify(await this.rotation(credential))}`);
+      return rotation?.outcome ? rotation : undefined;
+    });
   }
 
-  async reached(credential: string, phases: readonly string[], withinMs = 30_000): Promise<void> {
-    for (
-      const until = performance.now() + withinMs;
-      performance.now() < until;
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    ) {
-      const rotation = await this.rotation(credential);
-      if (rotation && phases.includes(rotation.phase)) return;
+  async reached(credential: string, phases: readonly string[]): Promise<void> {
+    await this.until(`${credential} to be ${phases.join(' or ')}`, async () =>
+      phases.includes((await this.rotation(credential))?.phase ?? ''),
+    );
+  }
+
+  /** Waits for as long as it takes, which a hang does not end. */
+  async until<Found>(what: string, look: () => Promise<Found | undefined | false>): Promise<Found> {
+    for (const end = performance.now() + hang; performance.now() < end; await sleep(20)) {
+      const found = await look();
+      if (found) return found;
     }
-    throw new Error(`${credential} did not reach ${phases.join(' or ')}`);
+    throw new Error(`waited ${hang / 1000} s for ${what}; open: ${JSON.stringify(await this.#open())}`);
+  }
+
+  #open(): Promise<RotationShown[]> {
+    return this.query<RotationShown>('select * from rotation_status where outcome is null');
   }
 
   /** What was killed is started again: asks until it answers. */
-  async patiently<Answer>(ask: () => Promise<Answer>, tries = 600): Promise<Answer> {
-    for (;;) {
+  async patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    for (const end = performance.now() + hang; ; await sleep(100)) {
       try {
         return await ask();
       } catch (error) {
-        if (--tries < 0) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        if (performance.now() > end) throw error;
       }
     }
   }

@@ -20,9 +20,7 @@ it('records the names of steps and of what their outcomes hold', async () => {
 it('records a rotation that waits for its approval', async () => {
   await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, approve: [take-away]'));
   await lane.rotate('datadog/agents');
-  await lane.until('the gate', 60_000, async () =>
-    (await lane.rotation('datadog/agents'))?.waits_for?.text.includes('take-away'),
-  );
+  await lane.until('the gate', async () => (await lane.rotation('datadog/agents'))?.waits_for?.text.includes('take-away'));
   const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
     version: string;
   };

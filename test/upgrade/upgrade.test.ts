@@ -29,8 +29,8 @@ describe('an installation of an older release, stopped while a rotation waited f
     // As the schedule does, every half a minute.
     await lane.client.workflow.execute('sweep', { workflowId: 'sweep-at-once', taskQueue: mainQueue });
     // What it waits for stands in the ledger still; the new run hears of an approval once it has come to its gate.
-    await lane.until('the approval to be taken', 40_000, () => say(lane!, credential, 'approve').catch(() => undefined));
-    const ended = await lane.until('its end', 60_000, async () => {
+    await lane.until('the approval to be taken', () => say(lane!, credential, 'approve').catch(() => undefined));
+    const ended = await lane.until('its end', async () => {
       const now = (await lane!.rotation(credential))!;
       return now.outcome ? now : undefined;
     });
