@@ -122,7 +122,10 @@ describe('a second installation that rotates the same key at the same time', () 
       await installation.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 8s'));
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
     // They take the programs from each other, for longer or shorter: what counts is that neither takes a key away from them.
-    const end = (installation: Lane) => installation.settled(agents).catch(() => installation.rotation(agents));
+    const end = async (installation: Lane) => {
+      await Promise.race([installation.settled(agents).catch(() => undefined), sleep(30_000)]);
+      return installation.rotation(agents);
+    };
     const ends = await Promise.all([end(lane), end(second)]);
     console.log('two installations on one key:', ends.map((e) => e?.outcome ?? e?.waits_for?.text ?? e?.phase).join(' | '));
     await sleep(1_000);

@@ -144,8 +144,14 @@ export class Lane {
     await this.apply(edit);
   }
 
-  /** An empty ledger. */
+  /** An empty ledger. What an earlier case left open is ended: it must not go on beside the next one. */
   async forget(): Promise<void> {
+    const open = await this.database.query<{ credential: string }>('select credential from rotations where outcome is null');
+    for (const { credential } of open.rows)
+      await this.client.workflow
+        .getHandle(rotationWorkflowId(credential))
+        .terminate('the case is over')
+        .catch(() => undefined);
     await this.database.query(
       'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
     );
