@@ -8,7 +8,7 @@ const common = {
   setupFiles: ['test/support/measure.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
-  maxWorkers: 2,
+  maxWorkers: 3,
 };
 const withServers = { ...common, globalSetup: [run, 'test/support/servers.ts'], testTimeout: 300_000 };
 
@@ -19,6 +19,17 @@ export default defineConfig({
   test: {
     projects: [
       { test: { ...common, ...group(0), name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          ...group(0),
+          globalSetup: [run, 'test/support/temporal.ts'],
+          name: 'workflow',
+          include: ['test/workflow/**/*.test.ts'],
+          // They wait for the server most of the time; each has a workflow of its own.
+          maxConcurrency: 12,
+        },
+      },
       // From here on files wait most of the time: for keys to spread, for programs to start, for a grace to end.
       { test: { ...common, ...group(1), maxWorkers: 6, name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
       {

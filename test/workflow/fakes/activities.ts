@@ -1,0 +1,218 @@
+/** Owns the fake activities of one workflow's case: each is logged, does what the script says, and else what goes well. */
+import { Context } from '@temporalio/activity';
+import { effect, observation, toFailure } from '../../../activities/boundary.js';
+import type { Deps, StepInput } from '../../../activities/deps.js';
+import {
+  type BookkeepingActivities,
+  createLedgerActivities,
+  type HostActivities,
+  type LedgerActivities,
+  type StoreActivities,
+} from '../../../activities/index.js';
+import type { Attempt, Change, Note, RotationRow } from '../../../activities/ports/ledger.js';
+import type { AssistedEffect } from '../../../workflows/domain/assisted.js';
+import type { JsonObject } from '../../../workflows/domain/credential.js';
+import type { World } from './world.js';
+
+/** The world of the workflow that asks. */
+export type Find = (workflowId: string) => World;
+
+/** What is said of an attempt in the log. */
+function labelOf(activity: string, input: object): string {
+  const { step, host, note, outcome, program } = input as Partial<StepInput & Record<'host' | 'outcome' | 'program', string>> & {
+    note?: Note;
+  };
+  if (note)
+    return ['note', note.kind, note.kind === 'verb' ? note.verb : note.kind === 'round' ? note.round : ''].join(' ').trim();
+  const [, ...rest] = step?.key.split('/') ?? [];
+  return [activity, rest.join('/'), host, outcome, program].filter(Boolean).join(' ');
+}
+
+const done = {};
+
+/** The product's own books, on a ledger in memory. */
+export function ledgerActivities(find: Find): LedgerActivities {
+  const names = Object.keys(createLedgerActivities({} as Deps)) as (keyof LedgerActivities)[];
+  const fake =
+    (name: keyof LedgerActivities) =>
+    async (input: object = {}) => {
+      const world = worldOf(find);
+      // The books touch the ledger alone, and of it what is faked.
+      const books = createLedgerActivities({ ledger: world.ledger } as unknown as Deps);
+      const act = books[name] as (input: object) => Promise<unknown>;
+      try {
+        return await world.script.run(labelOf(name, input), input, null, async (turn) => {
+          await turn.before();
+          return turn.after(turn.answers ? undefined : await act(input));
+        });
+      } catch (error) {
+        throw toFailure(error, false);
+      }
+    };
+  return Object.fromEntries(names.map((name) => [name, fake(name)])) as unknown as LedgerActivities;
+}
+
+const worldOf = (find: Find): World => find(Context.current().info.workflowExecution!.workflowId);
+
+export function bookkeepingActivities(find: Find): BookkeepingActivities {
+  const { looks } = kinds(find);
+  return {
+    saveConfiguration: looks('saveConfiguration', () => ({ changed: true })),
+    takeLeases: looks('takeLeases', async (world, { step }) => {
+      for (const consumer of world.required) await world.ledger.lease(step, world.programOf(consumer));
+    }),
+    awaitSettled: looks('awaitSettled', () => 0),
+  };
+}
+
+export function storeActivities(find: Find): StoreActivities {
+  const { acts, looks } = kinds(find);
+  const plan = {
+    findings: [],
+    keyId: 'key-1',
+    before: { name: 'key', rights: { scopes: ['read', 'write'] }, state: 'live' },
+    after: { name: 'key', rights: { scopes: ['read'] }, state: 'live' },
+    differences: [{ what: 'scopes', before: ['read', 'write'], after: ['read'] }],
+    opens: [],
+    propagation: 600_000,
+  } as const;
+  return {
+    adoptVersion: looks('adoptVersion', (_, { credential }) => ({ credential, generation: 1, adopted: true })),
+    preflightStore: looks('preflightStore', (world) => ({ findings: [], usedBy: null, disables: world.disables })),
+    mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
+      const { generation } = ledger.row;
+      for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
+      return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
+    }),
+    proveVersion: looks('proveVersion', () => undefined),
+    drain: looks('drain', () => undefined),
+    disableVersion: acts('disableVersion', (_, { going: generation }, attempt) => {
+      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+      return { generation };
+    }),
+    enableVersion: acts('enableVersion', ({ ledger }, { generation }, attempt) => {
+      if (ledger.states[generation] === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
+      return { generation };
+    }),
+    proveEnabled: looks('proveEnabled', () => true),
+    waitOutSoak: looks('waitOutSoak', () => undefined),
+    revokeVersion: acts('revokeVersion', (world, { going: generation }, attempt) => {
+      world.outside.revoke(generation, world.required);
+      attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
+      return { generation, keyId: `key-${generation}` };
+    }),
+    proveDead: looks('proveDead', () => true),
+    removeStrays: looks('removeStrays', () => []),
+    askPerson: looks('askPerson', ({ ledger }, { step }) => ledger.ask(step)),
+    takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
+      const result: JsonObject =
+        effect === 'regenerate' ? { generation, secretChanged: null } : { generation, keyId: `key-${generation}` };
+      return ledger.answered(step, attempt, result, changesOf(effect, ledger.row));
+    }),
+    regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
+      const { ledger, outside, required } = world;
+      outside.regenerate(ledger.row.previousGeneration!, required);
+      if (!ledger.states[ledger.row.generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
+      return { generation: ledger.row.generation, secretChanged: 'ours' };
+    }),
+    proveSecret: acts('proveSecret', () => ({ proof: 'accepted' as const })),
+    compareKeys: looks('compareKeys', () => []),
+    planUpdate: acts('planUpdate', (_, { known }) => known ?? plan),
+    changeKey: acts('changeKey', () => ({ sent: true })),
+    putBackKey: acts('putBackKey', () => ({ sent: true })),
+    proveImage: looks('proveImage', () => undefined),
+  };
+}
+
+export function hostActivities(find: Find): HostActivities {
+  const { acts, looks } = kinds(find);
+  return {
+    preflightHost: looks('preflightHost', (world, { host }) => {
+      const consumers = world.consumers.filter((c) => c.host === host);
+      return { findings: [], consumers, running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)) };
+    }),
+    inspectConsumers: looks('inspectConsumers', () => []),
+    watchSoak: looks('watchSoak', () => []),
+    handOut: acts('handOut', async (world, { step, consumer, generation }) => {
+      await world.ledger.lease(step, world.programOf(consumer));
+      if (world.byHand.includes(consumer)) return { byHand: true } as const;
+      world.outside.handOut(consumer, generation);
+      return done;
+    }),
+    askForWord: looks('askForWord', () => ({ said: false })),
+    takeWord: looks('takeWord', ({ ledger, outside }, { step, consumer, generation }) =>
+      ledger.once(step, null, async () => {
+        outside.handOut(consumer, generation);
+        return done;
+      }),
+    ),
+    withdrawHandOut: looks('withdrawHandOut', () => undefined),
+    confirmConsumer: looks('confirmConsumer', (world, { consumer }) => world.ledger.releaseLease(world.programOf(consumer))),
+    undeployConsumer: acts('undeployConsumer', ({ outside }, { consumer }) => {
+      outside.up.delete(consumer);
+      return done;
+    }),
+    awaitStopped: looks('awaitStopped', () => undefined),
+    updateSecret: acts('updateSecret', ({ outside }, { consumer, generation }) => {
+      outside.handOut(consumer, generation);
+      return done;
+    }),
+    deployConsumer: acts('deployConsumer', ({ outside }, { consumer }) => {
+      outside.deploy(consumer);
+      return done;
+    }),
+    confirmDeployed: looks('confirmDeployed', (world, { consumer }) => world.ledger.releaseLease(world.programOf(consumer))),
+  };
+}
+
+/** What is committed together with the outcome of an effect at the store, whoever carried it out. */
+function changesOf(effect: AssistedEffect, { generation, previousGeneration }: RotationRow): readonly Change[] {
+  const added = (state: 'prepared' | 'active', origin: 'minted' | 'regenerated'): Change => ({
+    kind: 'add-version',
+    generation,
+    state,
+    account: 'account',
+    keyId: `key-${generation}`,
+    keyName: `key-${generation}`,
+    origin,
+    fingerprint: `fingerprint-${generation}`,
+    secret: {} as never,
+  });
+  if (effect === 'mint') return [added('prepared', 'minted')];
+  const moved: Change = { kind: 'move-version', generation: previousGeneration!, event: effect };
+  return effect === 'regenerate' ? [moved, added('active', 'regenerated')] : [moved];
+}
+
+/** Both kinds of activity go through the product's own border to Temporal: heartbeats, cancellation and failures are the real ones. */
+function kinds(find: Find) {
+  const looks = <Input extends object, Result>(
+    activity: string,
+    see: (world: World, input: Input) => Result | Promise<Result>,
+  ): ((input: Input) => Promise<Result>) =>
+    observation((input: Input, signal) => {
+      const world = worldOf(find);
+      return world.script.run(labelOf(activity, input), input, signal, async (turn) => {
+        const fenced = async () => 'step' in input && (await world.ledger.enter(input.step as StepInput['step']));
+        await fenced();
+        await turn.before();
+        await fenced();
+        return turn.after(turn.answers ? (undefined as Result) : await see(world, input));
+      });
+    });
+
+  /** Goes through `once` as every effect does: a recorded outcome is answered without being done again. */
+  const acts = <Input extends StepInput, Result extends JsonObject>(
+    activity: string,
+    act: (world: World, input: Input, attempt: Attempt) => Result | Promise<Result>,
+  ) =>
+    effect((input: Input) => {
+      const world = worldOf(find);
+      return world.script.run(labelOf(activity, input), input, null, (turn) =>
+        world.ledger.once(input.step, null, async (attempt) => {
+          await turn.before(() => attempt.notSent('and-before'));
+          return turn.after(await act(world, input, attempt));
+        }),
+      );
+    });
+  return { acts, looks };
+}

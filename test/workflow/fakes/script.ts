@@ -1,0 +1,166 @@
+/** Owns what a case has its activities do, and the log of what they were asked: tests look at order and number, never at a clock. */
+import type { StepRef } from '../../../activities/ports/ledger.js';
+import type { ErrorCode } from '../../../workflows/domain/errors.js';
+import { RekeyError } from '../../../workflows/domain/errors.js';
+
+export interface Entry {
+  /** Activity, and what tells it from its like: `handOut wave-1/web-1`, `inspectConsumers east`, `note verb abort`. */
+  readonly label: string;
+  readonly step: StepRef | null;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Places in one count of beginnings and ends; null while it runs. */
+  readonly began: number;
+  ended: number | null;
+  /** `done`, or the code or name of what it failed with. */
+  how: string | null;
+}
+
+/** What becomes of one attempt of an activity. */
+interface Rule {
+  readonly label: string;
+  left: number;
+  readonly hold?: Hold;
+  readonly failure?: { readonly code: ErrorCode; readonly sent: boolean };
+  readonly answer?: { readonly value: unknown };
+}
+
+/** The border to Temporal makes it a cancellation. */
+class CancelledError extends Error {
+  override readonly name = 'cancelled';
+}
+
+/** What a guard says before anything is sent: its intent is closed so. */
+const refusals: readonly ErrorCode[] = [
+  'KR_GUARD_STALE',
+  'KR_GUARD_REFUSED',
+  'KR_CONSUMER_BEHIND',
+  'KR_TARGET_CHANGED',
+  'KR_KEY_CHANGED',
+];
+
+export interface Times {
+  /** Attempts that it holds for. */
+  readonly times?: number;
+}
+
+/** An attempt that takes its time. */
+export class Hold {
+  #arrive: () => void = () => undefined;
+  #go: () => void = () => undefined;
+  /** It was begun. */
+  readonly reached = new Promise<void>((resolve) => (this.#arrive = resolve));
+  readonly #released = new Promise<void>((resolve) => (this.#go = resolve));
+
+  release(): void {
+    this.#go();
+  }
+
+  /** Throws when `signal` aborts first; an effect has none. */
+  async wait(signal: AbortSignal | null): Promise<void> {
+    this.#arrive();
+    if (!signal) return this.#released;
+    await Promise.race([
+      this.#released,
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new CancelledError()), { once: true })),
+    ]);
+  }
+}
+
+export class Script {
+  readonly log: Entry[] = [];
+  readonly #rules: Rule[] = [];
+  readonly #waiting = new Set<() => void>();
+  #count = 0;
+
+  /** Rules are for a label, or for all that begin with it and a blank; of several the first that has attempts left. */
+  holds(label: string): Hold {
+    const hold = new Hold();
+    this.#rules.push({ label, left: 1, hold });
+    return hold;
+  }
+
+  /** `sent`: what it was to do was done all the same. */
+  fails(label: string, code: ErrorCode, { times = 1, sent = false }: Times & { sent?: boolean } = {}): void {
+    this.#rules.push({ label, left: times, failure: { code, sent } });
+  }
+
+  answers(label: string, value: unknown, { times = 1 }: Times = {}): void {
+    this.#rules.push({ label, left: times, answer: { value } });
+  }
+
+  releaseAll(): void {
+    for (const { hold } of this.#rules) hold?.release();
+  }
+
+  /** Runs one attempt by its rule; `act` is what it does by itself. */
+  async run<Result>(
+    label: string,
+    input: object,
+    signal: AbortSignal | null,
+    act: (rule: Turn) => Promise<Result> | Result,
+  ): Promise<Result> {
+    const step = 'step' in input ? (input.step as StepRef) : null;
+    const entry: Entry = { label, step, input: input as Entry['input'], began: this.#count++, ended: null, how: null };
+    this.log.push(entry);
+    this.#told();
+    try {
+      const result = await act(new Turn(this.#ruleFor(label), signal));
+      entry.how = 'done';
+      return result;
+    } catch (error) {
+      entry.how = error instanceof RekeyError ? error.code : (error as Error).name;
+      throw error;
+    } finally {
+      entry.ended = this.#count++;
+      this.#told();
+    }
+  }
+
+  /** Resolves once `found` finds something; it is asked whenever an activity begins or ends. */
+  async until<Found>(found: (log: readonly Entry[]) => Found | undefined | false): Promise<Found> {
+    for (;;) {
+      const answer = found(this.log);
+      if (answer) return answer;
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  #ruleFor(label: string): Rule | null {
+    const rule = this.#rules.find((r) => r.left > 0 && (label === r.label || label.startsWith(`${r.label} `)));
+    if (rule) rule.left--;
+    return rule ?? null;
+  }
+
+  #told(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+/** The turn of one attempt, by its rule. */
+export class Turn {
+  constructor(
+    private readonly rule: Rule | null,
+    private readonly signal: AbortSignal | null,
+  ) {}
+
+  /** Whether the rule has an answer of its own: then nothing is done. */
+  get answers(): boolean {
+    return this.rule?.answer !== undefined;
+  }
+
+  /** Holds still, or fails with nothing done. */
+  async before(notSent: () => void = () => undefined): Promise<void> {
+    await this.rule?.hold?.wait(this.signal);
+    const failure = this.rule?.failure;
+    if (!failure || failure.sent) return;
+    if (refusals.includes(failure.code)) notSent();
+    throw new RekeyError(failure.code, 'as the test has it');
+  }
+
+  /** What the rule answers in place of `result`; or the reply is lost. */
+  after<Result>(result: Result): Result {
+    if (this.rule?.failure) throw new RekeyError(this.rule.failure.code, 'as the test has it');
+    return this.rule?.answer ? (this.rule.answer.value as Result) : result;
+  }
+}
