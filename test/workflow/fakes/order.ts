@@ -10,9 +10,17 @@ export const sideBySide = (...chains: readonly (string | readonly string[])[]): 
   sideBySide: chains.map((chain) => (typeof chain === 'string' ? [chain] : chain)),
 });
 
-/** Holds all that was begun since `from` against `expected`, and nobody was harmed. */
-export function expectOrder(world: World, expected: readonly Expected[], from = 0): void {
-  const log = world.script.log.slice(from);
+type Filter = (label: string) => boolean;
+
+/** Labels that are one of these, or begin with one and a blank. */
+export const only =
+  (...labels: readonly string[]): Filter =>
+  (label) =>
+    labels.some((each) => label === each || label.startsWith(`${each} `));
+
+/** Holds all that was begun, or what the filter leaves of it, against `expected`; and nobody was harmed. */
+export function expectOrder(world: World, expected: readonly Expected[], filter: Filter = () => true): void {
+  const log = world.script.log.filter((e) => filter(e.label));
   const left = [...log];
   const seen = expected.map((part): Expected => {
     if (typeof part === 'string') return left.shift()?.label ?? 'nothing';

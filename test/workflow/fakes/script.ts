@@ -1,4 +1,5 @@
 /** Owns what a case has its activities do, and the log of what they were asked: tests look at order and number, never at a clock. */
+import { Context } from '@temporalio/activity';
 import type { StepRef } from '../../../activities/ports/ledger.js';
 import type { ErrorCode } from '../../../workflows/domain/errors.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
@@ -8,11 +9,14 @@ export interface Entry {
   readonly label: string;
   readonly step: StepRef | null;
   readonly input: Readonly<Record<string, unknown>>;
+  readonly activityId: string;
   /** Places in one count of beginnings and ends; null while it runs. */
   readonly began: number;
   ended: number | null;
   /** `done`, or the code or name of what it failed with. */
   how: string | null;
+  /** Whether it did, or saw, anything itself; false where it found its outcome recorded, or failed before. */
+  acted: boolean;
 }
 
 /** What becomes of one attempt of an activity. */
@@ -45,11 +49,14 @@ export interface Times {
 
 /** An attempt that takes its time. */
 export class Hold {
-  #arrive: () => void = () => undefined;
   #go: () => void = () => undefined;
-  /** It was begun. */
-  readonly reached = new Promise<void>((resolve) => (this.#arrive = resolve));
   readonly #released = new Promise<void>((resolve) => (this.#go = resolve));
+  isReached = false;
+
+  constructor(
+    readonly label: string,
+    private readonly reached: () => void,
+  ) {}
 
   release(): void {
     this.#go();
@@ -57,7 +64,8 @@ export class Hold {
 
   /** Throws when `signal` aborts first; an effect has none. */
   async wait(signal: AbortSignal | null): Promise<void> {
-    this.#arrive();
+    this.isReached = true;
+    this.reached();
     if (!signal) return this.#released;
     await Promise.race([
       this.#released,
@@ -74,7 +82,7 @@ export class Script {
 
   /** Rules are for a label, or for all that begin with it and a blank; of several the first that has attempts left. */
   holds(label: string): Hold {
-    const hold = new Hold();
+    const hold = new Hold(label, () => this.#told());
     this.#rules.push({ label, left: 1, hold });
     return hold;
   }
@@ -100,11 +108,21 @@ export class Script {
     act: (rule: Turn) => Promise<Result> | Result,
   ): Promise<Result> {
     const step = 'step' in input ? (input.step as StepRef) : null;
-    const entry: Entry = { label, step, input: input as Entry['input'], began: this.#count++, ended: null, how: null };
+    const { activityId } = Context.current().info;
+    const entry: Entry = {
+      label,
+      step,
+      activityId,
+      input: input as Entry['input'],
+      began: this.#count++,
+      ended: null,
+      how: null,
+      acted: false,
+    };
     this.log.push(entry);
     this.#told();
     try {
-      const result = await act(new Turn(this.#ruleFor(label), signal));
+      const result = await act(new Turn(this.#ruleFor(label), signal, entry));
       entry.how = 'done';
       return result;
     } catch (error) {
@@ -142,6 +160,7 @@ export class Turn {
   constructor(
     private readonly rule: Rule | null,
     private readonly signal: AbortSignal | null,
+    private readonly entry: Entry,
   ) {}
 
   /** Whether the rule has an answer of its own: then nothing is done. */
@@ -160,6 +179,7 @@ export class Turn {
 
   /** What the rule answers in place of `result`; or the reply is lost. */
   after<Result>(result: Result): Result {
+    this.entry.acted = true;
     if (this.rule?.failure) throw new RekeyError(this.rule.failure.code, 'as the test has it');
     return this.rule?.answer ? (this.rule.answer.value as Result) : result;
   }

@@ -7,6 +7,7 @@ import {
   type RotationOrder,
   type RotationReport,
   rotationWorkflowId,
+  type VerbReceipt,
   verbUpdates,
   workflowOf,
 } from '../../../workflows/contract.js';
@@ -23,7 +24,7 @@ import type { Phase, Strategy } from '../../../workflows/domain/states.js';
 import type { Verb } from '../../../workflows/domain/verbs.js';
 import { FakeLedger } from './ledger.js';
 import { Outside } from './outside.js';
-import { Script } from './script.js';
+import { type Entry, type Hold, Script } from './script.js';
 
 /** Longer than any case: what lasts so long is ended by a verb, or the case fails. */
 export const never = 3_600_000;
@@ -42,6 +43,8 @@ export interface Setting {
   /** Those that do not run when it begins. */
   readonly stopped?: readonly string[];
   readonly options?: Partial<RotationOptions>;
+  /** How long a workflow task may take before the server hears of it. */
+  readonly taskTimeout?: '1s';
 }
 
 export class World {
@@ -54,11 +57,12 @@ export class World {
   readonly options: RotationOptions;
   readonly #strategy: Strategy;
   #handle: WorkflowHandle | null = null;
+  #result: Promise<RotationReport> | null = null;
 
   constructor(
     readonly client: Client,
     readonly credential: string,
-    setting: Setting,
+    private readonly setting: Setting,
   ) {
     const { strategy = 'overlap', programs = ['east/web-1', 'east/web-2', 'west/cron'], assisted = [] } = setting;
     this.#strategy = strategy;
@@ -110,11 +114,20 @@ export class World {
   }
 
   async begin(order: Partial<RotationOrder> = {}): Promise<void> {
-    this.#handle = await this.client.workflow.start(workflowOf[this.options.update ? 'update' : this.#strategy], {
+    const handle = await this.client.workflow.start(workflowOf[this.options.update ? 'update' : this.#strategy], {
       workflowId: rotationWorkflowId(this.credential),
       taskQueue: mainQueue,
+      ...(this.setting.taskTimeout ? { workflowTaskTimeout: this.setting.taskTimeout } : {}),
       args: [{ credential: this.credential, options: this.options, by: 'test', ...order }],
     });
+    this.attach(handle);
+  }
+
+  /** For a rotation that something else has begun. */
+  attach(handle: WorkflowHandle): void {
+    this.#handle = handle;
+    this.#result = handle.result() as Promise<RotationReport>;
+    this.#result.catch(() => undefined);
   }
 
   /** Ends the workflow from outside, and begins another one on the same ledger. */
@@ -129,7 +142,7 @@ export class World {
   }
 
   ended(): Promise<RotationReport> {
-    return this.handle.result() as Promise<RotationReport>;
+    return this.#bounded('its end', this.#result!);
   }
 
   async run(): Promise<RotationReport> {
@@ -137,7 +150,7 @@ export class World {
     return this.ended();
   }
 
-  say(verb: Verb, consumer: string | null = null, expectedPhase: Phase | null = null) {
+  say(verb: Verb, consumer: string | null = null, expectedPhase: Phase | null = null): Promise<VerbReceipt> {
     return this.handle.executeUpdate(verbUpdates[verb], { args: [{ by: 'test', expectedPhase, reason: 'a test', consumer }] });
   }
 
@@ -145,44 +158,111 @@ export class World {
     return this.handle.query(legalVerbsQuery);
   }
 
-  provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
-    const request = { by: 'test', secretRef: null, keyId: null, fingerprint: null, ...said };
-    return this.handle.executeUpdate(provideUpdate, { args: [request] });
-  }
-
-  /** Says a verb as soon as it is legal: a query sees the run a moment after the activity that it asked for has begun. */
+  /** Says a verb as soon as it is legal: the workflow hears of an activity's end a moment after the log does. */
   async sayOnceLegal(verb: Verb, consumer: string | null = null): Promise<void> {
     await this.untilLegal(verb);
     await this.say(verb, consumer);
   }
 
   async untilLegal(verb: Verb): Promise<void> {
-    while (!(await this.legalVerbs()).includes(verb));
+    const legal = async () => (await this.legalVerbs()).includes(verb);
+    await this.#bounded(`${verb} to be legal`, askedUntil(legal));
   }
 
-  /** What a person is noted to be waited for, once it is that. */
-  async untilWaits(text: string): Promise<void> {
-    await this.script.until((log) =>
-      log.some((e) => e.label === 'note wait' && e.ended !== null && waitOf(e.input).includes(text)),
-    );
+  provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
+    const request = { by: 'test', secretRef: null, keyId: null, fingerprint: null, ...said };
+    return this.handle.executeUpdate(provideUpdate, { args: [request] });
+  }
+
+  /** Until it was noted that a person, or something else, is waited for, in words that hold `text`. */
+  async untilWaits(text: string, times = 1): Promise<void> {
+    const waits = (e: Entry) => e.label === 'note wait' && e.how === 'done' && waitOf(e).includes(text);
+    await this.#until(`a wait for "${text}"`, (log) => log.filter(waits).length >= times);
+  }
+
+  /** Until the workflow has been told of the end of an activity, and has done what it does then. */
+  async untilTold(label: string): Promise<void> {
+    const { activityId } = this.last(label);
+    const told = async () => {
+      const { events } = await this.handle.fetchHistory();
+      const all = events ?? [];
+      const begun = all.find((e) => e.activityTaskScheduledEventAttributes?.activityId === activityId);
+      const ended = all.findIndex((e) => e.activityTaskCompletedEventAttributes?.scheduledEventId?.eq(begun!.eventId!));
+      return ended >= 0 && all.slice(ended).some((e) => e.workflowTaskCompletedEventAttributes);
+    };
+    await this.#bounded(`the workflow to be told of ${label}`, askedUntil(told));
   }
 
   async untilBegun(label: string, times = 1): Promise<void> {
-    await this.script.until((log) => log.filter((e) => e.label === label).length >= times);
+    await this.#until(label, (log) => log.filter((e) => e.label === label).length >= times);
   }
 
-  async untilDone(label: string): Promise<void> {
-    await this.script.until((log) => log.some((e) => e.label === label && e.how === 'done'));
+  /** Until the held attempt has begun. */
+  async reached(hold: Hold): Promise<void> {
+    await this.#until(`${hold.label} to be held`, () => hold.isReached);
   }
 
   /** How often an activity was begun whose label is this, or begins with it and a blank. */
   count(label: string): number {
-    return this.script.log.filter((e) => e.label === label || e.label.startsWith(`${label} `)).length;
+    return this.#of(label).length;
   }
 
-  inputOf(label: string): Readonly<Record<string, unknown>> {
-    return this.script.log.findLast((e) => e.label === label)!.input;
+  /** How often it did something: what was recorded before is not done again. */
+  acted(label: string): number {
+    return this.#of(label).filter((e) => e.acted).length;
+  }
+
+  /** The last attempt of an activity. */
+  last(label: string): Entry {
+    const entry = this.#of(label).at(-1);
+    if (!entry) throw new Error(`${label} was not begun: ${this.#lately()}`);
+    return entry;
+  }
+
+  /** What the rotation was noted to wait for, one after the other. */
+  get waits(): readonly string[] {
+    return this.#of('note wait').map(waitOf);
+  }
+
+  #of(label: string): readonly Entry[] {
+    return this.script.log.filter((e) => e.label === label || e.label.startsWith(`${label} `));
+  }
+
+  #until(what: string, found: (log: readonly Entry[]) => boolean): Promise<unknown> {
+    const over = this.#result!.then(({ outcome, reason }) => {
+      throw new Error(`it was ${outcome} (${reason}) before ${what}; lately: ${this.#lately()}`);
+    });
+    return this.#bounded(what, Promise.race([this.script.until(found), over]));
+  }
+
+  async #bounded<Result>(what: string, waited: Promise<Result>): Promise<Result> {
+    let bound: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      bound = setTimeout(() => reject(new Error(`waited in vain for ${what}; lately: ${this.#lately()}`)), longest);
+    });
+    try {
+      return await Promise.race([waited, late]);
+    } finally {
+      clearTimeout(bound);
+    }
+  }
+
+  #lately(): string {
+    return this.script.log
+      .slice(-8)
+      .map(
+        (e) => `${e.label}${e.label === 'note wait' ? ` (${waitOf(e)})` : ''}${e.how === 'done' ? '' : `: ${e.how ?? 'runs'}`}`,
+      )
+      .join(', ');
   }
 }
 
-const waitOf = (input: Readonly<Record<string, unknown>>): string => (input.note as { wait: { text: string } }).wait.text;
+/** For what nobody tells, and has to be asked for. */
+async function askedUntil(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Milliseconds after which what is waited for does not come any more. */
+const longest = 20_000;
+
+const waitOf = ({ input }: Entry): string => (input.note as { wait: { text: string } }).wait.text;
