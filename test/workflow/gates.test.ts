@@ -203,8 +203,9 @@ describe.concurrent('a pause', () => {
   it('at the gate holds before the programs are stopped, although somebody approves', async () => {
     const world = stage.world({ strategy: 'in-place', policy: { approve: ['start'] } });
     await world.begin();
-    await world.sayOnceLegal('pause');
-    await world.sayOnceLegal('approve');
+    await world.untilLegal('approve');
+    await world.say('pause');
+    await world.say('approve');
     await world.untilWaits('an operator to resume it');
     expect([world.count('takeLeases'), world.count('undeployConsumer')]).toEqual([0, 0]);
     await world.say('resume');

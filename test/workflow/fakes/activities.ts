@@ -210,6 +210,8 @@ function kinds(find: Find) {
       return world.script.run(labelOf(activity, input), input, null, (turn) =>
         world.ledger.once(input.step, null, async (attempt) => {
           await turn.before(() => attempt.notSent('and-before'));
+          // Whoever is late has no time left to send anything, as far as the product is concerned.
+          await world.ledger.enter(input.step);
           return turn.after(await act(world, input, attempt));
         }),
       );

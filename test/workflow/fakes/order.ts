@@ -10,17 +10,17 @@ export const sideBySide = (...chains: readonly (string | readonly string[])[]): 
   sideBySide: chains.map((chain) => (typeof chain === 'string' ? [chain] : chain)),
 });
 
-type Filter = (label: string) => boolean;
+type Filter = (label: string, entry: Entry) => boolean;
 
 /** Labels that are one of these, or begin with one and a blank. */
 export const only =
-  (...labels: readonly string[]): Filter =>
-  (label) =>
+  (...labels: readonly string[]) =>
+  (label: string): boolean =>
     labels.some((each) => label === each || label.startsWith(`${each} `));
 
 /** Holds all that was begun, or what the filter leaves of it, against `expected`; and nobody was harmed. */
 export function expectOrder(world: World, expected: readonly Expected[], filter: Filter = () => true): void {
-  const log = world.script.log.filter((e) => filter(e.label));
+  const log = world.script.log.filter((e) => filter(e.label, e));
   const left = [...log];
   const seen = expected.map((part): Expected => {
     if (typeof part === 'string') return left.shift()?.label ?? 'nothing';
@@ -30,6 +30,13 @@ export function expectOrder(world: World, expected: readonly Expected[], filter:
   expect([...seen, ...left.map((e) => e.label)]).toEqual(expected);
   expect(overlapping(log, expected)).toEqual([]);
   expect(world.outside.harm).toEqual([]);
+}
+
+/** Holds what was begun from `first` on against `expected`. */
+export function expectOrderFrom(first: string, world: World, expected: readonly Expected[]): void {
+  const from = world.script.log.findIndex((e) => e.label === first);
+  const after = new Set(world.script.log.slice(from));
+  expectOrder(world, expected, (_, entry) => after.has(entry));
 }
 
 /** Steps that began before one had ended that they stand behind. */

@@ -22,6 +22,8 @@ export interface Entry {
 /** What becomes of one attempt of an activity. */
 interface Rule {
   readonly label: string;
+  /** Attempts that pass before it holds. */
+  passes: number;
   left: number;
   readonly hold?: Hold;
   readonly failure?: { readonly code: ErrorCode; readonly sent: boolean };
@@ -81,19 +83,19 @@ export class Script {
   #count = 0;
 
   /** Rules are for a label, or for all that begin with it and a blank; of several the first that has attempts left. */
-  holds(label: string): Hold {
+  holds(label: string, nth = 1): Hold {
     const hold = new Hold(label, () => this.#told());
-    this.#rules.push({ label, left: 1, hold });
+    this.#rules.push({ label, passes: nth - 1, left: 1, hold });
     return hold;
   }
 
   /** `sent`: what it was to do was done all the same. */
   fails(label: string, code: ErrorCode, { times = 1, sent = false }: Times & { sent?: boolean } = {}): void {
-    this.#rules.push({ label, left: times, failure: { code, sent } });
+    this.#rules.push({ label, passes: 0, left: times, failure: { code, sent } });
   }
 
   answers(label: string, value: unknown, { times = 1 }: Times = {}): void {
-    this.#rules.push({ label, left: times, answer: { value } });
+    this.#rules.push({ label, passes: 0, left: times, answer: { value } });
   }
 
   releaseAll(): void {
@@ -144,9 +146,13 @@ export class Script {
   }
 
   #ruleFor(label: string): Rule | null {
-    const rule = this.#rules.find((r) => r.left > 0 && (label === r.label || label.startsWith(`${r.label} `)));
-    if (rule) rule.left--;
-    return rule ?? null;
+    for (const rule of this.#rules) {
+      if (rule.left === 0 || !(label === rule.label || label.startsWith(`${rule.label} `))) continue;
+      if (rule.passes-- > 0) continue;
+      rule.left--;
+      return rule;
+    }
+    return null;
   }
 
   #told(): void {

@@ -1,7 +1,14 @@
 /** Owns the stage of one test file: its namespace, workers with today's workflows on fake activities, and a world for each case. */
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
 import { hostQueue, mainQueue, rotationWorkflowId, storeQueue } from '../../../workflows/contract.js';
 import { namespaceOf } from '../../support/temporal.js';
@@ -13,7 +20,10 @@ const workflowBundle = { codePath: path.join(root, 'dist/worker/workflow-bundle.
 const dataConverter = { failureConverterPath: path.join(root, 'client/failure-converter.cjs') };
 
 /** Failures are what many cases are about: none of them is worth a line. */
-Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
+Runtime.install({
+  logger: new DefaultLogger('ERROR', () => undefined),
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }), forward: {} } },
+});
 
 export interface Stage {
   /** A world for one case; its rotation has the only workflow that asks it, unless others are named. */

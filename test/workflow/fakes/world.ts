@@ -1,5 +1,5 @@
 /** Owns the world of one case: a credential with its ledger, script and outside, and what a person says to its rotation. */
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { type Client, QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
 import {
   legalVerbsQuery,
   mainQueue,
@@ -155,7 +155,7 @@ export class World {
   }
 
   legalVerbs(): Promise<readonly Verb[]> {
-    return this.handle.query(legalVerbsQuery);
+    return this.handle.query<readonly Verb[]>(legalVerbsQuery.name);
   }
 
   /** Says a verb as soon as it is legal: the workflow hears of an activity's end a moment after the log does. */
@@ -165,13 +165,23 @@ export class World {
   }
 
   async untilLegal(verb: Verb): Promise<void> {
-    const legal = async () => (await this.legalVerbs()).includes(verb);
+    // Before its first task a workflow answers nothing.
+    const asked = () =>
+      this.legalVerbs().catch((error) => (error instanceof QueryNotRegisteredError ? [] : Promise.reject(error)));
+    const legal = async () => (await asked()).includes(verb);
     await this.#bounded(`${verb} to be legal`, askedUntil(legal));
   }
 
   provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
     const request = { by: 'test', secretRef: null, keyId: null, fingerprint: null, ...said };
     return this.handle.executeUpdate(provideUpdate, { args: [request] });
+  }
+
+  /** Says that it is done, as soon as a person was asked so often and the run listens. */
+  async provideOnceAsked(label: string, said: Partial<ProvideRequest> = {}, times = 1): Promise<ProvideReceipt> {
+    await this.untilBegun(label, times);
+    await this.untilLegal('reject');
+    return this.provide(said);
   }
 
   /** Until it was noted that a person, or something else, is waited for, in words that hold `text`. */
@@ -187,14 +197,23 @@ export class World {
       const { events } = await this.handle.fetchHistory();
       const all = events ?? [];
       const begun = all.find((e) => e.activityTaskScheduledEventAttributes?.activityId === activityId);
-      const ended = all.findIndex((e) => e.activityTaskCompletedEventAttributes?.scheduledEventId?.eq(begun!.eventId!));
+      const ended = all.findIndex((e) =>
+        (e.activityTaskCompletedEventAttributes ?? e.activityTaskFailedEventAttributes)?.scheduledEventId?.eq(begun!.eventId!),
+      );
       return ended >= 0 && all.slice(ended).some((e) => e.workflowTaskCompletedEventAttributes);
     };
     await this.#bounded(`the workflow to be told of ${label}`, askedUntil(told));
   }
 
   async untilBegun(label: string, times = 1): Promise<void> {
-    await this.#until(label, (log) => log.filter((e) => e.label === label).length >= times);
+    await this.#until(label, () => this.count(label) >= times);
+  }
+
+  /** Until every attempt of an activity has ended, those of a run that is gone included. */
+  async untilOver(label: string): Promise<void> {
+    const over = (log: readonly Entry[]) =>
+      log.some((e) => e.label === label) && log.every((e) => e.label !== label || e.ended !== null);
+    await this.#bounded(`all of ${label} to end`, this.script.until(over));
   }
 
   /** Until the held attempt has begun. */

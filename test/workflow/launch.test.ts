@@ -1,0 +1,99 @@
+/** What rekey starts by itself, and what applying a configuration starts: under the one id of each credential, and only while it is still called for. */
+import { describe, expect, it } from 'vitest';
+import type { ApplyReport } from '../../workflows/contract.js';
+import { mainQueue, rotationWorkflowId } from '../../workflows/contract.js';
+import { useStage } from './fakes/stage.js';
+import type { World } from './fakes/world.js';
+
+const stage = useStage();
+const update = { without: [], update: { change: { kind: 'declared' }, accepted: false } } as const;
+
+/** A workflow that is no rotation, asking a world of its own. */
+async function execute<Result>(workflow: string, world: World, args: unknown[] = []): Promise<Result> {
+  const workflowId = `${workflow}/${world.credential}`;
+  stage.serve(workflowId, world);
+  return world.client.workflow.execute(workflow, { workflowId, taskQueue: mainQueue, args }) as Promise<Result>;
+}
+
+const orderOf = ({ credential, options }: World, strategy = 'overlap') => ({ credential, strategy, options });
+
+async function ended(world: World): Promise<unknown> {
+  return world.client.workflow.getHandle(rotationWorkflowId(world.credential)).result();
+}
+
+describe.concurrent('what is due', () => {
+  it('is started under its id, by the schedule and only while it is due; what runs already is left alone', async () => {
+    const [due, running, planner] = [stage.world(), stage.world(), stage.world()];
+    const held = running.script.holds('drain 1');
+    await running.begin();
+    await running.reached(held);
+    planner.script.answers('dueRotations', [orderOf(due), orderOf(running)]);
+    expect(await execute('startDueRotations', planner)).toEqual([due.credential]);
+    held.release();
+    expect(await ended(due)).toMatchObject({ outcome: 'completed' });
+    expect(due.last('openRotation').input).toMatchObject({ by: 'schedule', onlyIf: 'due' });
+    expect(await running.ended()).toMatchObject({ outcome: 'completed' });
+    expect(running.count('openRotation')).toBe(1);
+  });
+});
+
+describe.concurrent('the sweep', () => {
+  it('starts each kind of rotation that is open and runs no more, with the options that it was opened with', async () => {
+    const [gone, changed, sweep] = [stage.world({ strategy: 'in-place' }), stage.world({ options: update }), stage.world()];
+    for (const [world, label] of [
+      [gone, 'awaitStopped east'],
+      [changed, 'planUpdate'],
+    ] as const) {
+      const held = world.script.holds(label);
+      await world.begin();
+      await world.reached(held);
+      await world.handle.terminate('a test');
+    }
+    sweep.script.answers('openRotations', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
+    expect(await execute('sweep', sweep)).toEqual([gone.credential, changed.credential]);
+    expect(await ended(gone)).toMatchObject({ strategy: 'in-place', outcome: 'completed' });
+    expect(await ended(changed)).toMatchObject({ strategy: 'update', outcome: 'completed' });
+    expect(gone.last('openRotation').input).toMatchObject({ by: 'sweep', onlyIf: 'open' });
+  });
+
+  it('opens nothing where the rotation has ended meanwhile', async () => {
+    const [over, sweep] = [stage.world(), stage.world()];
+    sweep.script.answers('openRotations', [orderOf(over)]);
+    await execute('sweep', sweep);
+    await expect(ended(over)).rejects.toMatchObject({ cause: { type: 'KR_NOT_CALLED_FOR' } });
+    expect(over.script.log.map((e) => e.label)).toEqual(['openRotation']);
+  });
+});
+
+describe.concurrent('applying a configuration', () => {
+  it('saves it, adopts what it names, and begins a change of every key that is not as it is declared', async () => {
+    const [world, other] = [stage.world(), stage.world({ options: update })];
+    const declared = (name: string, current: object | null, attributes = {}) => ({ name, store: 'vendor', attributes, current });
+    const credentials = {
+      adopted: declared('adopted', { id: 'key-1', secret: null }),
+      broken: declared('broken', { id: 'key-9', secret: null }),
+      [other.credential]: declared(other.credential, null, { scopes: ['read'] }),
+    };
+    world.script.fails('adoptVersion', 'KR_NOT_FOUND');
+    const look = {
+      credential: other.credential,
+      generation: 1,
+      key: null,
+      differences: [{ what: 'scopes' }],
+      opens: [],
+      problem: null,
+    };
+    world.script.answers('compareKeys', [look]);
+    const report = await execute<ApplyReport>('applyConfiguration', world, [
+      { configuration: { credentials }, hash: 'h', by: 'test' },
+    ]);
+    expect(report.changed).toBe(true);
+    expect(report.adoptions.map(({ adopted, error }) => [adopted, error?.code ?? null]).sort()).toEqual([
+      [false, 'KR_NOT_FOUND'],
+      [true, null],
+    ]);
+    expect(report.attributes).toMatchObject([{ credential: other.credential, started: true }]);
+    expect(await ended(other)).toMatchObject({ strategy: 'update', outcome: 'completed' });
+    expect(world.script.log[0]!.label).toBe('saveConfiguration');
+  });
+});
