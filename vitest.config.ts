@@ -27,7 +27,9 @@ export default defineConfig({
           name: 'workflow',
           include: ['test/workflow/**/*.test.ts'],
           // They wait for the server most of the time; each has a workflow of its own.
-          maxConcurrency: 12,
+          isolate: false,
+          maxConcurrency: 6,
+          testTimeout: 120_000,
         },
       },
       // From here on files wait most of the time: for keys to spread, for programs to start, for a grace to end.

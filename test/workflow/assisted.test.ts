@@ -9,7 +9,6 @@ const asked = only(
   'askPerson',
   'takeProvided',
   'declineAsked',
-  'mintVersion',
   'revokeVersion',
   'disableVersion',
   'enableVersion',
@@ -77,7 +76,8 @@ describe.concurrent('a key that a person makes and deletes', () => {
   it('that was asked for when the rotation is aborted may have been made: only that person knows', async () => {
     const world = stage.world({ ...one, assisted: ['mint'] });
     await world.begin();
-    await world.sayOnceLegal('abort');
+    await world.untilLegal('reject');
+    await world.say('abort');
     await world.untilBegun('askPerson', 2);
     await world.provideOnceAsked('askPerson');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });

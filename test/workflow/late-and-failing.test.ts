@@ -7,22 +7,24 @@ const inPlace = { strategy: 'in-place' } as const;
 
 describe.concurrent('what may come back is asked for again', () => {
   it.each([
-    ['mintVersion', 'KR_STORE_UNAVAILABLE', {}],
-    ['handOut wave-1/web-1', 'KR_LEASE_HELD', {}],
-    ['drain 1', 'KR_STILL_USED', {}],
-    ['takeLeases', 'KR_LEASE_HELD', inPlace],
-  ] as const)('%s after %s, and done once', async (label, code, setting) => {
+    [['mintVersion', 'handOut wave-1/web-1', 'drain 1', 'revokeVersion 1'], {}],
+    [['takeLeases', 'awaitStopped east', 'updateSecret 1/web-1', 'deployConsumer forward-1/cron'], inPlace],
+  ] as const)('as often as it takes, and done once: %s', async (labels, setting) => {
     const world = stage.world(setting);
-    world.script.fails(label, code, { times: 2 });
+    for (const label of labels) world.script.fails(label, 'KR_STORE_UNAVAILABLE', { times: 2 });
     expect(await world.run()).toMatchObject({ outcome: 'completed', reason: null });
-    expect([world.count(label), world.acted(label)]).toEqual([3, 1]);
+    expect(labels.map((label) => [label, world.count(label), world.acted(label)])).toEqual(labels.map((label) => [label, 3, 1]));
   });
 
-  it.each(['mintVersion', 'revokeVersion 1'])('%s whose reply is lost is repeated under the same name', async (label) => {
+  it('under the same name, where the reply is lost', async () => {
     const world = stage.world();
-    world.script.fails(label, 'KR_STORE_UNCLEAR', { sent: true });
+    for (const label of ['mintVersion', 'revokeVersion 1']) world.script.fails(label, 'KR_STORE_UNCLEAR', { sent: true });
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
-    expect([world.count(label), world.ledger.states]).toEqual([2, { 1: 'revoked', 2: 'active' }]);
+    expect([world.count('mintVersion'), world.count('revokeVersion 1'), world.ledger.states]).toEqual([
+      2,
+      2,
+      { 1: 'revoked', 2: 'active' },
+    ]);
   });
 });
 
@@ -36,7 +38,7 @@ describe.concurrent('a consumer that fails', () => {
     await world.reached(waiting);
     failing.release();
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    expect(world.last('confirmConsumer wave-2/cron').how).toBe('cancelled');
+    expect(world.last('confirmConsumer wave-2/cron').how).not.toBe('done');
   });
 
   it("never cuts another's hand-out short: it is void from the turn on, and waited for before the new key goes", async () => {
@@ -56,21 +58,21 @@ describe.concurrent('a consumer that fails', () => {
   });
 
   it('that does not confirm in its time is looked at once more, and that counts', async () => {
-    const world = stage.world({ policy: { confirm: 300 } });
+    const world = stage.world({ policy: { confirm: 3_000 } });
     world.script.holds('confirmConsumer wave-1/web-1');
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
     expect(world.count('confirmConsumer wave-1/web-1')).toBe(2);
   });
 
   it('is told with what the last look saw', async () => {
-    const world = stage.world({ policy: { confirm: 300 } });
+    const world = stage.world({ policy: { confirm: 3_000 } });
     world.script.holds('confirmConsumer wave-1/web-1');
     world.script.fails('confirmConsumer wave-1/web-1', 'KR_NOT_YET_CONFIRMED');
     expect(await world.run()).toMatchObject({ outcome: 'compensated', reason: 'KR_NOT_YET_CONFIRMED: as the test has it' });
   });
 
   it('cannot be handed the key in its time: the rotation goes back, and there it has all the time', async () => {
-    const world = stage.world({ policy: { confirm: 300 } });
+    const world = stage.world({ policy: { confirm: 3_000 } });
     world.script.holds('handOut wave-1/web-1');
     world.script.fails('handOut back-1/web-1', 'KR_HOST_UNAVAILABLE', { times: 3 });
     expect(await world.run()).toMatchObject({
@@ -83,19 +85,16 @@ describe.concurrent('a consumer that fails', () => {
 
 describe.concurrent('a step that fails for good where there is no way back', () => {
   it.each([
-    ['revokeVersion 1', {}],
-    ['proveDead', {}],
-    ['removeStrays', {}],
-    ['regenerateSecret 1', inPlace],
-    ['updateSecret 1/web-1', inPlace],
-    ['proveSecret 1', inPlace],
-    ['deployConsumer forward-1/cron', inPlace],
-  ] as const)('%s waits for a person, and is repeated when told to', async (label, setting) => {
+    [['revokeVersion 1', 'proveDead', 'removeStrays'], {}],
+    [['regenerateSecret 1', 'updateSecret 1/web-1', 'proveSecret 1', 'deployConsumer forward-1/cron'], inPlace],
+  ] as const)('waits for a person, and is repeated when told to: %s', async (labels, setting) => {
     const world = stage.world(setting);
-    world.script.fails(label, 'KR_STORE_UNAUTHORIZED');
+    for (const label of labels) world.script.fails(label, 'KR_STORE_UNAUTHORIZED');
     await world.begin();
-    await world.untilWaits('a person: KR_STORE_UNAUTHORIZED');
-    await world.sayOnceLegal('retry');
+    for (const [index] of labels.entries()) {
+      await world.untilWaits('a person: KR_STORE_UNAUTHORIZED', index + 1);
+      await world.sayOnceLegal('retry');
+    }
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expect([world.count('note turn-back'), world.outside.harm]).toEqual([0, []]);
   });

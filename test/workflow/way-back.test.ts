@@ -54,20 +54,6 @@ describe.concurrent('an overlap rotation that is aborted', () => {
         ...closed,
       ],
     ],
-    [
-      'watchSoak 1 west',
-      { disables: true },
-      [
-        ...turned,
-        ...begun,
-        'enableVersion back-1',
-        'proveEnabled',
-        'proveEnabled',
-        handedBack(everyone),
-        ...ended([both]),
-        ...closed,
-      ],
-    ],
   ];
 
   it.each(ways)('during %s undoes just what may have been done', async (during, setting, way) => {
@@ -110,10 +96,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
 
 describe.concurrent('an overlap rotation in which a step fails for good', () => {
   it.each([
-    ['preflightStore', 'KR_STORE_REFUSED', 'refused'],
-    ['mintVersion', 'KR_STORE_REFUSED', 'compensated'],
     ['proveVersion', 'KR_NOT_PROVED', 'compensated'],
-    ['handOut wave-2/web-2', 'KR_HOST_REFUSED', 'compensated'],
     ['confirmConsumer wave-2/cron', 'KR_NOT_CONFIRMED', 'compensated'],
   ] as const)('%s: goes back by itself, and says why', async (label, code, outcome) => {
     const world = stage.world();

@@ -107,7 +107,7 @@ export function storeActivities(find: Find): StoreActivities {
     takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
       const result: JsonObject =
         effect === 'regenerate' ? { generation, secretChanged: null } : { generation, keyId: `key-${generation}` };
-      return ledger.answered(step, attempt, result, changesOf(effect, ledger.row));
+      return ledger.answered(step, attempt, result, changesOf(effect, ledger.row, generation));
     }),
     regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
       const { ledger, outside, required } = world;
@@ -166,7 +166,11 @@ export function hostActivities(find: Find): HostActivities {
 }
 
 /** What is committed together with the outcome of an effect at the store, whoever carried it out. */
-function changesOf(effect: AssistedEffect, { generation, previousGeneration }: RotationRow): readonly Change[] {
+function changesOf(
+  effect: AssistedEffect,
+  { generation, previousGeneration }: RotationRow,
+  about = previousGeneration!,
+): readonly Change[] {
   const added = (state: 'prepared' | 'active', origin: 'minted' | 'regenerated'): Change => ({
     kind: 'add-version',
     generation,
@@ -179,7 +183,11 @@ function changesOf(effect: AssistedEffect, { generation, previousGeneration }: R
     secret: {} as never,
   });
   if (effect === 'mint') return [added('prepared', 'minted')];
-  const moved: Change = { kind: 'move-version', generation: previousGeneration!, event: effect };
+  const moved: Change = {
+    kind: 'move-version',
+    generation: effect === 'regenerate' ? previousGeneration! : about,
+    event: effect,
+  };
   return effect === 'regenerate' ? [moved, added('active', 'regenerated')] : [moved];
 }
 

@@ -166,9 +166,11 @@ export class World {
 
   async untilLegal(verb: Verb): Promise<void> {
     // Before its first task a workflow answers nothing.
-    const asked = () =>
-      this.legalVerbs().catch((error) => (error instanceof QueryNotRegisteredError ? [] : Promise.reject(error)));
-    const legal = async () => (await asked()).includes(verb);
+    const unheard = (error: unknown): readonly Verb[] => {
+      if (error instanceof QueryNotRegisteredError) return [];
+      throw error;
+    };
+    const legal = async () => (await this.legalVerbs().catch(unheard)).includes(verb);
     await this.#bounded(`${verb} to be legal`, askedUntil(legal));
   }
 
@@ -278,10 +280,10 @@ export class World {
 
 /** For what nobody tells, and has to be asked for. */
 async function askedUntil(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /** Milliseconds after which what is waited for does not come any more. */
-const longest = 20_000;
+const longest = 60_000;
 
 const waitOf = ({ input }: Entry): string => (input.note as { wait: { text: string } }).wait.text;
