@@ -33,21 +33,14 @@ const done = (key: string) =>
 type Lost = readonly [name: string, copied: 'before it began' | (() => Promise<unknown>), swapped: () => Promise<unknown>];
 
 const overlap: readonly Lost[] = [
-  ['all of the rotation, in preparing', 'before it began', () => done('plan')],
   ['all of the rotation, in distributing', 'before it began', () => done('hand-out/wave-1/%')],
-  ['the mint', () => done('plan'), () => done('mint')],
   ['the mint and the first hand-out', () => done('plan'), () => done('hand-out/wave-1/%')],
-  ['hand-outs', () => done('mint'), () => done('hand-out/wave-2/%')],
-  ['the cut-over', () => done('hand-out/wave-2/%'), () => isIn(agents, 'draining')],
   ['the revoke', () => isIn(agents, 'draining'), () => done('revoke/1')],
 ];
 
 const inPlace: readonly Lost[] = [
-  ['all of the rotation, in undeploying', 'before it began', () => isIn(enrichment, 'undeploying')],
   ['undeploys', () => done('plan'), () => done('undeploy/%')],
-  ['the regenerate', () => isIn(enrichment, 'undeploying'), () => done('regenerate/%')],
   ['the regenerate, with the apps up again', () => isIn(enrichment, 'undeploying'), () => done('deploy/%')],
-  ['the update', () => done('regenerate/%'), () => done('update/%')],
 ];
 
 async function behind(credential: string, [, copied, swapped]: Lost): Promise<void> {

@@ -58,8 +58,6 @@ async function makeKey(instructions: readonly string[]): Promise<{ id: string; k
   return { id: data.id, key: data.attributes.key };
 }
 
-const liveKeys = async () => (await lane.keys('datadog')).filter((k) => k.state === 'live' && !strangers.includes(k.id));
-
 async function fresh(effects: string): Promise<void> {
   await lane.fresh();
   strangers = await strangersOf(lane);
@@ -130,17 +128,6 @@ describe('a rotation whose key a person makes and deletes', () => {
     const made = await makeKey((await asked('datadog/agents')).instructions);
     expect(before.instructions.join()).toContain((await lane.keys('datadog')).find((k) => k.id === made.id)!.name);
     await lane.until('it to be taken', async () => rekey(['provide', before.id, '--id', made.id], made.key).status === 0);
-  });
-
-  it('changes nothing when that person declines', async () => {
-    await lane.rotate('datadog/agents');
-    const { id } = await asked('datadog/agents');
-    expect(rekey(['reject', id, '--reason', 'not today']).status).toBe(0);
-    expect(await lane.settled('datadog/agents')).toMatchObject({
-      outcome: 'refused',
-      reason: expect.stringContaining('not today') as string,
-    });
-    expect(await liveKeys()).toHaveLength(1);
   });
 
   it('asks whether the key was made when it is aborted meanwhile, and has it removed', async () => {

@@ -62,35 +62,6 @@ describe('a change that is interrupted', () => {
     expect((await atDocSpace()).permissions).toEqual(first);
   });
 
-  it('and lost at its gate is asked for again by the sweep', async () => {
-    const running = await begin(permissions(wider));
-    await lane.settled(exported);
-    await running.terminate('it is lost');
-    await lane.client.schedule.getHandle('rekey-sweep').trigger();
-    const again = await lane.until('another run', async () => {
-      const { status, runId } = await lane.client.workflow.getHandle(`rotation/${exported}`).describe();
-      return status.name === 'RUNNING' && runId;
-    });
-    await lane.until('the gate', async () => (await lane.rotation(exported))?.waits_for?.person);
-    const handle = lane.client.workflow.getHandle(`rotation/${exported}`, again);
-    const approval = { by: 'test', expectedPhase: null, reason: null, consumer: null };
-    await lane.until('its approval', () =>
-      handle.executeUpdate('approve', { args: [approval] }).then(
-        () => true,
-        () => false,
-      ),
-    );
-    expect((await handle.result()) as RotationReport).toMatchObject({ outcome: 'completed', generation: 2 });
-    expect((await atDocSpace()).permissions).toEqual(wider);
-  });
-
-  it('that the portal never keeps is put back', async () => {
-    await lane.ask('POST', '/vendors/docspace/races', { times: 3 });
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
-    expect(report).toMatchObject({ outcome: 'compensated', reason: expect.stringContaining('KR_NOT_HELD') as string });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
   it('of a key that somebody else changed meanwhile is not sent', async () => {
     const running = await begin(permissions(wider));
     await lane.settled(exported);
@@ -122,20 +93,6 @@ describe('a change behind a ledger that has lost all of it', () => {
     expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'completed' });
     expect(await noticed()).toBe(true);
     expect(await set(exported, '--undo')).toMatchObject({ status: 0 });
-    expect((await atDocSpace()).permissions).toEqual(first);
-  });
-
-  it('still goes back', async () => {
-    await copyLedger(lane.database);
-    const running = await begin(permissions(narrower));
-    await sent();
-    const { id } = (await plant({ action: 'hold' })) as { id: string };
-    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
-    await setBackLedger(lane.database);
-    await lane.ask('POST', `/faults/${id}/release`);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
-    expect(await noticed()).toBe(true);
     expect((await atDocSpace()).permissions).toEqual(first);
   });
 });

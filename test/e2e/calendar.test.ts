@@ -1,6 +1,6 @@
 /** Rotations that rekey starts by itself, and those that come at the wrong time. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Lane, sleep } from '../support/lane.js';
+import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -10,7 +10,6 @@ afterAll(() => lane?.stop());
 
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const closed = () => `${days[(new Date().getUTCDay() + 3) % 7]} 02:00-03:00 UTC`;
-const clock = (at: number) => new Date(at).toISOString().slice(11, 16);
 
 /** The policy of both credentials is theirs alone, so that a window can be added in front of `grace`. */
 const withPolicy = (policy: string) => (text: string) =>
@@ -42,28 +41,6 @@ describe('a rotation outside its window', () => {
       reason: expect.stringMatching(/opens at .*--outside-window/) as string,
     });
     expect((await lane.database.query('select 1 from intents where kind <> $1', ['plan'])).rowCount).toBe(0);
-  });
-
-  it('runs when an operator says so', async () => {
-    await fresh(`window: "${closed()}"`);
-    await lane.rotate('datadog/agents', { without: [], outsideWindow: true });
-    expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'completed' });
-  });
-
-  it('waits for the next opening when its approval came after the window had closed', async () => {
-    // The window closes at the next full minute, with time enough to begin in it.
-    if (60_000 - (Date.now() % 60_000) < 15_000) await sleep(60_000 - (Date.now() % 60_000));
-    const closes = (Math.floor(Date.now() / 60_000) + 1) * 60_000;
-    await fresh(`window: "${clock(closes - 600_000)}-${clock(closes)} UTC", approve: [start]`);
-    await lane.rotate('datadog/agents');
-    await lane.until('the gate', async () => (await lane.rotation('datadog/agents'))?.waits_for?.person);
-    await sleep(closes - Date.now() + 500);
-    const handle = lane.client.workflow.getHandle('rotation/datadog/agents');
-    const request = { by: 'test', expectedPhase: null, reason: null, consumer: null };
-    await handle.executeUpdate('approve', { args: [request] });
-    await lane.until('the wait', async () => (await lane.rotation('datadog/agents'))?.waits_for?.text.startsWith('its window'));
-    await handle.executeUpdate('abort', { args: [request] });
-    expect(await lane.settled('datadog/agents')).toMatchObject({ outcome: 'refused' });
   });
 });
 
