@@ -20,7 +20,7 @@ const args = [
   '--reporter=./test/support/report.ts',
   '--reporter=json',
   `--outputFile.json=${report}`,
-  ...(asked.length > 0 ? asked : ['fast', 'sandbox', 'servers', 'sample'].flatMap((name) => ['--project', name])),
+  ...(asked.length > 0 ? asked : ['fast', 'workflow', 'sandbox', 'servers', 'sample'].flatMap((name) => ['--project', name])),
 ];
 const run = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'inherit' });
 

@@ -15,17 +15,7 @@ import type {
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import { type Outcome, transition } from '../../../workflows/domain/states.js';
-
-interface Intent {
-  readonly key: string;
-  readonly kind: string;
-  readonly subject: string | null;
-  readonly attempt: string;
-  readonly tag: string;
-  /** Settled by a person alone. */
-  readonly asked: boolean;
-  closed: 'applied' | 'superseded' | 'not-sent' | null;
-}
+import { beginIntent, beyondReturn, closeNotSent, type Intent, sentOf, subjectsOf } from './intents.js';
 
 interface Books {
   row: RotationRow | null;
@@ -191,7 +181,7 @@ export class FakeLedger implements Faked {
     if (done) return done;
     const intent = this.#begin(step, false);
     const changes: Change[] = [];
-    let unsent: 'no' | 'this' | 'and-before' = 'no';
+    let unsent = false;
     try {
       const result = await body({
         id: intent.attempt,
@@ -200,17 +190,14 @@ export class FakeLedger implements Faked {
         before: null,
         signal: new AbortController().signal,
         beforeSending: () => undefined,
-        notSent: (which) => {
-          unsent = which;
+        notSent: () => {
+          unsent = true;
         },
         stage: (change) => void changes.push(change),
       });
       return this.#commit(step, intent.attempt, result, changes);
     } catch (error) {
-      const closing = unsent as 'no' | 'this' | 'and-before';
-      const others =
-        closing === 'and-before' ? this.#books.intents.filter((i) => i.kind === step.kind && i.closed !== 'applied') : [];
-      if (closing !== 'no') for (const each of [this.#intent(intent.attempt), ...others]) if (each) each.closed = 'not-sent';
+      if (unsent) closeNotSent(this.#books.intents, step.kind);
       throw error;
     }
   }
@@ -239,10 +226,10 @@ export class FakeLedger implements Faked {
     this.#change({ phase: step.phase });
   }
 
-  tags = async (_: string, kind: string) => this.#sent(kind).map((i) => i.tag);
-  mayHaveSent = async (_: string, kind: string) => this.#sent(kind).length > 0;
-  deliveredTo = async () => this.#subjects('hand-out');
-  undeployed = async () => this.#subjects('undeploy');
+  tags = async (_: string, kind: string) => sentOf(this.#books.intents, kind).map((i) => i.tag);
+  mayHaveSent = async (_: string, kind: string) => sentOf(this.#books.intents, kind).length > 0;
+  deliveredTo = async () => subjectsOf(this.#books.intents, 'hand-out');
+  undeployed = async () => subjectsOf(this.#books.intents, 'undeploy');
   unsettled = async () => 0;
 
   async lease(step: StepRef, program: string) {
@@ -301,14 +288,8 @@ export class FakeLedger implements Faked {
   }
 
   #begin(step: StepRef, asked: boolean): Intent {
-    for (const earlier of this.#books.intents)
-      if (earlier.key === step.key && earlier.closed === null) earlier.closed = 'superseded';
-    const attempt = randomUUID();
-    const { key, kind, subject } = step;
-    const intent: Intent = { key, kind, subject, attempt, tag: `rekey-${attempt.slice(0, 13)}`, asked, closed: null };
-    this.#books.intents.push(intent);
     this.#change({ phase: step.phase });
-    return intent;
+    return beginIntent(this.#books.intents, step, asked);
   }
 
   #commit<Result extends JsonObject>(
@@ -318,7 +299,7 @@ export class FakeLedger implements Faked {
     changes: readonly Change[],
   ): Recorded<Result> {
     this.#require(step);
-    const intent = this.#intent(attempt);
+    const intent = this.#books.intents.find((i) => i.attempt === attempt);
     if (intent?.closed !== null) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
     intent.closed = 'applied';
     this.#books.outcomes[step.key] = result;
@@ -341,23 +322,9 @@ export class FakeLedger implements Faked {
     return result ? { result, head: this.#head() } : null;
   }
 
-  #intent(attempt: string): Intent | undefined {
-    return this.#books.intents.find((i) => i.attempt === attempt);
-  }
-
-  #sent(kind: string): readonly Intent[] {
-    return this.#books.intents.filter((i) => i.kind === kind && i.closed !== 'not-sent');
-  }
-
-  #subjects(kind: string): readonly string[] {
-    return [...new Set(this.#sent(kind).flatMap((i) => i.subject ?? []))].sort();
-  }
-
   #beyond(): Beyond | null {
-    const [last] = this.#books.intents
-      .filter((i) => ['revoke', 'regenerate'].includes(i.kind) && !i.key.startsWith('revoke/back-') && i.closed !== 'not-sent')
-      .reverse();
-    return last ? { key: last.key, done: last.key in this.#books.outcomes } : null;
+    const key = beyondReturn(this.#books.intents);
+    return key === null ? null : { key, done: key in this.#books.outcomes };
   }
 
   #change(change: Partial<RotationRow>): void {

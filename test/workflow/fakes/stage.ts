@@ -57,6 +57,8 @@ export function useStage(): Stage {
         maxHeartbeatThrottleInterval: '500 ms',
         defaultHeartbeatThrottleInterval: '500 ms',
         shutdownForceTime: '1 second',
+        maxConcurrentActivityTaskPolls: 3,
+        maxConcurrentWorkflowTaskPolls: 3,
         ...options,
       });
     const workers = await Promise.all([
