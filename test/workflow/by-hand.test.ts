@@ -106,11 +106,4 @@ describe.concurrent('a program of which nobody has said which key it is on', () 
     expect(await world.ended()).toMatchObject({ outcome: 'refused', reason: 'nobody has said which key web-1 is on' });
     expect(world.count('mintVersion')).toBe(0);
   });
-
-  it('is not asked for where something else speaks against the rotation', async () => {
-    const world = stage.world(people);
-    world.script.answers('preflightHost east', { ...unsaid, findings: [{ reason: 'unhealthy', message: 'web-1 is ill' }] });
-    expect(await world.run()).toMatchObject({ outcome: 'refused' });
-    expect(world.count('askForWord')).toBe(0);
-  });
 });

@@ -6,10 +6,12 @@ import type { Setting } from './fakes/world.js';
 import { never } from './fakes/world.js';
 
 const stage = useStage();
+/** Where it does not matter how many there are. */
+const one = { programs: ['east/web-1'] } as const;
 const behind = 'KR_CONSUMER_BEHIND';
 
 describe.concurrent('the gate before the first change', () => {
-  const gated = (policy: Setting['policy'] = {}) => stage.world({ policy: { approve: ['start'], ...policy } });
+  const gated = (policy: Setting['policy'] = {}) => stage.world({ ...one, policy: { approve: ['start'], ...policy } });
 
   it('is passed when somebody approves, and only then is a key made', async () => {
     const world = gated();
@@ -45,7 +47,7 @@ describe.concurrent('the gate before the first change', () => {
 
 describe.concurrent('the gate before something is taken away', () => {
   it('stands behind the drain and before the look at everyone, and both keys live while it waits', async () => {
-    const world = stage.world({ policy: { approve: ['take-away'] }, disables: true });
+    const world = stage.world({ ...one, policy: { approve: ['take-away'] }, disables: true });
     await world.begin();
     await world.untilWaits('an approval (take-away)');
     expect(world.ledger.states).toEqual({ 1: 'retiring', 2: 'active' });
@@ -68,7 +70,7 @@ describe.concurrent('the gate before something is taken away', () => {
   });
 
   it('sounds an alarm when nobody answers in time, and goes on waiting', async () => {
-    const world = stage.world({ policy: { approve: ['take-away'], approveWithin: 50 } });
+    const world = stage.world({ ...one, policy: { approve: ['take-away'], approveWithin: 50 } });
     await world.begin();
     await world.untilWaits('an approval (take-away); overdue');
     expect([world.count('inspectConsumers'), world.ledger.states]).toEqual([0, { 1: 'retiring', 2: 'active' }]);
@@ -77,7 +79,7 @@ describe.concurrent('the gate before something is taken away', () => {
   });
 
   it('turns the rotation back when somebody rejects', async () => {
-    const world = stage.world({ policy: { approve: ['take-away'] } });
+    const world = stage.world({ ...one, policy: { approve: ['take-away'] } });
     await world.begin();
     await world.sayOnceLegal('reject');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
@@ -85,7 +87,7 @@ describe.concurrent('the gate before something is taken away', () => {
   });
 
   it('asks again after a new round: an approval holds for what was seen when it was given', async () => {
-    const world = stage.world({ policy: { approve: ['take-away'] } });
+    const world = stage.world({ ...one, policy: { approve: ['take-away'] } });
     world.script.fails('revokeVersion 1', behind, { times: 2 });
     await world.begin();
     await world.untilWaits('an approval (take-away)');
@@ -103,7 +105,7 @@ describe.concurrent('a window', () => {
   const opens = (inMs: number) => ({ at: '2030-01-06T02:00:00.000Z', inMs });
 
   it('that is closed refuses the rotation before any change, with the time at which it opens', async () => {
-    const world = stage.world({ policy: { window } });
+    const world = stage.world({ ...one, policy: { window } });
     world.script.answers('windowOpening', opens(never));
     expect(await world.run()).toMatchObject({
       outcome: 'refused',
@@ -113,7 +115,7 @@ describe.concurrent('a window', () => {
   });
 
   it('that has closed before the approval came is waited for', async () => {
-    const world = stage.world({ policy: { window, approve: ['start'] } });
+    const world = stage.world({ ...one, policy: { window, approve: ['start'] } });
     for (const inMs of [0, 50, 0]) world.script.answers('windowOpening', opens(inMs));
     await world.begin();
     await world.sayOnceLegal('approve');
@@ -162,7 +164,7 @@ describe.concurrent('a pause', () => {
   });
 
   it('on the way back stands still before the new key is taken away', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     const drain = world.script.holds('drain 1');
     const back = world.script.holds('handOut back-1/web-1');
     await world.begin();
@@ -178,7 +180,7 @@ describe.concurrent('a pause', () => {
   });
 
   it('at the gate holds before the programs are stopped, although somebody approves', async () => {
-    const world = stage.world({ strategy: 'in-place', policy: { approve: ['start'] } });
+    const world = stage.world({ ...one, strategy: 'in-place', policy: { approve: ['start'] } });
     await world.begin();
     await world.untilLegal('approve');
     await world.say('pause');
@@ -190,7 +192,7 @@ describe.concurrent('a pause', () => {
   });
 
   it('does not hold up the way back', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
@@ -201,7 +203,7 @@ describe.concurrent('a pause', () => {
   });
 
   it('holds for the run that takes over, too', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
@@ -241,7 +243,7 @@ describe.concurrent('a bake', () => {
 
 describe.concurrent('an operator in a hurry', () => {
   it.each(['drain 1', 'watchSoak 1 east'])('has %s asked once more at once, and its answer counts', async (label) => {
-    const world = stage.world({ disables: true });
+    const world = stage.world({ ...one, disables: true });
     const held = world.script.holds(label);
     await world.begin();
     await world.reached(held);

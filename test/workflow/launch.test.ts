@@ -6,6 +6,7 @@ import { useStage } from './fakes/stage.js';
 import type { World } from './fakes/world.js';
 
 const stage = useStage();
+const one = { programs: ['east/web-1'] } as const;
 const update = { without: [], update: { change: { kind: 'declared' }, accepted: false } } as const;
 
 /** A workflow that is no rotation, asking a world of its own. */
@@ -23,7 +24,7 @@ async function ended(world: World): Promise<unknown> {
 
 describe.concurrent('what is due', () => {
   it('is started under its id, by the schedule and only while it is due; what runs already is left alone', async () => {
-    const [due, running, planner] = [stage.world(), stage.world(), stage.world()];
+    const [due, running, planner] = [stage.world(one), stage.world(one), stage.world(one)];
     const held = running.script.holds('drain 1');
     await running.begin();
     await running.reached(held);
@@ -39,7 +40,11 @@ describe.concurrent('what is due', () => {
 
 describe.concurrent('the sweep', () => {
   it('starts each kind of rotation that is open and runs no more, with the options that it was opened with', async () => {
-    const [gone, changed, sweep] = [stage.world({ strategy: 'in-place' }), stage.world({ options: update }), stage.world()];
+    const [gone, changed, sweep] = [
+      stage.world({ ...one, strategy: 'in-place' }),
+      stage.world({ options: update }),
+      stage.world(one),
+    ];
     for (const [world, label] of [
       [gone, 'awaitStopped east'],
       [changed, 'planUpdate'],
@@ -57,7 +62,7 @@ describe.concurrent('the sweep', () => {
   });
 
   it('opens nothing where the rotation has ended meanwhile', async () => {
-    const [over, sweep] = [stage.world(), stage.world()];
+    const [over, sweep] = [stage.world(one), stage.world(one)];
     sweep.script.answers('openRotations', [orderOf(over)]);
     await execute('sweep', sweep);
     await expect(ended(over)).rejects.toMatchObject({ cause: { type: 'KR_NOT_CALLED_FOR' } });
@@ -67,7 +72,7 @@ describe.concurrent('the sweep', () => {
 
 describe.concurrent('applying a configuration', () => {
   it('saves it, adopts what it names, and begins a change of every key that is not as it is declared', async () => {
-    const [world, other] = [stage.world(), stage.world({ options: update })];
+    const [world, other] = [stage.world(one), stage.world({ options: update })];
     const declared = (name: string, current: object | null, attributes = {}) => ({ name, store: 'vendor', attributes, current });
     const credentials = {
       adopted: declared('adopted', { id: 'key-1', secret: null }),

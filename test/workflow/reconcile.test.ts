@@ -30,7 +30,6 @@ const afterwards = (world: World) => world.script.log.slice(world.script.log.fin
 describe.concurrent('an overlap rotation behind a ledger that has lost', () => {
   it.each([
     ['all of it while the key is handed out', null, 'handOut wave-2/web-2', true],
-    ['the mint', 'mintVersion', 'proveVersion', false],
     ['the cut-over', 'confirmConsumer wave-2/web-2', 'drain 1', true],
   ] as const)('%s, goes on and knows the key that it made, and whether anybody was handed it', async (_, copied, swapped, delivered) => {
     const world = await setBack(copied, swapped);

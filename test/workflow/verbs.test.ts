@@ -136,7 +136,7 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
   ];
 
   it.each(waits)('%s', async (_, setting, fails, text, legal, end) => {
-    const world = stage.world(setting);
+    const world = stage.world({ programs: ['east/web-1'], ...setting });
     if (fails) world.script.fails(fails, 'KR_STORE_REFUSED');
     await world.begin();
     if (text) await world.untilWaits(text);
@@ -149,21 +149,23 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
 });
 
 describe.concurrent('a verb', () => {
-  it('that is meant for a phase that is over is refused', async () => {
-    const world = stage.world();
+  it('is refused where it is meant for a phase that is over, and else written down with who said it, when and why', async () => {
+    const world = stage.world({ programs: ['east/web-1'] });
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
     const refused = { cause: { type: 'KR_VERB_ILLEGAL', message: 'the rotation is draining now, not distributing' } };
     await expect(world.say('abort', null, 'distributing')).rejects.toMatchObject(refused);
     expect(await world.say('pause', null, 'draining')).toEqual({ rotation: `${world.credential}#2`, phase: 'draining' });
+    const pause = { kind: 'verb', verb: 'pause', by: 'test', reason: 'a test', consumer: null };
+    expect(world.last('note verb pause')).toMatchObject({ step: { phase: 'draining' }, input: { note: pause } });
     await world.say('resume');
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
   });
 
   it('of two at once turns the rotation back once', async () => {
-    const world = stage.world();
+    const world = stage.world({ programs: ['east/web-1'] });
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
@@ -172,19 +174,6 @@ describe.concurrent('a verb', () => {
     await expect(world.say('abort')).rejects.toThrow();
     expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'aborted by test: a test' });
     expect(world.count('note turn-back')).toBe(1);
-  });
-
-  it('is written down with who said it and why, in the phase in which it was said', async () => {
-    const world = stage.world();
-    const held = world.script.holds('drain 1');
-    await world.begin();
-    await world.reached(held);
-    await world.say('exempt', 'cron');
-    held.release();
-    await world.ended();
-    const { step, input } = world.last('note verb exempt');
-    expect(step?.phase).toBe('draining');
-    expect(input.note).toEqual({ kind: 'verb', verb: 'exempt', by: 'test', reason: 'a test', consumer: 'cron' });
   });
 });
 
@@ -230,27 +219,22 @@ describe.concurrent('a verb that cannot be written down has no effect', () => {
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
   });
 
-  it('resume', async () => {
-    const { world, sayAll } = unrecorded(['resume']);
+  it('resume, retry', async () => {
+    const world = stage.world({ programs: ['east/web-1'] });
+    for (const verb of ['resume', 'retry']) world.script.fails(`note verb ${verb}`, 'KR_INTERNAL');
+    world.script.fails('removeStrays', 'KR_STORE_REFUSED');
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
     await world.say('pause');
     held.release();
     await world.untilWaits('resume');
-    await sayAll();
-    expect(await world.legalVerbs()).toContain('resume');
-    await world.say('resume');
-    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-  });
-
-  it('retry', async () => {
-    const { world, sayAll } = unrecorded(['retry']);
-    world.script.fails('removeStrays', 'KR_STORE_REFUSED');
-    await world.begin();
-    await world.untilLegal('retry');
-    await sayAll();
-    await world.say('retry');
+    for (const verb of ['resume', 'retry'] as const) {
+      await world.untilLegal(verb);
+      await expect(world.say(verb), verb).rejects.toThrow();
+      expect(await world.legalVerbs()).toContain(verb);
+      await world.say(verb);
+    }
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
   });
 });

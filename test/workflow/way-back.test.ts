@@ -176,12 +176,9 @@ describe.concurrent("a cancel from Temporal's own tools", () => {
     expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'cancelled' });
   });
 
-  it.each([
-    ['revokeVersion 1', {}],
-    ['regenerateSecret 1', { strategy: 'in-place' }],
-  ] as const)('is without effect beyond it: %s', async (label, setting) => {
-    const world = stage.world(setting);
-    const held = world.script.holds(label);
+  it('is without effect beyond it', async () => {
+    const world = stage.world({ strategy: 'in-place' });
+    const held = world.script.holds('regenerateSecret 1');
     await world.begin();
     await world.reached(held);
     await world.handle.cancel();

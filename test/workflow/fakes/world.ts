@@ -211,6 +211,10 @@ export class World {
     await this.#until(label, () => this.count(label) >= times);
   }
 
+  async untilDone(label: string, times: number): Promise<void> {
+    await this.#until(label, () => this.#of(label).filter((e) => e.how === 'done').length >= times);
+  }
+
   /** Until every attempt of an activity has ended, those of a run that is gone included. */
   async untilOver(label: string): Promise<void> {
     const over = (log: readonly Entry[]) =>
