@@ -18,7 +18,7 @@ const group = (groupOrder: number) => ({ sequence: { groupOrder } });
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, ...group(0), name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
+      { test: { ...common, ...group(0), isolate: false, name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
       {
         test: {
           ...common,

@@ -1,7 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { connector as appHost } from '../../../activities/app-hosts/soar-app-host/app-host.js';
 import { secretNames } from '../../../activities/app-hosts/soar-app-host/secrets.js';
-import { app, asked, clientId, context, executable, host, key, never, secret, server, soar } from '../key-stores/soar-server.js';
+import {
+  app,
+  asked,
+  clientId,
+  context,
+  executable,
+  host,
+  key,
+  never,
+  secret,
+  server,
+  soar,
+  useSoar,
+} from '../key-stores/soar-server.js';
+
+useSoar();
 
 describe('an app', () => {
   const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };

@@ -2,7 +2,23 @@ import { describe, expect, it } from 'vitest';
 import type { KeyImage } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { json } from '../http/server.js';
-import { type Answer, bodyOf, enveloped, idOf, key, never, open, other, portal, sent, server, user } from './docspace-portal.js';
+import {
+  type Answer,
+  bodyOf,
+  enveloped,
+  idOf,
+  key,
+  never,
+  open,
+  other,
+  portal,
+  sent,
+  server,
+  usePortal,
+  user,
+} from './docspace-portal.js';
+
+usePortal();
 
 describe('revoking', () => {
   const fails = (response: Answer) =>

@@ -12,10 +12,14 @@ export const never = (): AbortSignal => new AbortController().signal;
 export const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 
 export let server: TestServer;
-beforeEach(async () => {
-  server = await startServer();
-});
-afterEach(() => server.close());
+
+/** Gives each test of a file a server of its own. */
+export function usePortal(): void {
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(() => server.close());
+}
 
 export function open(management = token): KeyStore {
   const settings = connector.config.settings.parse({ url: server.url, management: { token: 'env:T' } });

@@ -15,8 +15,11 @@ import {
   sent,
   server,
   token,
+  usePortal,
   user,
 } from './docspace-portal.js';
+
+usePortal();
 
 describe('every call', () => {
   it('says whose it is in the one form that the portal takes for a key', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { moved } from '../../../activities/app-hosts/soar-app-host/app-config.js';
 import { config } from '../../../activities/key-stores/soar/config.js';
-import { all, app, asked, clientId, host, key, never, open, secret, server, soar } from './soar-server.js';
+import { all, app, asked, clientId, host, key, never, open, secret, server, soar, useSoar } from './soar-server.js';
+
+useSoar();
 
 const org = '/rest/orgs/201';
 const tag = 'rekey-abcdefgh-0123456789abc';

@@ -20,11 +20,15 @@ let managementSecret: string;
 export const changeManagementSecret = (): void => {
   managementSecret = `management-${Math.random()}`;
 };
-beforeEach(async () => {
-  server = await startServer();
-  changeManagementSecret();
-});
-afterEach(() => server.close());
+
+/** Gives each test of a file a server of its own. */
+export function useSoar(): void {
+  beforeEach(async () => {
+    server = await startServer();
+    changeManagementSecret();
+  });
+  afterEach(() => server.close());
+}
 
 export const context = (name: string) => ({
   name,

@@ -14,7 +14,10 @@ import {
   server,
   settings,
   soar,
+  useSoar,
 } from './soar-server.js';
+
+useSoar();
 
 describe('calls that IBM does not publish', () => {
   const consumer = { name: 'enrichment', host: 'apps', settings: { app: 'enrichment' } };
