@@ -4,8 +4,10 @@ import type { Lane } from '../support/lane.js';
 import { faultKinds, fits } from './faults.js';
 import { groups, workOff } from './lanes.js';
 import { crashPointsOf, type Point } from './points.js';
-import { brokenOf, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
-import { type Case, caseName, others, recordPointsOf, runCases } from './run.js';
+import { brokenOf, casesOf as casesIn, missedOf, mostMissed, rowsOf, summary, tellBroken } from './report.js';
+import { type Case, caseName, others, recordPointsOf } from './run.js';
+import { pack } from './sample.js';
+import { runTrials, type Trial } from './trial.js';
 
 /** Every request of both sequences with every fault that fits it. */
 export const casesOfSequences = (points: readonly Point[]): readonly Case[] => casesOf(faultKinds, points);
@@ -39,22 +41,24 @@ export function expectSequencesDocumented(points: readonly Point[]): void {
   expectDocumented('In place', points.filter(isInPlace));
 }
 
-/** Runs the cases, or those of them that `REKEY_MATRIX` names, and expects the promises to hold in each. */
-export async function expectAllHold(what: string, lanes: readonly Lane[], cases: readonly Case[]): Promise<void> {
+/** Tries the cases that `REKEY_MATRIX` names, or all, and expects the promises to hold in each. `packed`: as few rotations as will do. */
+export async function expectAllHold(what: string, lanes: readonly Lane[], cases: readonly Case[], packed = false): Promise<void> {
   const began = performance.now();
   const only = new RegExp(process.env.REKEY_MATRIX ?? '');
   const chosen = cases.filter((c) => only.test(caseName(c)));
   expect(chosen.length, 'cases that REKEY_MATRIX names').toBeGreaterThan(0);
   let done = 0;
-  const results = await workOff(lanes, groups(chosen), async (lane, group) => {
-    const found = await runCases(lane, group);
+  const trials = packed ? pack(chosen) : chosen.map((it): Trial => [it]);
+  const results = await workOff(lanes, groups(trials), async (lane, group) => {
+    const found = await runTrials(lane, group);
     tellBroken(found);
-    done += found.length;
-    if (done % 50 < found.length) console.log(`${what}: ${done} of ${chosen.length}`);
+    const before = done;
+    done += casesIn(found);
+    if (Math.floor(done / 50) > Math.floor(before / 50)) console.log(`${what}: ${done} of ${chosen.length}`);
     return found;
   });
   console.log(summary(what, results, performance.now() - began));
   expect(brokenOf(results)).toEqual([]);
   expect(missedOf(results).length, missedOf(results).join()).toBeLessThanOrEqual(mostMissed(results));
-  expect(results.length).toBe(chosen.length);
+  expect(casesIn(results)).toBe(chosen.length);
 }

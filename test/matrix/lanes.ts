@@ -1,7 +1,8 @@
 /** Owns the installations that cases run on, side by side, and which cases run together on one. */
 import { schedules } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
-import { type Case, vendorOf } from './run.js';
+import { vendorOf } from './run.js';
+import { credentialOf, type Trial } from './trial.js';
 
 /** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
 export async function withoutSchedules(lane: Lane): Promise<Lane> {
@@ -61,25 +62,30 @@ export async function workOff<Group, Outcome>(
 const atOnce = 3;
 
 /**
- * At most one case of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns: while
- * one waits for a worker, the machine is free for the other.
+ * At most one trial of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns:
+ * while one waits for a worker, the machine is free for the other.
  */
-export function groups(cases: readonly Case[]): readonly (readonly Case[])[] {
+export function groups(trials: readonly Trial[]): readonly (readonly Trial[])[] {
   const turns = [true, false].flatMap((kills) => {
-    const found = groupsOf(cases.filter((c) => c.kind.kills === kills));
+    const found = groupsOf(trials.filter(([{ kind }]) => kind.kills === kills));
     return found.map((group, index) => ({ group, turn: index / found.length }));
   });
   return turns.sort((a, b) => a.turn - b.turn).map(({ group }) => group);
 }
 
-/** From the vendors with the most cases left, so that in the end none is left with cases that run alone. */
-function groupsOf(cases: readonly Case[]): readonly (readonly Case[])[] {
-  const vendors = [...new Set(cases.map((c) => vendorOf(c.point.credential)))];
-  const queues = vendors.map((own) => cases.filter((c) => vendorOf(c.point.credential) === own));
-  const found: Case[][] = [];
+/** From the vendors with the most trials left, so that in the end none is left with trials that run alone. */
+function groupsOf(trials: readonly Trial[]): readonly (readonly Trial[])[] {
+  const vendor = (trial: Trial) => vendorOf(credentialOf(trial));
+  const queues = [...new Set(trials.map(vendor))].map((own) => trials.filter((trial) => vendor(trial) === own));
+  const found: Trial[][] = [];
   while (queues.some((queue) => queue.length > 0)) {
     queues.sort((a, b) => b.length - a.length);
-    found.push(queues.slice(0, atOnce).flatMap((queue) => queue.shift() ?? []));
+    found.push(
+      queues.slice(0, atOnce).flatMap((queue) => {
+        const next = queue.shift();
+        return next ? [next] : [];
+      }),
+    );
   }
   return found;
 }

@@ -1,7 +1,7 @@
 /** Owns what a run of cases says: one line that can be cited, and the rows of docs/failure-modes.md that it has to show. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Result } from './run.js';
+import type { Result } from './trial.js';
 
 const page = path.resolve(import.meta.dirname, '../../docs/failure-modes.md');
 
@@ -21,19 +21,24 @@ export function tellBroken(results: readonly Result[]): void {
 }
 
 /** Polls come as they come; more than a few that never came would mean that the faults do not find their places. */
-export const mostMissed = (results: readonly Result[]): number => Math.ceil(results.length / 50);
-export const missedOf = (results: readonly Result[]): readonly string[] => results.filter((r) => !r.met).map((r) => r.name);
+export const mostMissed = (results: readonly Result[]): number => Math.ceil(casesOf(results) / 50);
+export const missedOf = (results: readonly Result[]): readonly string[] => results.flatMap((r) => r.missed);
+export const casesOf = (results: readonly Result[]): number => sum(results, (r) => r.cases);
 
 export const brokenOf = (results: readonly Result[]): readonly (readonly string[])[] =>
   results.filter((r) => r.violations.length > 0).map((r) => [r.name, ...r.violations]);
 
+const sum = (results: readonly Result[], of: (result: Result) => number): number =>
+  results.reduce((total, result) => total + of(result), 0);
+
 export function summary(what: string, results: readonly Result[], milliseconds: number): string {
-  const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
+  const [broken, missed] = [brokenOf(results).length, missedOf(results).length];
   const most = Math.max(0, ...results.map((r) => r.failedLogins));
   return (
-    `${what}: ${results.length} cases, ${brokenOf(results).length} broken${missedOf(results).length > 0 ? `, ${missedOf(results).length} not met` : ''}; ${sum((r) => r.sent)} requests of consumers, ` +
-    `refused ${sum((r) => r.refused)}, failed logins ${sum((r) => r.failedLogins)} (at most ${most} in a case), ` +
-    `work lost ${sum((r) => r.lost)}, orphans ${sum((r) => r.orphans)}; ` +
-    `${sum((r) => r.tries)} rotations in ${(milliseconds / 60_000).toFixed(1)} minutes`
+    `${what}: ${casesOf(results)} cases, ${broken} broken${missed > 0 ? `, ${missed} not met` : ''}; ` +
+    `${sum(results, (r) => r.sent)} requests of consumers, refused ${sum(results, (r) => r.refused)}, ` +
+    `failed logins ${sum(results, (r) => r.failedLogins)} (at most ${most} in a rotation), ` +
+    `work lost ${sum(results, (r) => r.lost)}, orphans ${sum(results, (r) => r.orphans)}; ` +
+    `${results.length} rotations in ${(milliseconds / 60_000).toFixed(1)} minutes`
   );
 }

@@ -1,0 +1,78 @@
+/** The sample of the matrix leaves no fault and no request out, whatever commit chooses it, and its rotations meet their cases one after the other. */
+import { describe, expect, it } from 'vitest';
+import { faultKinds, fits } from '../../matrix/faults.js';
+import type { Point } from '../../matrix/points.js';
+import type { Case } from '../../matrix/run.js';
+import { pack, sampleOf, shownBy } from '../../matrix/sample.js';
+
+const point = (step: string, method: string, template: string, changes: number): Point => ({
+  credential: 'datadog/agents',
+  step,
+  vendor: 'datadog',
+  method,
+  template,
+  which: 'only',
+  path: template,
+  changes,
+  skip: 0,
+});
+const points = [
+  point('preflight', 'GET', '/validate', 0),
+  point('mint', 'GET', '/keys', 0),
+  point('mint', 'POST', '/keys', 0),
+  point('prove', 'GET', '/validate', 1),
+  point('prove', 'GET', '/keys/{id}', 1),
+  point('drain', 'GET', '/keys/{id}', 3),
+  point('revoke', 'DELETE', '/keys/{id}', 3),
+  point('prove-dead', 'GET', '/validate', 4),
+];
+const aborted: Case[] = points
+  .slice(0, 4)
+  .map((it) => ({ point: it, kind: faultKinds[0]!, after: 'aborted at drain', drive: () => Promise.reject(new Error('never')) }));
+const cases: readonly Case[] = [
+  ...faultKinds.flatMap((kind) => points.filter((it) => fits(kind, it)).map((it) => ({ kind, point: it }))),
+  ...aborted,
+];
+const shown = (some: readonly Case[]) => [...new Set(some.flatMap(shownBy))].sort();
+
+describe('a sample', () => {
+  it('shows all that the cases show, with fewer of them', () => {
+    for (const seed of ['a', 'b', 'c']) {
+      const chosen = sampleOf(cases, seed);
+      expect(shown(chosen)).toEqual(shown(cases));
+      expect(chosen.length).toBeLessThan(cases.length);
+    }
+  });
+
+  it('is the same for the same commit, and another one for another', () => {
+    expect(sampleOf(cases, 'a')).toEqual(sampleOf([...cases].reverse(), 'a'));
+    expect(sampleOf(cases, 'a')).not.toEqual(sampleOf(cases, 'b'));
+  });
+});
+
+describe('what is packed', () => {
+  const trials = pack(cases);
+
+  it('is every case, once, in fewer rotations', () => {
+    expect(trials.flat().length).toBe(cases.length);
+    expect(new Set(trials.flat())).toEqual(new Set(cases));
+    expect(trials.length).toBeLessThan(cases.length);
+  });
+
+  it('comes upon its cases in their order, between different changes, and only the last is a change', () => {
+    for (const trial of trials) {
+      const changes = trial.map((it) => it.point.changes);
+      expect(changes).toEqual([...new Set(changes)].sort((a, b) => a - b));
+      expect(trial.slice(0, -1).filter((it) => it.point.method !== 'GET')).toEqual([]);
+    }
+  });
+
+  it('takes the worker away in all of its cases, or in none', () => {
+    for (const trial of trials) expect(new Set(trial.map((it) => it.kind.kills)).size).toBe(1);
+  });
+
+  it('leaves alone what begins with an abort, and what may be refused', () => {
+    const mixed = trials.filter((trial) => trial.length > 1).flat();
+    expect(mixed.filter((it) => it.drive !== undefined || it.point.step === 'preflight')).toEqual([]);
+  });
+});
