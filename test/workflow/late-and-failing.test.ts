@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
+/** Where it does not matter how many there are. */
+const one = { programs: ['east/web-1'] } as const;
 const inPlace = { strategy: 'in-place' } as const;
 
 describe.concurrent('what may come back is asked for again', () => {
@@ -17,7 +19,7 @@ describe.concurrent('what may come back is asked for again', () => {
   });
 
   it('under the same name, where the reply is lost', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     for (const label of ['mintVersion', 'revokeVersion 1']) world.script.fails(label, 'KR_STORE_UNCLEAR', { sent: true });
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
     expect([world.count('mintVersion'), world.count('revokeVersion 1'), world.ledger.states]).toEqual([
@@ -58,21 +60,21 @@ describe.concurrent('a consumer that fails', () => {
   });
 
   it('that does not confirm in its time is looked at once more, and that counts', async () => {
-    const world = stage.world({ policy: { confirm: 3_000 } });
+    const world = stage.world({ ...one, policy: { confirm: 3_000 } });
     world.script.holds('confirmConsumer wave-1/web-1');
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
     expect(world.count('confirmConsumer wave-1/web-1')).toBe(2);
   });
 
   it('is told with what the last look saw', async () => {
-    const world = stage.world({ policy: { confirm: 3_000 } });
+    const world = stage.world({ ...one, policy: { confirm: 3_000 } });
     world.script.holds('confirmConsumer wave-1/web-1');
     world.script.fails('confirmConsumer wave-1/web-1', 'KR_NOT_YET_CONFIRMED');
     expect(await world.run()).toMatchObject({ outcome: 'compensated', reason: 'KR_NOT_YET_CONFIRMED: as the test has it' });
   });
 
   it('cannot be handed the key in its time: the rotation goes back, and there it has all the time', async () => {
-    const world = stage.world({ policy: { confirm: 3_000 } });
+    const world = stage.world({ ...one, policy: { confirm: 3_000 } });
     world.script.holds('handOut wave-1/web-1');
     world.script.fails('handOut back-1/web-1', 'KR_HOST_UNAVAILABLE', { times: 3 });
     expect(await world.run()).toMatchObject({
@@ -100,7 +102,7 @@ describe.concurrent('a step that fails for good where there is no way back', () 
   });
 
   it('is no reason to go back before it either, where nobody can tell what happened', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     world.script.fails('mintVersion', 'KR_STATE_UNCLEAR');
     await world.begin();
     await world.untilWaits('a person: KR_STATE_UNCLEAR');
@@ -112,7 +114,7 @@ describe.concurrent('a step that fails for good where there is no way back', () 
 
 describe.concurrent('the proof that the old key is dead', () => {
   it('that fails is told, and ends nothing', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     world.script.answers('proveDead', false);
     expect(await world.run()).toMatchObject({
       outcome: 'completed',
@@ -121,7 +123,7 @@ describe.concurrent('the proof that the old key is dead', () => {
   });
 
   it('is not waited for when an operator skips it', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     const held = world.script.holds('proveDead');
     await world.begin();
     await world.reached(held);

@@ -8,6 +8,8 @@ const stage = useStage();
 const both = sideBySide('inspectConsumers east', 'inspectConsumers west');
 const handedBack = (names: readonly string[], round = 1) =>
   sideBySide(...names.map((name) => [`handOut back-${round}/${name}`, `confirmConsumer back-${round}/${name}`]));
+/** Where it does not matter how many there are. */
+const one = { programs: ['east/web-1'] } as const;
 const everyone = ['web-1', 'web-2', 'cron'];
 const turned = ['note verb abort', 'note turn-back'];
 const begun = ['releaseLeases', 'readUndo', 'readUndo'];
@@ -107,13 +109,13 @@ describe.concurrent('an overlap rotation in which a step fails for good', () => 
   });
 
   it('goes back when the guard of the revoke refuses: nothing was sent', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     world.script.fails('revokeVersion 1', 'KR_GUARD_REFUSED');
     expect(await world.run()).toMatchObject({ outcome: 'compensated', reason: 'KR_GUARD_REFUSED: as the test has it' });
   });
 
   it('never goes back once the revoke may have been sent: a person is asked, and it goes on', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     world.script.fails('revokeVersion 1', 'KR_STORE_REFUSED');
     await world.begin();
     await world.untilWaits('KR_STORE_REFUSED');
@@ -124,7 +126,7 @@ describe.concurrent('an overlap rotation in which a step fails for good', () => 
   });
 
   it('undoes nothing when the ledger knows of a revoke that may have been sent', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     world.script.fails('confirmConsumer wave-1/web-1', 'KR_NOT_CONFIRMED');
     world.script.fails('note turn-back', 'KR_BEYOND_RETURN');
     await world.begin();
@@ -168,7 +170,7 @@ describe.concurrent('an in-place rotation that is aborted', () => {
 
 describe.concurrent("a cancel from Temporal's own tools", () => {
   it('means abort before the point of no return', async () => {
-    const world = stage.world();
+    const world = stage.world(one);
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
@@ -177,7 +179,7 @@ describe.concurrent("a cancel from Temporal's own tools", () => {
   });
 
   it('is without effect beyond it', async () => {
-    const world = stage.world({ strategy: 'in-place' });
+    const world = stage.world({ ...one, strategy: 'in-place' });
     const held = world.script.holds('regenerateSecret 1');
     await world.begin();
     await world.reached(held);

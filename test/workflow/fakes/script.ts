@@ -9,6 +9,8 @@ export interface Entry {
   readonly label: string;
   readonly step: StepRef | null;
   readonly input: Readonly<Record<string, unknown>>;
+  /** The same for attempts of one call by one run. */
+  readonly id: string;
   readonly activityId: string;
   /** Places in one count of beginnings and ends; null while it runs. */
   readonly began: number;
@@ -110,10 +112,12 @@ export class Script {
     act: (rule: Turn) => Promise<Result> | Result,
   ): Promise<Result> {
     const step = 'step' in input ? (input.step as StepRef) : null;
-    const { activityId } = Context.current().info;
+    const { activityId, workflowExecution } = Context.current().info;
+    const id = `${workflowExecution!.runId}/${activityId}`;
     const entry: Entry = {
       label,
       step,
+      id,
       activityId,
       input: input as Entry['input'],
       began: this.#count++,
@@ -121,7 +125,8 @@ export class Script {
       how: null,
       acted: false,
     };
-    this.log.push(entry);
+    // A workflow task that was lost runs its local activities once more: they are the same step.
+    if (!this.log.some((e) => e.id === id && e.how === 'done')) this.log.push(entry);
     this.#told();
     try {
       const result = await act(new Turn(this.#ruleFor(label), signal, entry));
