@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           ...withServers,
           ...group(2),
-          maxWorkers: 6,
+          maxWorkers: 5,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },

@@ -47,20 +47,13 @@ export const running: Readonly<Record<Credential, readonly string[]>> = {
 };
 const removed = ['web-1', 'web-2', 'exports-2', 'ticketing', 'stock-sync'];
 
-/**
- * Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. All but the archiver
- * are looked at by their door: both ways are met, and fewer programs start, which is what a matrix spends its time on.
- */
+/** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
 export const quick = (text: string): string =>
   text
     .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
     .replace('bake: 500ms', 'bake: 0s')
     .replace('wave: 50%', 'wave: 100%')
     .replace('grace: 2s', 'grace: 0s')
-    .replace(
-      /(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (legacy|reporter|exports-1)"/g,
-      'http: "$2/hosts/apps/$3/status", shows: $1',
-    )
     .replace(new RegExp(`      - \\{ name: (${removed.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
 
 /** Both sequences in full, and what a third store adds; the rest of the vendors are met by what changes something. */
