@@ -11,7 +11,7 @@ let lane: Lane;
 let folder: string;
 let strangers: readonly string[];
 beforeAll(async () => {
-  lane = await Lane.start();
+  lane = await Lane.start(['datadog']);
   folder = path.join(lane.folder, 'handover');
 });
 afterAll(() => lane?.stop());

@@ -21,7 +21,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = useLane(await Lane.start(['datadog', 'docspace', 'algolia', 'dnn']));
+  lane = useLane(await Lane.start(['datadog', 'docspace', 'algolia']));
 });
 beforeEach(() => lane.fresh());
 afterEach(endAll);

@@ -10,7 +10,7 @@ import { asAdministrator, secondCredential } from '../support/second-credential.
 let lane: Lane;
 let second: Lane;
 beforeAll(async () => {
-  lane = await Lane.start();
+  lane = await Lane.start(['datadog']);
   second = await Lane.beside(lane);
 });
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { Lane } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
-  lane = await Lane.start();
+  lane = await Lane.start(['datadog']);
 });
 afterAll(() => lane?.stop());
 
