@@ -37,8 +37,8 @@ export default defineConfig({
       {
         test: {
           ...withServers,
-          ...group(2),
-          maxWorkers: 5,
+          ...group(1),
+          maxWorkers: 6,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },

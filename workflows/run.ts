@@ -36,6 +36,7 @@ export class Run {
   running: readonly string[] | null = null;
   handedOut = false;
   readonly toldToStop = new Set<string>();
+  readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
   targets: readonly ConsumerSpec[];
@@ -129,9 +130,14 @@ export class Run {
 
   /** Takes over the head that an outcome carries. */
   async recorded<Result>(outcome: Promise<Recorded<Result>>): Promise<Result> {
-    const { result, head } = await outcome;
-    this.#sawHead(head);
-    return result;
+    this.#inFlight.add(outcome);
+    try {
+      const { result, head } = await outcome;
+      this.#sawHead(head);
+      return result;
+    } finally {
+      this.#inFlight.delete(outcome);
+    }
   }
 
   enter(phase: Phase): void {
@@ -297,6 +303,8 @@ export class Run {
 
   /** The ledger has lost its last commits: it is told what this run remembers, and the way is gone again on the outcomes that are left. */
   async #reconcile(): Promise<void> {
+    // What is still out would land behind what is done again: a program would start that was just stopped.
+    await Promise.allSettled(this.#inFlight);
     const { rotation, head } = await books.reconcile({
       rotation: this.row,
       fence: this.#fence,

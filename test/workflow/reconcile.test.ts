@@ -94,6 +94,27 @@ describe.concurrent('an in-place rotation behind a ledger that has lost', () => 
     expect([...world.outside.up].sort()).toEqual(['cron', 'web-1', 'web-2']);
   });
 
+  it('the regenerate, waits for a start that is still out before it stops the programs again', async () => {
+    const world = stage.world(inPlace);
+    const waiting = world.script.holds('awaitStopped east');
+    const [first, second] = [
+      world.script.holds('deployConsumer forward-1/web-1'),
+      world.script.holds('deployConsumer forward-1/web-2'),
+    ];
+    await world.begin();
+    await world.reached(waiting);
+    const copy = world.ledger.copy();
+    waiting.release();
+    await Promise.all([world.reached(first), world.reached(second)]);
+    world.ledger.setBack(copy);
+    first.release();
+    await world.untilTold('deployConsumer forward-1/web-1');
+    expect(world.count('reconcile')).toBe(0);
+    second.release();
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+    expect([world.count('reconcile'), world.outside.harm]).toEqual([1, []]);
+  });
+
   it('the regenerate, does it again under the same name, with every program stopped, and cannot be aborted', async () => {
     const world = await setBack('awaitStopped east', 'updateSecret 1/web-1', inPlace);
     const again = world.script.holds('regenerateSecret 1');
