@@ -1,4 +1,7 @@
-/** Owns loading a bundle of packages: with the compiled code beside it, where that is of this very Node, else without. */
+/**
+ * Owns loading a bundle of packages: with the compiled code beside it, where that is of this very
+ * Node, else without.
+ */
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');

@@ -1,4 +1,7 @@
-/** Builds dist/node_modules: packages that our programs load, in few files, with their compiled code beside them (ADR 9). */
+/**
+ * Builds dist/node_modules: packages that our programs load, in few files, with their compiled code
+ * beside them (ADR 9).
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -79,7 +82,9 @@ const fitTemporal = {
   },
 };
 
-/** The SDK starts its thread by the path of a file, and so it reads the program that maps stacks. */
+/**
+ * The SDK starts its thread by the path of a file, and so it reads the program that maps stacks.
+ */
 function addWorkflowThread() {
   const beside = path.join(bundles, 'temporal');
   const file = path.join(beside, 'workflow-worker-thread.js');
@@ -103,7 +108,9 @@ ${names.map((key) => `0 && (exports.${key} = 0);\n`).join('')}`,
   );
 }
 
-/** In a process of its own, as a program of ours would: what was run until then is kept compiled. */
+/**
+ * In a process of its own, as a program of ours would: what was run until then is kept compiled.
+ */
 function compile() {
   const load = require.resolve(path.join(bundles, 'load.cjs'));
   const loads = Object.entries(contents).flatMap(([name, packages]) => packages.map((of) => [name, of]));

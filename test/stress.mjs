@@ -1,6 +1,7 @@
 /**
- * Runs a test file twenty times, or as often as is said, while busy processes hold the cores: `npm run stress -- FILE [TIMES]`.
- * What passes there waits for what it needs, and measures nothing by a clock.
+ * Runs a test file twenty times, or as often as is said, while busy processes hold the cores: `npm
+ * run stress -- FILE [TIMES]`. What passes there waits for what it needs, and measures nothing by a
+ * clock.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import os from 'node:os';

@@ -41,7 +41,10 @@ export function expectSequencesDocumented(points: readonly Point[]): void {
   expectDocumented('In place', points.filter(isInPlace));
 }
 
-/** Tries the cases that `REKEY_MATRIX` names, or all, and expects the promises to hold in each. `packed`: as few rotations as will do. */
+/**
+ * Tries the cases that `REKEY_MATRIX` names, or all, and expects the promises to hold in each.
+ * `packed`: as few rotations as will do.
+ */
 export async function expectAllHold(what: string, lanes: readonly Lane[], cases: readonly Case[], packed = false): Promise<void> {
   const began = performance.now();
   const only = new RegExp(process.env.REKEY_MATRIX ?? '');

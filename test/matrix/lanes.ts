@@ -4,7 +4,10 @@ import { Lane } from '../support/lane.js';
 import { vendorOf } from './run.js';
 import { credentialOf, type Trial } from './trial.js';
 
-/** Ledgers are emptied from case to case: what the sweep has read of one must not be started in the next. */
+/**
+ * Ledgers are emptied from case to case: what the sweep has read of one must not be started in the
+ * next.
+ */
 export async function withoutSchedules(lane: Lane): Promise<Lane> {
   for (const { id } of schedules) {
     const pause = () => lane.client.schedule.getHandle(id).pause();
@@ -42,7 +45,9 @@ export async function startLanes(vendors: readonly string[]): Promise<Lanes> {
   };
 }
 
-/** Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane. */
+/**
+ * Lets the lanes work off the groups, whichever is free; a group is what runs together on one lane.
+ */
 export async function workOff<Group, Outcome>(
   lanes: readonly Lane[],
   groups: readonly Group[],
@@ -62,8 +67,9 @@ export async function workOff<Group, Outcome>(
 const atOnce = 3;
 
 /**
- * At most one trial of each vendor in a group, and never one that takes the worker away beside one that does not. The two kinds take turns:
- * while one waits for a worker, the machine is free for the other.
+ * At most one trial of each vendor in a group, and never one that takes the worker away beside one
+ * that does not. The two kinds take turns: while one waits for a worker, the machine is free for
+ * the other.
  */
 export function groups(trials: readonly Trial[]): readonly (readonly Trial[])[] {
   const turns = [true, false].flatMap((kills) => {
@@ -73,7 +79,10 @@ export function groups(trials: readonly Trial[]): readonly (readonly Trial[])[] 
   return turns.sort((a, b) => a.turn - b.turn).map(({ group }) => group);
 }
 
-/** From the vendors with the most trials left, so that in the end none is left with trials that run alone. */
+/**
+ * From the vendors with the most trials left, so that in the end none is left with trials that run
+ * alone.
+ */
 function groupsOf(trials: readonly Trial[]): readonly (readonly Trial[])[] {
   const vendor = (trial: Trial) => vendorOf(credentialOf(trial));
   const queues = [...new Set(trials.map(vendor))].map((own) => trials.filter((trial) => vendor(trial) === own));

@@ -1,4 +1,7 @@
-/** Owns what a case is, the fresh accounts and programs that it begins with, and the clean runs that cases are read from. */
+/**
+ * Owns what a case is, the fresh accounts and programs that it begins with, and the clean runs that
+ * cases are read from.
+ */
 import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RotationReport } from '../../workflows/contract.js';
@@ -14,7 +17,10 @@ export interface Case {
   readonly kind: FaultKind;
   /** The outcomes that keep the promises; `completed` where nothing is said. */
   readonly ends?: readonly string[];
-  /** How the rotation is brought to where the fault is to meet it; started with the fault planted where nothing is said. */
+  /**
+   * How the rotation is brought to where the fault is to meet it; started with the fault planted
+   * where nothing is said.
+   */
   readonly drive?: Drive;
   /** Said before the name of the case. */
   readonly after?: string;
@@ -27,7 +33,10 @@ export interface Begun {
   readonly turnedAt?: number;
 }
 
-/** Starts a rotation and plants the fault in time; what the rotation asks from then on is what the case is about. */
+/**
+ * Starts a rotation and plants the fault in time; what the rotation asks from then on is what the
+ * case is about.
+ */
 export type Drive = (lane: Lane, credential: Credential, plant: () => Promise<void>) => Promise<Begun>;
 
 export const fromTheStart: Drive = async (lane, credential, plant) => {
@@ -36,7 +45,10 @@ export const fromTheStart: Drive = async (lane, credential, plant) => {
   return { handle: await lane.rotate(credential), since };
 };
 
-/** An agent that is restarted and a program that is not, one wave after the other, and the apps of one key; the rest of the sandbox's programs do not run. */
+/**
+ * An agent that is restarted and a program that is not, one wave after the other, and the apps of
+ * one key; the rest of the sandbox's programs do not run.
+ */
 export const running: Readonly<Record<Credential, readonly string[]>> = {
   'datadog/agents': ['legacy', 'reporter'],
   'docspace/exports': ['exports-1', 'archiver'],
@@ -47,7 +59,10 @@ export const running: Readonly<Record<Credential, readonly string[]>> = {
 };
 const removed = ['web-1', 'web-2', 'exports-2', 'ticketing', 'stock-sync'];
 
-/** Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a simulator is touched. */
+/**
+ * Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a
+ * simulator is touched.
+ */
 export const quick = (text: string): string =>
   text
     .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
@@ -56,7 +71,10 @@ export const quick = (text: string): string =>
     .replace('grace: 2s', 'grace: 0s')
     .replace(new RegExp(`      - \\{ name: (${removed.join('|')}),[\\s\\S]*?\\} \\}\\n`, 'g'), '');
 
-/** Both sequences in full, and what a third store adds; the rest of the vendors are met by what changes something. */
+/**
+ * Both sequences in full, and what a third store adds; the rest of the vendors are met by what
+ * changes something.
+ */
 export const all: readonly Credential[] = ['datadog/agents', 'docspace/exports', 'soar/enrichment'];
 /** SOAR's by its other strategy, on an app of which another part is on a key of somebody else. */
 export const others: readonly Credential[] = ['docspace/exports', 'algolia/indexing', 'dnn/site-apps', 'soar/ticketing'];
@@ -65,7 +83,10 @@ export const vendorOf = (credential: Credential): string => credential.split('/'
 export const caseName = ({ point, kind, after }: Case): string =>
   `${after ? `${after}: ` : ''}${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
 
-/** Puts the lane's accounts and ledger back to the beginning, with next keys that are known beforehand; only the programs of these credentials run. */
+/**
+ * Puts the lane's accounts and ledger back to the beginning, with next keys that are known
+ * beforehand; only the programs of these credentials run.
+ */
 export async function freshLane(lane: Lane, credentials: readonly Credential[]): Promise<readonly string[]> {
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const values = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}`, algolia: hex(16), dnn: hex(16) };
@@ -81,10 +102,14 @@ export async function freshLane(lane: Lane, credentials: readonly Credential[]):
   return secretsOf(observed(lane), Object.values(next));
 }
 
-/** The points of a clean run of both sequences. Of the second overlap credential only the steps that the first has not. */
+/**
+ * The points of a clean run of both sequences. Of the second overlap credential only the steps that
+ * the first has not.
+ */
 export async function recordPoints(lane: Lane): Promise<readonly Point[]> {
-  // A worker that has just started asks some things once more than one that is warm, as it is in most cases; and polls are more or fewer from run
-  // to run: the last one is where the shorter run has it.
+  // A worker that has just started asks some things once more than one that is warm, as it is in
+  // most cases; and polls are more or fewer from run to run: the last one is where the shorter run
+  // has it.
   const cold = await recordPointsOf(lane, all);
   const points = (await recordPointsOf(lane, all)).map((point) => {
     const before = cold.find((p) => p.which === 'last' && isSame(p, point));

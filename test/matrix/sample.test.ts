@@ -1,4 +1,7 @@
-/** A sample of all three matrices, another one with each commit: every fault meets every kind of step that it fits, and every request some fault. */
+/**
+ * A sample of all three matrices, another one with each commit: every fault meets every kind of
+ * step that it fits, and every request some fault.
+ */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, it } from 'vitest';
 import {
@@ -15,7 +18,10 @@ import { all, type Case, others, recordPoints, vendorOf } from './run.js';
 import { sampleOf } from './sample.js';
 import { turns, wayBack } from './way-back.js';
 
-/** The commit's hash, unless an earlier run is to be repeated; a tree without Git always has the same sample. */
+/**
+ * The commit's hash, unless an earlier run is to be repeated; a tree without Git always has the
+ * same sample.
+ */
 function seed(): string {
   try {
     return process.env.REKEY_MATRIX_SEED ?? execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim();

@@ -1,10 +1,16 @@
-/** Owns the choice of cases for an ordinary run: as few as let every fault meet every kind of step that it fits, and every request some fault, in as few rotations. */
+/**
+ * Owns the choice of cases for an ordinary run: as few as let every fault meet every kind of step
+ * that it fits, and every request some fault, in as few rotations.
+ */
 import { createHash } from 'node:crypto';
 import { nameOf } from './points.js';
 import { type Case, caseName } from './run.js';
 import type { Trial } from './trial.js';
 
-/** What a case shows. A look and a change of the same step are two kinds of step: they fail in different ways. */
+/**
+ * What a case shows. A look and a change of the same step are two kinds of step: they fail in
+ * different ways.
+ */
 export function shownBy(it: Case): readonly string[] {
   const { point, kind } = it;
   const way = it.after === undefined ? '' : 'on the way back, ';
@@ -12,7 +18,10 @@ export function shownBy(it: Case): readonly string[] {
   return [`${way}${nameOf(point)} meets a fault`, `${way}${point.step} ${does} and meets: ${kind.name}`];
 }
 
-/** A choice that shows all that the cases show. Which of several would do is decided by the seed, so that runs of many commits meet them all. */
+/**
+ * A choice that shows all that the cases show. Which of several would do is decided by the seed, so
+ * that runs of many commits meet them all.
+ */
 export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] {
   const rank = (it: Case) =>
     createHash('sha256')
@@ -32,8 +41,9 @@ export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] 
 }
 
 /**
- * Puts cases together that one rotation can meet. A look that fails is repeated, and shifts no change: so looks may come before something else, each
- * between other changes than the next. What takes the worker with it stays among its kind, and what begins with an abort stays alone.
+ * Puts cases together that one rotation can meet. A look that fails is repeated, and shifts no
+ * change: so looks may come before something else, each between other changes than the next. What
+ * takes the worker with it stays among its kind, and what begins with an abort stays alone.
  */
 export function pack(cases: readonly Case[]): readonly Trial[] {
   const isAlone = (it: Case) => it.drive !== undefined || it.point.step === 'preflight';

@@ -1,4 +1,7 @@
-/** Owns how cases are tried: rotations of several credentials at once on a lane, each of which meets one case or more; a fault that missed its place is tried again. */
+/**
+ * Owns how cases are tried: rotations of several credentials at once on a lane, each of which meets
+ * one case or more; a fault that missed its place is tried again.
+ */
 import type { WorkflowHandle } from '@temporalio/client';
 import { type Lane, sleep } from '../support/lane.js';
 import { planted } from './faults.js';
@@ -7,7 +10,10 @@ import { asked, type Credential, nameOf, type Placed, type Point, pointsOf } fro
 import { type Begun, type Case, caseName, freshLane, fromTheStart, running, vendorOf } from './run.js';
 import { type Figures, judge, observed } from './world.js';
 
-/** What one rotation meets, in the order in which it comes upon it: one case, or more where they do not get in each other's way. */
+/**
+ * What one rotation meets, in the order in which it comes upon it: one case, or more where they do
+ * not get in each other's way.
+ */
 export type Trial = readonly [Case, ...Case[]];
 
 export interface Result extends Figures {
@@ -16,7 +22,10 @@ export interface Result extends Figures {
   readonly cases: number;
   readonly outcome: string;
   readonly tries: number;
-  /** Polls that the fault did not come upon, however often it was tried: how many there are is a matter of moments. */
+  /**
+   * Polls that the fault did not come upon, however often it was tried: how many there are is a
+   * matter of moments.
+   */
   readonly missed: readonly string[];
   readonly violations: readonly string[];
 }
@@ -40,7 +49,10 @@ export const credentialOf = ([{ point }]: Trial): Credential => point.credential
 const mayEnd = ({ point, ends }: Case): readonly string[] =>
   ends ?? (point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed']);
 
-/** Runs the trials side by side, at most one for each credential, until each fault has met the request that it was meant for. */
+/**
+ * Runs the trials side by side, at most one for each credential, until each fault has met the
+ * request that it was meant for.
+ */
 export async function runTrials(lane: Lane, trials: readonly Trial[]): Promise<readonly Result[]> {
   const results: Result[] = [];
   let left = trials;
@@ -104,7 +116,10 @@ async function rotate(lane: Lane, trial: Trial, secrets: readonly string[]): Pro
   return { figures, outcome, violations: [...violations, ...found], hits, seen };
 }
 
-/** Waits for the end; a rotation that waits for a person, or has no end in time, is a violation, and is put away. */
+/**
+ * Waits for the end; a rotation that waits for a person, or has no end in time, is a violation, and
+ * is put away.
+ */
 async function throughToEnd(lane: Lane, credential: Credential, handle: WorkflowHandle): Promise<string[]> {
   let over = false;
   const watched = (async () => {

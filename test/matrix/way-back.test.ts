@@ -1,4 +1,7 @@
-/** A rotation that is aborted at each of its steps, and whose way back is killed at each of its requests, ends as if it had never been. */
+/**
+ * A rotation that is aborted at each of its steps, and whose way back is killed at each of its
+ * requests, ends as if it had never been.
+ */
 import { afterAll, beforeAll, it } from 'vitest';
 import { expectAllHold, expectDocumented } from './cases.js';
 import { type Lanes, startLanes, workOff } from './lanes.js';

@@ -1,4 +1,7 @@
-/** Owns the way back as a matrix: a rotation that is aborted at each of its steps, and a worker that is killed at each request that follows. */
+/**
+ * Owns the way back as a matrix: a rotation that is aborted at each of its steps, and a worker that
+ * is killed at each request that follows.
+ */
 import { expect } from 'vitest';
 import type { Lane } from '../support/lane.js';
 import { changed, faultKinds, fits } from './faults.js';
@@ -47,7 +50,10 @@ const abortedAt =
     return { handle, since, turnedAt };
   };
 
-/** The cases of one turn: turns a rotation back there, and reads from its requests what the way back is. `forward`: the points of a clean run. */
+/**
+ * The cases of one turn: turns a rotation back there, and reads from its requests what the way back
+ * is. `forward`: the points of a clean run.
+ */
 export async function wayBack(lane: Lane, turn: Point, forward: readonly Point[]): Promise<readonly Case[]> {
   const { credential } = turn;
   await freshLane(lane, [credential]);

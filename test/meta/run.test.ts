@@ -1,4 +1,6 @@
-/** A run of tests that is killed leaves nothing behind: not its folder, and none of its processes. */
+/**
+ * A run of tests that is killed leaves nothing behind: not its folder, and none of its processes.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -7,7 +9,10 @@ import { expect, it } from 'vitest';
 
 const run = path.resolve(import.meta.dirname, '../support/run.mjs');
 
-/** Begins a run, makes a file in its folder, and starts a program that leaves its group and heeds no signal that asks. */
+/**
+ * Begins a run, makes a file in its folder, and starts a program that leaves its group and heeds no
+ * signal that asks.
+ */
 const program = `
 import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Holds what a program loads when it starts: tests start hundreds of them, and a person waits for each command. */
+/**
+ * Holds what a program loads when it starts: tests start hundreds of them, and a person waits for
+ * each command.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** Owns a lane: an installation of its own on the shared servers, with its own database, namespace, sandbox and worker processes. */
+/**
+ * Owns a lane: an installation of its own on the shared servers, with its own database, namespace,
+ * sandbox and worker processes.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,8 +23,8 @@ import { cloneDatabase, type TestDatabase } from './database.js';
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
 /**
- * How many times slower than usual the programs work. Their requests would fill the machine and leave less of it to the rotations; every key is
- * still tried several times a second.
+ * How many times slower than usual the programs work. Their requests would fill the machine and
+ * leave less of it to the rotations; every key is still tried several times a second.
  */
 const pace = 4;
 
@@ -58,7 +61,10 @@ export interface RotationShown {
   readonly fence: string;
 }
 
-/** Milliseconds after which nothing that a test waits for will come any more, on the slowest machine. It is no measure of anything. */
+/**
+ * Milliseconds after which nothing that a test waits for will come any more, on the slowest
+ * machine. It is no measure of anything.
+ */
 export const hang = 240_000;
 
 /** What is made of the sandbox's own rekey.yaml before it is applied. */
@@ -99,7 +105,10 @@ export class Lane {
     return lane;
   }
 
-  /** An installation that stood elsewhere: `restore` puts its keys, ledger and sandbox back; its workflows are gone. */
+  /**
+   * An installation that stood elsewhere: `restore` puts its keys, ledger and sandbox back; its
+   * workflows are gone.
+   */
   static async restored(
     vendors: readonly string[],
     restore: (folder: string) => Promise<TestDatabase & { readonly keys: string }>,
@@ -144,7 +153,10 @@ export class Lane {
     await this.apply(edit);
   }
 
-  /** An empty ledger. What an earlier case left open is ended: it must not go on beside the next one. */
+  /**
+   * An empty ledger. What an earlier case left open is ended: it must not go on beside the next
+   * one.
+   */
   async forget(): Promise<void> {
     const open = await this.database.query<{ credential: string }>('select credential from rotations where outcome is null');
     for (const { credential } of open.rows)
@@ -291,8 +303,8 @@ export class Lane {
 }
 
 /**
- * A status command starts a program of its own each time, which a run of tests would spend a third of its time on: programs are asked over HTTP, but
- * for those by which commands are tried.
+ * A status command starts a program of its own each time, which a run of tests would spend a third
+ * of its time on: programs are asked over HTTP, but for those by which commands are tried.
  */
 const byDoor = (text: string): string =>
   text.replace(

@@ -1,4 +1,7 @@
-/** Measures what each test file costs in processor time, its programs included; the report at the end of a run shows it. */
+/**
+ * Measures what each test file costs in processor time, its programs included; the report at the
+ * end of a run shows it.
+ */
 import { afterAll } from 'vitest';
 import { processorTime } from './processor-time.js';
 

@@ -1,7 +1,13 @@
-/** Owns the processor time of a process and of all that it has started: read from /proc, or of the process alone where there is none. */
+/**
+ * Owns the processor time of a process and of all that it has started: read from /proc, or of the
+ * process alone where there is none.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** Milliseconds in one of the kernel's clock ticks, 100 of which make a second for every program (man 7 time). */
+/**
+ * Milliseconds in one of the kernel's clock ticks, 100 of which make a second for every program
+ * (man 7 time).
+ */
 const tick = 10;
 
 interface Row {

@@ -1,4 +1,7 @@
-/** Waits until the process at the other end of its standard input is gone, then ends every process that carries the run's mark and removes the run's folder. */
+/**
+ * Waits until the process at the other end of its standard input is gone, then ends every process
+ * that carries the run's mark and removes the run's folder.
+ */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,7 +16,10 @@ function isMarked(pid) {
   }
 }
 
-/** How many were found: one that is being ended may still start another. Where there is no /proc, none is. */
+/**
+ * How many were found: one that is being ended may still start another. Where there is no /proc,
+ * none is.
+ */
 function endMarked() {
   let pids = [];
   try {

@@ -1,4 +1,7 @@
-/** Owns the report that ends every run: which files took longest, how much of that was processor time, and how busy the cores were. */
+/**
+ * Owns the report that ends every run: which files took longest, how much of that was processor
+ * time, and how busy the cores were.
+ */
 import os from 'node:os';
 import type { Reporter, TestModule } from 'vitest/node';
 import { processorTime } from './processor-time.js';

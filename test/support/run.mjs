@@ -1,14 +1,23 @@
-/** Owns what belongs to a run of tests: one folder for its files and one mark on its processes. Both are gone when the run ends, however it ends. */
+/**
+ * Owns what belongs to a run of tests: one folder for its files and one mark on its processes. Both
+ * are gone when the run ends, however it ends.
+ */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** In the environment of every process of a run; processes that get no environment end with the one that started them. */
+/**
+ * In the environment of every process of a run; processes that get no environment end with the one
+ * that started them.
+ */
 const mark = 'REKEY_TEST_RUN';
 
-/** Vitest calls it once for each project: the first call begins the run, unless the caller of Vitest has begun it. */
+/**
+ * Vitest calls it once for each project: the first call begins the run, unless the caller of Vitest
+ * has begun it.
+ */
 export default function beginRun() {
   if (process.env[mark]) return;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-test-'));

@@ -1,4 +1,7 @@
-/** Owns the embedded Temporal server for tests of workflows alone, with a namespace for each of their files, named after it. */
+/**
+ * Owns the embedded Temporal server for tests of workflows alone, with a namespace for each of
+ * their files, named after it.
+ */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** A person carries out an effect at the store: it is asked for with a guard in front, taken only when it holds, and settled by that person alone. */
+/**
+ * A person carries out an effect at the store: it is asked for with a guard in front, taken only
+ * when it holds, and settled by that person alone.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** A program that only a person can change: one is asked for at a time, and that person's word counts before anything is confirmed. */
+/**
+ * A program that only a person can change: one is asked for at a time, and that person's word
+ * counts before anything is confirmed.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** A consumer that is left behind on purpose is handed nothing, holds up nothing, and is written down as such. */
+/**
+ * A consumer that is left behind on purpose is handed nothing, holds up nothing, and is written
+ * down as such.
+ */
 import { describe, expect, it } from 'vitest';
 import { useStage } from './fakes/stage.js';
 

@@ -1,4 +1,7 @@
-/** Gates, windows and pauses: what waits for leave has changed nothing yet, and leave holds for what it was given for. */
+/**
+ * Gates, windows and pauses: what waits for leave has changed nothing yet, and leave holds for what
+ * it was given for.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** What takes a key away looks directly before, and goes by what it sees: it looks again, asks again, hands out again, or goes back. */
+/**
+ * What takes a key away looks directly before, and goes by what it sees: it looks again, asks
+ * again, hands out again, or goes back.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** Steps that are late or fail: what the world will give in time is asked for again, what it will not is for a person, and one never holds up the others for good. */
+/**
+ * Steps that are late or fail: what the world will give in time is asked for again, what it will
+ * not is for a person, and one never holds up the others for good.
+ */
 import { describe, expect, it } from 'vitest';
 import { useStage } from './fakes/stage.js';
 

@@ -1,4 +1,7 @@
-/** What rekey starts by itself, and what applying a configuration starts: under the one id of each credential, and only while it is still called for. */
+/**
+ * What rekey starts by itself, and what applying a configuration starts: under the one id of each
+ * credential, and only while it is still called for.
+ */
 import { describe, expect, it } from 'vitest';
 import type { ApplyReport } from '../../workflows/contract.js';
 import { mainQueue, rotationWorkflowId } from '../../workflows/contract.js';

@@ -1,4 +1,7 @@
-/** The order of the steps of every sequence, to the letter: nothing is taken away before everyone has what takes its place. */
+/**
+ * The order of the steps of every sequence, to the letter: nothing is taken away before everyone
+ * has what takes its place.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, sideBySide } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

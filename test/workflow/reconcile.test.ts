@@ -1,4 +1,7 @@
-/** A ledger that was set back is told what the run remembers; the rest is done again, and nothing is destroyed on a guess. */
+/**
+ * A ledger that was set back is told what the run remembers; the rest is done again, and nothing is
+ * destroyed on a guess.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
@@ -7,7 +10,10 @@ import type { Setting, World } from './fakes/world.js';
 const stage = useStage();
 const inPlace = { strategy: 'in-place' } as const;
 
-/** The ledger loses what was committed between `copied` and `swapped`, each held meanwhile; `copied` null: all of the rotation. */
+/**
+ * The ledger loses what was committed between `copied` and `swapped`, each held meanwhile; `copied`
+ * null: all of the rotation.
+ */
 async function setBack(copied: string | null, swapped: string, setting: Setting = {}): Promise<World> {
   const world = stage.world(setting);
   let copy = world.ledger.copy();

@@ -1,4 +1,7 @@
-/** A rotation whose workflow is gone is taken over from the ledger: what is on record is not done again, and the run before has nothing more to say. */
+/**
+ * A rotation whose workflow is gone is taken over from the ledger: what is on record is not done
+ * again, and the run before has nothing more to say.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** A change that leaves a key's secret alone: permitted before it is sent, read back until it holds, else put back as it was. */
+/**
+ * A change that leaves a key's secret alone: permitted before it is sent, read back until it holds,
+ * else put back as it was.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';

@@ -1,4 +1,7 @@
-/** What may be said to a rotation at every moment: what is legal is written down before it has its effect, what is not leaves no trace. */
+/**
+ * What may be said to a rotation at every moment: what is legal is written down before it has its
+ * effect, what is not leaves no trace.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { useStage } from './fakes/stage.js';
@@ -10,7 +13,10 @@ const update = { options: { update: { change: { kind: 'declared' }, accepted: fa
 const inPlace = { strategy: 'in-place' } as const;
 const overlap = { disables: true } as const;
 
-/** What is legal while a step is held, by docs/lifecycle.md and by hand: the table of the product must not be held against itself. */
+/**
+ * What is legal while a step is held, by docs/lifecycle.md and by hand: the table of the product
+ * must not be held against itself.
+ */
 type Moments = readonly (readonly [held: string, legal: readonly Verb[]])[];
 
 const open: readonly Verb[] = ['pause', 'exempt', 'expedite', 'abort'];

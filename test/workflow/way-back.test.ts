@@ -1,4 +1,7 @@
-/** The way back from every step: the turn is on record before anything is undone, what may have been done is undone, and beyond the point of no return nothing is. */
+/**
+ * The way back from every step: the turn is on record before anything is undone, what may have been
+ * done is undone, and beyond the point of no return nothing is.
+ */
 import { describe, expect, it } from 'vitest';
 import { type Expected, expectOrderFrom, sideBySide } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
@@ -19,7 +22,10 @@ const closed = ['removeStrays', 'close compensated'];
 
 const isEffect = (label: string) => /^(mint|handOut|disable|take)/.test(label);
 
-/** Aborted while the step is held. An effect that is in flight is waited for, an observation is dropped: it never ends by itself. */
+/**
+ * Aborted while the step is held. An effect that is in flight is waited for, an observation is
+ * dropped: it never ends by itself.
+ */
 async function aborted(during: string, setting: Setting = {}, script: (world: World) => void = () => undefined) {
   const world = stage.world(setting);
   script(world);

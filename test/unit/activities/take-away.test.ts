@@ -1,4 +1,7 @@
-/** Nothing that takes a version away is sent without its guard, and a refusal closes its intent as not sent. */
+/**
+ * Nothing that takes a version away is sent without its guard, and a refusal closes its intent as
+ * not sent.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
 import { disableVersion } from '../../../activities/disable.js';

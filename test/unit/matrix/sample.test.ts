@@ -1,4 +1,7 @@
-/** The sample of the matrix leaves no fault and no request out, whatever commit chooses it, and its rotations meet their cases one after the other. */
+/**
+ * The sample of the matrix leaves no fault and no request out, whatever commit chooses it, and its
+ * rotations meet their cases one after the other.
+ */
 import { describe, expect, it } from 'vitest';
 import { faultKinds, fits } from '../../matrix/faults.js';
 import type { Point } from '../../matrix/points.js';

@@ -1,4 +1,7 @@
-/** Owns the fake activities of one workflow's case: each is logged, does what the script says, and else what goes well. */
+/**
+ * Owns the fake activities of one workflow's case: each is logged, does what the script says, and
+ * else what goes well.
+ */
 import { Context } from '@temporalio/activity';
 import { effect, observation, toFailure } from '../../../activities/boundary.js';
 import type { Deps, StepInput } from '../../../activities/deps.js';
@@ -165,7 +168,9 @@ export function hostActivities(find: Find): HostActivities {
   };
 }
 
-/** What is committed together with the outcome of an effect at the store, whoever carried it out. */
+/**
+ * What is committed together with the outcome of an effect at the store, whoever carried it out.
+ */
 function changesOf(
   effect: AssistedEffect,
   { generation, previousGeneration }: RotationRow,
@@ -191,7 +196,10 @@ function changesOf(
   return effect === 'regenerate' ? [moved, added('active', 'regenerated')] : [moved];
 }
 
-/** Both kinds of activity go through the product's own border to Temporal: heartbeats, cancellation and failures are the real ones. */
+/**
+ * Both kinds of activity go through the product's own border to Temporal: heartbeats, cancellation
+ * and failures are the real ones.
+ */
 function kinds(find: Find) {
   const looks = <Input extends object, Result>(
     activity: string,
@@ -208,7 +216,10 @@ function kinds(find: Find) {
       });
     });
 
-  /** Goes through `once` as every effect does: a recorded outcome is answered without being done again. */
+  /**
+   * Goes through `once` as every effect does: a recorded outcome is answered without being done
+   * again.
+   */
   const acts = <Input extends StepInput, Result extends JsonObject>(
     activity: string,
     act: (world: World, input: Input, attempt: Attempt) => Result | Promise<Result>,

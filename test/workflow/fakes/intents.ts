@@ -1,4 +1,7 @@
-/** Owns the intents of a fake ledger: what was begun, by which attempt, and what it is known to have come to. */
+/**
+ * Owns the intents of a fake ledger: what was begun, by which attempt, and what it is known to have
+ * come to.
+ */
 import { randomUUID } from 'node:crypto';
 import type { StepRef } from '../../../activities/ports/ledger.js';
 

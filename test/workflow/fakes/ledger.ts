@@ -1,4 +1,7 @@
-/** Owns a ledger in memory for one credential: fences, recorded outcomes, intents and the audit chain behave as they do in PostgreSQL. */
+/**
+ * Owns a ledger in memory for one credential: fences, recorded outcomes, intents and the audit
+ * chain behave as they do in PostgreSQL.
+ */
 import { randomUUID } from 'node:crypto';
 import type {
   Attempt,
@@ -247,7 +250,8 @@ export class FakeLedger implements Faked {
   }
 
   async note(step: StepRef, note: Note): Promise<ChainHead> {
-    // A workflow task that ran out of time runs once more, and finds that it has turned back itself.
+    // A workflow task that ran out of time runs once more, and finds that it has turned back
+    // itself.
     if (this.row.direction === 'back' && this.row.fence === step.fence + 1) return this.#head();
     this.#require(step);
     const { exempt } = this.row;
@@ -277,7 +281,10 @@ export class FakeLedger implements Faked {
     return row?.outcome === null ? [{ credential: row.credential, strategy: row.strategy, options: row.options }] : [];
   };
 
-  /** As in the product: a ledger that was set back is told from one that another run holds by what it does not know. */
+  /**
+   * As in the product: a ledger that was set back is told from one that another run holds by what
+   * it does not know.
+   */
   #require(step: StepRef): void {
     const { row } = this;
     if (row.fence < step.fence) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence}`);

@@ -1,4 +1,7 @@
-/** Owns how the log of a case is held against the order that is promised: what stands behind another began after that one had ended. */
+/**
+ * Owns how the log of a case is held against the order that is promised: what stands behind another
+ * began after that one had ended.
+ */
 import { expect } from 'vitest';
 import type { Entry } from './script.js';
 import type { World } from './world.js';
@@ -18,7 +21,10 @@ export const only =
   (label: string): boolean =>
     labels.some((each) => label === each || label.startsWith(`${each} `));
 
-/** Holds all that was begun, or what the filter leaves of it, against `expected`; and nobody was harmed. */
+/**
+ * Holds all that was begun, or what the filter leaves of it, against `expected`; and nobody was
+ * harmed.
+ */
 export function expectOrder(world: World, expected: readonly Expected[], filter: Filter = () => true): void {
   const log = world.script.log.filter((e) => filter(e.label, e));
   const left = [...log];

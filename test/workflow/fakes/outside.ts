@@ -1,4 +1,7 @@
-/** Owns what is outside of rekey, as far as harm can be done there: who uses which version, who runs, and which versions are dead. */
+/**
+ * Owns what is outside of rekey, as far as harm can be done there: who uses which version, who
+ * runs, and which versions are dead.
+ */
 
 export class Outside {
   /** The version that each program has. */

@@ -1,11 +1,17 @@
-/** Owns what a case has its activities do, and the log of what they were asked: tests look at order and number, never at a clock. */
+/**
+ * Owns what a case has its activities do, and the log of what they were asked: tests look at order
+ * and number, never at a clock.
+ */
 import { Context } from '@temporalio/activity';
 import type { StepRef } from '../../../activities/ports/ledger.js';
 import type { ErrorCode } from '../../../workflows/domain/errors.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 
 export interface Entry {
-  /** Activity, and what tells it from its like: `handOut wave-1/web-1`, `inspectConsumers east`, `note verb abort`. */
+  /**
+   * Activity, and what tells it from its like: `handOut wave-1/web-1`, `inspectConsumers east`,
+   * `note verb abort`.
+   */
   readonly label: string;
   readonly step: StepRef | null;
   readonly input: Readonly<Record<string, unknown>>;
@@ -17,7 +23,10 @@ export interface Entry {
   ended: number | null;
   /** `done`, or the code or name of what it failed with. */
   how: string | null;
-  /** Whether it did, or saw, anything itself; false where it found its outcome recorded, or failed before. */
+  /**
+   * Whether it did, or saw, anything itself; false where it found its outcome recorded, or failed
+   * before.
+   */
   acted: boolean;
 }
 
@@ -84,7 +93,10 @@ export class Script {
   readonly #waiting = new Set<() => void>();
   #count = 0;
 
-  /** Rules are for a label, or for all that begin with it and a blank; of several the first that has attempts left. */
+  /**
+   * Rules are for a label, or for all that begin with it and a blank; of several the first that has
+   * attempts left.
+   */
   holds(label: string, nth = 1): Hold {
     const hold = new Hold(label, () => this.#told());
     this.#rules.push({ label, passes: nth - 1, left: 1, hold });

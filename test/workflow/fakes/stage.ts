@@ -1,4 +1,7 @@
-/** Owns the stage of one test file: its namespace, workers with today's workflows on fake activities, and a world for each case. */
+/**
+ * Owns the stage of one test file: its namespace, workers with today's workflows on fake
+ * activities, and a world for each case.
+ */
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import {
@@ -26,7 +29,9 @@ Runtime.install({
 });
 
 export interface Stage {
-  /** A world for one case; its rotation has the only workflow that asks it, unless others are named. */
+  /**
+   * A world for one case; its rotation has the only workflow that asks it, unless others are named.
+   */
   world(setting?: Setting): World;
   /** Lets another workflow ask the same world. */
   serve(workflowId: string, world: World): void;

@@ -1,4 +1,7 @@
-/** Owns the world of one case: a credential with its ledger, script and outside, and what a person says to its rotation. */
+/**
+ * Owns the world of one case: a credential with its ledger, script and outside, and what a person
+ * says to its rotation.
+ */
 import { type Client, QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
 import {
   legalVerbsQuery,
@@ -158,7 +161,10 @@ export class World {
     return this.handle.query<readonly Verb[]>(legalVerbsQuery.name);
   }
 
-  /** Says a verb as soon as it is legal: the workflow hears of an activity's end a moment after the log does. */
+  /**
+   * Says a verb as soon as it is legal: the workflow hears of an activity's end a moment after the
+   * log does.
+   */
   async sayOnceLegal(verb: Verb, consumer: string | null = null): Promise<void> {
     await this.untilLegal(verb);
     await this.say(verb, consumer);
@@ -186,7 +192,9 @@ export class World {
     return this.provide(said);
   }
 
-  /** Until it was noted that a person, or something else, is waited for, in words that hold `text`. */
+  /**
+   * Until it was noted that a person, or something else, is waited for, in words that hold `text`.
+   */
   async untilWaits(text: string, times = 1): Promise<void> {
     const waits = (e: Entry) => e.label === 'note wait' && e.how === 'done' && waitOf(e).includes(text);
     await this.#until(`a wait for "${text}"`, (log) => log.filter(waits).length >= times);
