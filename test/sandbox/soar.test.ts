@@ -166,7 +166,7 @@ describe('a SOAR app', () => {
     await until('locked', async () => (await org('GET', '/apikeys/17')).body.locked, 15_000);
     expect((await sandbox.traffic('enrichment')).failedLogins).toBeGreaterThanOrEqual(3);
     expect((await sandbox.traffic('ticketing')).failedLogins).toBe(0);
-  }, 20_000);
+  });
 
   it('loses nothing when it is undeployed first, and reads its new secret when it is deployed', async () => {
     await until('at work', async () => (await sandbox.traffic('phishing')).accepted > 3);
