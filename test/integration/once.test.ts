@@ -1,4 +1,5 @@
 /** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger, StepRef } from '../../activities/ports/ledger.js';
 import { Secret } from '../../activities/ports/secret.js';
@@ -35,7 +36,7 @@ const credential = (name: string): Configuration['credentials'][string] => ({
   accept: [],
   current: null,
 });
-const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
 const configuration: Configuration = {
   stores: { dd: { kind: 'datadog', settings: {} } },
   hosts: {},
@@ -144,6 +145,19 @@ describe('an effect', () => {
     const { rows } = await database.query('select closed from intents where rotation = $1', [step.rotation]);
     expect(rows).toEqual([{ closed: 'not-sent' }]);
     expect(await ledger.unsettled(step.rotation, ['mint'], null)).toBe(0);
+  });
+
+  it('that comes too late for its own deadline sends nothing, and closes its intent so', async () => {
+    const step = await openStep('k');
+    let sent = 0;
+    const late = ledger.once(step, { ...quick, deadline: 300 }, async (attempt) => {
+      await sleep(100);
+      attempt.beforeSending();
+      return { sent: ++sent };
+    });
+    await expect(late).rejects.toMatchObject({ code: 'KR_TOO_LATE' });
+    const { rows } = await database.query('select closed from intents where rotation = $1', [step.rotation]);
+    expect([rows, sent]).toEqual([[{ closed: 'not-sent' }], 0]);
   });
 
   it('keeps secret and version in the transaction of its outcome', async () => {
