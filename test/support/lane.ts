@@ -215,7 +215,7 @@ export class Lane {
     });
   }
 
-  /** Waits for as long as it takes, which a hang does not end. */
+  /** Waits until `look` finds something; throws, with what is open, when it must be a hang. */
   async until<Found>(what: string, look: () => Promise<Found | null | undefined | false | 0>): Promise<Found> {
     for (const end = performance.now() + hang; performance.now() < end; await sleep(50)) {
       const found = await look();
@@ -303,8 +303,8 @@ export class Lane {
 }
 
 /**
- * A status command starts a program of its own each time, which a run of tests would spend a third
- * of its time on: programs are asked over HTTP, but for those by which commands are tried.
+ * Has programs asked over HTTP, since each status command starts a Node program of its own. Two keep
+ * the command, so that both ways are tried.
  */
 const byDoor = (text: string): string =>
   text.replace(

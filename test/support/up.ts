@@ -117,7 +117,7 @@ export class Up {
     );
   }
 
-  /** Waits for as long as it takes, which a hang does not end. */
+  /** Waits until `look` finds something; throws, with what is open, when it must be a hang. */
   async until<Found>(what: string, look: () => Promise<Found | undefined | false>): Promise<Found> {
     for (const end = performance.now() + hang; performance.now() < end; await sleep(20)) {
       const found = await look();
