@@ -33,12 +33,22 @@ export default defineConfig({
         },
       },
       // From here on files wait most of the time: for keys to spread, for programs to start, for a grace to end.
-      { test: { ...common, ...group(1), maxWorkers: 6, name: 'sandbox', include: ['test/{sandbox,conformance}/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          ...group(1),
+          maxWorkers: 6,
+          isolate: false,
+          name: 'sandbox',
+          include: ['test/{sandbox,conformance}/**/*.test.ts'],
+        },
+      },
       {
         test: {
           ...withServers,
           ...group(1),
           maxWorkers: 6,
+          isolate: false,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
         },

@@ -10,7 +10,7 @@ export async function connect(installation: Installation): Promise<{ client: Cli
   await requireReachable('Temporal', installation.temporalAddress);
   // Most of what the command line would load; what reads the ledger alone does without.
   const { Client, Connection } = await import('@temporalio/client');
-  const connection = await Connection.connect({ address: installation.temporalAddress, connectTimeout: '3 seconds' });
+  const connection = await Connection.connect({ address: installation.temporalAddress, connectTimeout: '10 seconds' });
   const client = new Client({
     connection,
     namespace: installation.temporalNamespace,

@@ -40,6 +40,7 @@ const rest = (words: number): string[] => asked.slice(words);
 command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')
   .option('--sandbox', 'simulated vendors with live traffic, too')
   .option('--vendors <names>', 'which of them, such as datadog,soar; all where it is left out')
+  .option('--pace <times>', 'how many times slower than usual their consumers work')
   .action(() => become('worker/commands/up.js', rest(1)));
 command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
   .option('--home <folder>', 'where its state is kept')

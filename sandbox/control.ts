@@ -21,7 +21,7 @@ export interface Controlled {
   readonly faults: Faults;
   readonly requests: Requests;
   readonly hooks: Durable<HookState>;
-  reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void>;
+  reset(planted: Record<string, Planted>, programs: readonly string[] | null): Promise<void>;
 }
 
 const NextKey = z.strictObject({ vendor: z.string(), value: z.string() });
@@ -30,8 +30,8 @@ const RefuseStart = z.strictObject({ on: z.boolean() });
 const Reset = z.strictObject({
   management: z.record(z.string(), z.record(z.string(), z.string())).default({}),
   keys: z.record(z.string(), z.string()).default({}),
-  /** Of apps that are to start with more than one instance, or with none. */
-  instances: z.record(z.string(), z.int().min(0).max(20)).default({}),
+  /** The apps that are to run; all of them where nothing is said. */
+  programs: z.array(z.string()).nullable().default(null),
 });
 
 interface OfVendor {
@@ -86,11 +86,11 @@ function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Contro
   });
 
   app.post('/reset', async (request) => {
-    const { management, keys, instances } = Reset.parse(request.body);
+    const { management, keys, programs } = Reset.parse(request.body);
     const names = [...new Set([...Object.keys(management), ...Object.keys(keys)])];
     await reset(
       Object.fromEntries(names.map((name) => [named(vendors, name).name, { management: management[name], key: keys[name] }])),
-      instances,
+      programs,
     );
     return { ok: true };
   });

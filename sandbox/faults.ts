@@ -25,7 +25,7 @@ export const FaultSpec = z.strictObject({
   times: z.int().min(1).default(1),
   /** So many requests that it would hit are let pass first. */
   skip: z.int().min(0).default(0),
-  /** It sleeps until rekey has sent these vendors so many requests that are no GET, to a path that matches. */
+  /** It sleeps until rekey has asked these vendors for so many different changes, at paths that match; one that is repeated is the same. */
   after: z
     .strictObject({ vendors: z.array(z.string()).min(1), path: expression.default(''), changes: z.int().min(0) })
     .optional(),
@@ -38,7 +38,8 @@ export type Fault = z.infer<typeof FaultSpec> & {
   left: number;
   hits: number;
   passed: number;
-  changes: number;
+  /** The changes that it has seen, by method and path. */
+  changes: string[];
 };
 
 /** Who asks, as told by the User-Agent that rekey sends: `rekey/<version> (<host>; <pid>)`. */
@@ -70,7 +71,7 @@ export class Faults {
   constructor(private readonly store: Durable<Fault[]>) {}
 
   plant(spec: z.infer<typeof FaultSpec>): Fault {
-    const fault = { ...spec, id: randomUUID(), left: spec.times, hits: 0, passed: 0, changes: 0 };
+    const fault = { ...spec, id: randomUUID(), left: spec.times, hits: 0, passed: 0, changes: [] };
     this.store.value.push(fault);
     this.store.save();
     return fault;
@@ -126,7 +127,8 @@ export class Faults {
       // Only these let the request go on to its effect.
       if (fault.action !== 'delay' && fault.action !== 'hold') break;
     }
-    if (request.method !== 'GET') for (const fault of this.store.value) if (countsFor(fault, vendor, request)) fault.changes += 1;
+    if (request.method !== 'GET')
+      for (const fault of this.store.value) if (countsFor(fault, vendor, request)) count(fault, request);
     this.store.touch();
     return met;
   }
@@ -193,7 +195,7 @@ function drip(answer: ServerResponse, status: number): void {
 
 /** Whether the fault takes this very request; one that is to pass first is counted as passed. */
 function takes(fault: Fault, vendor: string, request: FastifyRequest): boolean {
-  if (fault.left === 0 || fault.changes < (fault.after?.changes ?? 0) || !hits(fault, vendor, request)) return false;
+  if (fault.left === 0 || fault.changes.length < (fault.after?.changes ?? 0) || !hits(fault, vendor, request)) return false;
   if (fault.passed >= fault.skip) return true;
   fault.passed += 1;
   return false;
@@ -201,6 +203,11 @@ function takes(fault: Fault, vendor: string, request: FastifyRequest): boolean {
 
 const countsFor = ({ after }: Fault, vendor: string, request: FastifyRequest): boolean =>
   after?.vendors.includes(vendor) === true && new RegExp(after.path).test(request.url);
+
+function count(fault: Fault, { method, url }: FastifyRequest): void {
+  const change = `${method} ${url.split('?', 1)[0]}`;
+  if (!fault.changes.includes(change)) fault.changes.push(change);
+}
 
 function hits(fault: Fault, vendor: string, request: FastifyRequest): boolean {
   return (

@@ -32,11 +32,12 @@ export class Sandbox {
   readonly #hooks: Durable<HookState>;
   #control = '';
 
-  /** `vendors`: names of those that are simulated; `pace`: how many times slower than usual the programs work. */
+  /** `vendors`: names of those that are simulated; `pace`: how many times slower than usual the programs work; `idle`: none of them runs before a reset. */
   constructor(
     private readonly home: string,
     vendors: readonly string[],
     pace: number,
+    idle: boolean,
   ) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     this.#faults = new Faults(this.#state('faults', () => []));
@@ -55,6 +56,7 @@ export class Sandbox {
       this.#traffic,
       this.#state('processes', () => []),
       this.#state('planted', () => ({})),
+      idle,
     );
     this.#hooks = this.#state('hooks', newHookState);
     const world = {
@@ -79,7 +81,7 @@ export class Sandbox {
       faults: this.#faults,
       requests: this.#requests,
       hooks: this.#hooks,
-      reset: (planted, instances) => this.#reset(planted, instances),
+      reset: (planted, programs) => this.#reset(planted, programs),
     });
     this.#control = await this.#doors.listen('control', control);
     await Promise.all(this.#vendors.map((vendor) => vendor.open()));
@@ -100,8 +102,8 @@ export class Sandbox {
     for (const state of this.#states) state.save();
   }
 
-  async #reset(planted: Record<string, Planted>, instances: Record<string, number>): Promise<void> {
-    await this.#consumers.clear(instances);
+  async #reset(planted: Record<string, Planted>, programs: readonly string[] | null): Promise<void> {
+    await this.#consumers.clear(programs);
     try {
       for (const vendor of this.#vendors) vendor.reset(planted[vendor.name] ?? {});
     } finally {

@@ -31,7 +31,7 @@ export async function begin(name: string, options: RotationOptions, wait: boolea
     const order: RotationOrder = { credential: name, options, by: whoAsks() };
     if (before && before.outcome === null) requireSame(before, order);
     await start(client, view, order, workflowOf[options.update ? 'update' : credential.strategy]);
-    const rotation = await appeared(client, view, name, before);
+    const rotation = await appeared(client, view, name, before, wait);
     if (!wait) {
       return {
         json: { ok: true, rotation: rotation.id, credential: name, phase: rotation.phase },
@@ -69,9 +69,15 @@ async function start(client: Client, view: LedgerView, order: RotationOrder, wor
   }
 }
 
-/** The row of the run that was started: a new one, or the open one that it took over. */
-async function appeared(client: Client, view: LedgerView, name: string, before: RotationShown | null): Promise<RotationShown> {
-  for (const until = performance.now() + 10_000; performance.now() < until; await pause(100)) {
+/** The row of the run that was started: a new one, or the open one that it took over. Who waits for its end waits for its beginning, too. */
+async function appeared(
+  client: Client,
+  view: LedgerView,
+  name: string,
+  before: RotationShown | null,
+  wait: boolean,
+): Promise<RotationShown> {
+  for (const until = performance.now() + 10_000; wait || performance.now() < until; await pause(100)) {
     const now = await view.findRotation(name);
     if (now && (now.id !== before?.id || before.outcome === null)) return now;
     const described = await client.workflow.getHandle(rotationWorkflowId(name)).describe();

@@ -15,6 +15,8 @@ export class Consumers {
     private readonly traffic: Traffic,
     private readonly processes: Durable<ProcessIdentity[]>,
     private readonly planted: Durable<Planted>,
+    /** Whether consumers of which nothing is planted wait for a reset before they run. */
+    private idle: boolean,
   ) {
     this.#watcher = {
       traffic: () => traffic.on,
@@ -40,7 +42,7 @@ export class Consumers {
 
   add(spec: ConsumerSpec): Consumer {
     const consumer = new Consumer(spec, this.#watcher);
-    Object.assign(consumer, this.planted.value[spec.app]);
+    Object.assign(consumer, this.planted.value[spec.app] ?? (this.idle ? { count: 0 } : {}));
     this.#all.set(spec.app, consumer);
     this.traffic.add(spec.app, spec.vendor);
     return consumer;
@@ -69,11 +71,13 @@ export class Consumers {
     await Promise.all([...this.#all.values()].map((consumer) => consumer.stop()));
   }
 
-  /** Ends all consumers at once, and forgets them with everything that was planted in them. Those that come next start with so many instances. */
-  async clear(instances: Readonly<Record<string, number>>): Promise<void> {
+  /** Ends all consumers at once, and forgets them with everything that was planted in them. Of those that come next these run; all of them where it is null. */
+  async clear(programs: readonly string[] | null): Promise<void> {
+    const idle = programs === null ? [] : [...this.#all.keys()].filter((app) => !programs.includes(app));
     await Promise.all([...this.#all.values()].map((consumer) => consumer.dismiss()));
     this.#all.clear();
-    this.planted.value = Object.fromEntries(Object.entries(instances).map(([app, count]) => [app, { count, refuse: false }]));
+    this.idle = false;
+    this.planted.value = Object.fromEntries(idle.map((app) => [app, { count: 0, refuse: false }]));
     this.planted.save();
   }
 

@@ -65,14 +65,7 @@ const withConsumers = (count: number) => (text: string) => {
 };
 
 /** A fresh account that only so many agents use: the others would keep the old key busy. */
-async function freshWith(count: number): Promise<void> {
-  await lane.fresh();
-  for (const name of agents.slice(count)) {
-    await lane.ask('POST', `/apps/${name}/refuse-start`, { on: true });
-    await lane.ask('POST', `/apps/${name}/crash`);
-  }
-  await lane.apply(withConsumers(count));
-}
+const freshWith = (count: number) => lane.fresh(['datadog/agents'], withConsumers(count), agents.slice(0, count));
 
 it('an overlap rotation beside the bare engine', async () => {
   const costs: { activities: number; events: number }[] = [];
@@ -132,7 +125,7 @@ it('an overlap rotation beside the bare engine', async () => {
 });
 
 it('the downtime of an in-place rotation beside a straight script', async () => {
-  await lane.fresh();
+  await lane.fresh(['soar/enrichment']);
   const soar = soarOf(lane.config);
   const script: number[] = [];
   const sequence: number[] = [];

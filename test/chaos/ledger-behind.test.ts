@@ -19,8 +19,8 @@ afterEach(async () => {
       .catch(() => undefined);
 });
 
-const agents = 'datadog/agents';
-const enrichment = 'soar/enrichment';
+const agents = 'datadog/agents' as const;
+const enrichment = 'soar/enrichment' as const;
 const isIn = (credential: string, phase: string) =>
   lane.until(`${credential} to be ${phase}`, async () => (await lane.rotation(credential))?.phase === phase);
 const done = (key: string) =>
@@ -64,7 +64,7 @@ async function expectNoticed(credential: string): Promise<void> {
 
 describe('an overlap rotation goes on behind a ledger that has lost', () => {
   it.each(overlap)('%s', async (...lost) => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await behind(agents, lost);
     await expectOverlapConverged(lane, await lane.settled(agents), strangers);
@@ -72,7 +72,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
   });
 
   it('the turn back, and still goes back', async () => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await lane.rotate(agents);
     await done('hand-out/wave-1/%');
@@ -89,7 +89,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
 
 describe('an in-place rotation goes on behind a ledger that has lost', () => {
   it.each(inPlace)('%s', async (...lost) => {
-    await lane.fresh();
+    await lane.fresh([enrichment]);
     await behind(enrichment, lost);
     await expectInPlaceConverged(lane, await lane.settled(enrichment));
     await expectNoticed(enrichment);
@@ -98,7 +98,7 @@ describe('an in-place rotation goes on behind a ledger that has lost', () => {
 
 describe('a ledger that was set back behind a rotation that had ended', () => {
   it('is brought to the truth by the sweep: the old key is gone, and nobody is handed it', async () => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await lane.rotate(agents);
     await isIn(agents, 'draining');

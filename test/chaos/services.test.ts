@@ -2,11 +2,12 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pace } from '../support/lane.js';
 import { Up } from '../support/up.js';
 
 let up: Up;
 beforeAll(async () => {
-  up = await Up.start(['datadog', 'soar', 'docspace']);
+  up = await Up.start(['datadog', 'soar', 'docspace'], pace);
 });
 afterAll(() => up?.stop());
 

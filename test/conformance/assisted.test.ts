@@ -51,4 +51,4 @@ async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
   };
 }
 
-describeVendorHost({ connector, vendor: 'datadog', abilities: ['byHand'], world });
+describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['byHand'], world });

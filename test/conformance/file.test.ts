@@ -21,4 +21,4 @@ describeMachine({
   name: 'the machine itself',
   open: async () => ({ machine: new LocalMachine(), close: async () => undefined }),
 });
-describeVendorHost({ connector, vendor: 'datadog', abilities: ['readSecret'], writesFile: true, world });
+describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['readSecret'], writesFile: true, world });

@@ -27,4 +27,11 @@ async function world(sandbox: RunningSandbox, impatient: boolean): Promise<Sandb
   };
 }
 
-describeVendorHost({ connector, vendor: 'soar', door: 'soar', abilities: ['undeploy', 'deploy', 'consumersNamed'], world });
+describeVendorHost({
+  connector,
+  vendor: 'soar',
+  program: 'ticketing',
+  door: 'soar',
+  abilities: ['undeploy', 'deploy', 'consumersNamed'],
+  world,
+});

@@ -20,4 +20,4 @@ async function world(sandbox: RunningSandbox, impatient: boolean): Promise<Sandb
   };
 }
 
-describeVendorHost({ connector, vendor: 'datadog', door: 'hook', messages: true, abilities: [], world });
+describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', door: 'hook', messages: true, abilities: [], world });

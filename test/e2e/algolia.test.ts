@@ -7,7 +7,7 @@ let lane: Lane;
 beforeAll(async () => {
   lane = await Lane.start(['algolia']);
 });
-beforeEach(() => lane.fresh());
+beforeEach(() => lane.fresh(['algolia/search', 'algolia/indexing']));
 afterAll(() => lane?.stop());
 
 const keys = () => lane.keys('algolia');

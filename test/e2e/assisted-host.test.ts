@@ -1,12 +1,12 @@
 /** A program that only a person can change: the key lies ready for that person, whose word is taken only if it holds, under live traffic. */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { rekey as run } from '../support/command-line.js';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
 
-const credential = 'datadog/agents';
+const credential = 'datadog/agents' as const;
 let lane: Lane;
 let folder: string;
 let strangers: readonly string[];
@@ -29,29 +29,13 @@ const byPeople =
       );
 
 async function fresh(policy?: string): Promise<void> {
-  await lane.fresh();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
+  await lane.fresh([credential], byPeople(policy));
   strangers = await strangersOf(lane);
-  await lane.apply(byPeople(policy));
 }
 
-function rekey(...args: string[]) {
-  const { temporal, keys } = inject('servers');
-  const done = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args], {
-    encoding: 'utf8',
-    input: '',
-    env: {
-      ...process.env,
-      DATABASE_URL: lane.databaseUrl,
-      TEMPORAL_ADDRESS: temporal,
-      TEMPORAL_NAMESPACE: lane.namespace,
-      REKEY_KEYS: keys,
-      REKEY_HOME: lane.folder,
-    },
-  });
-  return { status: done.status, said: `${done.stdout}${done.stderr}` };
-}
+const rekey = (...args: string[]) => run(lane, args);
 
 interface Asked {
   readonly id: string;
@@ -79,7 +63,7 @@ async function sayFirst(): Promise<string> {
   for (const app of ['web-1', 'legacy']) {
     const { id } = await asked(new RegExp(`say which key is in ${app}$`));
     const taken = await done(id, app);
-    expect(taken, taken.said).toMatchObject({ status: 0 });
+    expect(taken, taken.text).toMatchObject({ status: 0 });
   }
   return (await lane.rotation(credential))!.id;
 }
@@ -104,11 +88,11 @@ describe('a rotation of which two programs are changed by a person', () => {
   it('asks for one program after the other, takes only what holds, and refuses nobody meanwhile', async () => {
     await lane.rotate(credential);
     const first = await asked(/say which key/);
-    expect(rekey('provide', first.id, '--done')).toMatchObject({
+    expect(await rekey('provide', first.id, '--done')).toMatchObject({
       status: 1,
-      said: expect.stringContaining('say the fingerprint that web-1 shows') as string,
+      text: expect.stringContaining('say the fingerprint that web-1 shows') as string,
     });
-    expect(rekey('provide', first.id, '--done', '--fingerprint', 'aaaaaaaaaaaa').said).toContain('not the fingerprint');
+    expect((await rekey('provide', first.id, '--done', '--fingerprint', 'aaaaaaaaaaaa')).text).toContain('not the fingerprint');
     const id = await sayFirst();
 
     for (let left = 2; left > 0; left--) {
@@ -118,15 +102,15 @@ describe('a rotation of which two programs are changed by a person', () => {
       expect(instructions.join()).toContain(file);
       expect(statSync(file).mode & 0o777).toBe(0o600);
       const key = readFileSync(file, 'utf8').trim();
-      const shown = rekey('show', id).said;
+      const shown = (await rekey('show', id)).text;
       expect(shown).toContain(`rekey provide '${id}' --done`);
       expect(shown).not.toContain(key);
       // It still runs on the key before it, and says so.
-      expect((await done(id, app)).said).toContain('this is the fingerprint of generation 1');
+      expect((await done(id, app)).text).toContain('this is the fingerprint of generation 1');
       expect((await asked(/put generation 2 into/)).text).toBe(text);
       await putIn(app);
       const taken = await done(id, app);
-      expect(taken, taken.said).toMatchObject({ status: 0 });
+      expect(taken, taken.text).toMatchObject({ status: 0 });
       await lane.until('the key to be gone', async () => !laidOut().includes(app));
     }
     await expectOverlapConverged(lane, await lane.settled(credential), strangers);
@@ -137,7 +121,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     await lane.until('the next rotation', async () => (await lane.rotation(credential))?.id === `${credential}#3`);
     const { id: next, text } = await asked(/a person/);
     expect(text).toMatch(/put generation 3 into/);
-    expect(rekey('abort', next).status).toBe(0);
+    expect((await rekey('abort', next)).status).toBe(0);
     const goingBack = () =>
       lane.until('the way back', async () => {
         const now = await lane.rotation(credential);
@@ -154,12 +138,12 @@ describe('a rotation of which two programs are changed by a person', () => {
     const id = await sayFirst();
     const { text } = await asked(/put generation 2 into/);
     const app = text.split(' ').at(-1)!;
-    expect(rekey('exempt', id, app, '--reason', 'gone').status).toBe(0);
+    expect((await rekey('exempt', id, app, '--reason', 'gone')).status).toBe(0);
     await lane.until('its key to be gone', async () => !laidOut().includes(app));
 
     const other = await asked(/put generation 2 into/);
     expect(other.text).not.toBe(text);
-    expect(rekey('reject', id, '--reason', 'not today').status).toBe(0);
+    expect((await rekey('reject', id, '--reason', 'not today')).status).toBe(0);
     const back = await asked(/put generation 1 into/);
     expect((await done(back.id, back.text.split(' ').at(-1)!)).status).toBe(0);
     await expectOverlapConverged(lane, await lane.settled(credential), strangers, 'compensated');
@@ -174,7 +158,7 @@ it('sounds an alarm when it takes long, and concludes nothing from it', async ()
   expect(text).toContain('overdue');
   expect((await lane.rotation(credential))!.outcome).toBeNull();
   expect((await lane.keys('datadog')).filter((k) => k.state === 'live' && !strangers.includes(k.id))).toHaveLength(1);
-  expect(rekey('reject', id, '--reason', 'nobody knows').status).toBe(0);
+  expect((await rekey('reject', id, '--reason', 'nobody knows')).status).toBe(0);
   expect(await lane.settled(credential)).toMatchObject({
     outcome: 'refused',
     reason: expect.stringContaining('nobody knows') as string,

@@ -1,11 +1,12 @@
 /** A person carries out what the vendor has no API for; everything around it is the same, and what that person says is looked at. */
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { rekey as run } from '../support/command-line.js';
 import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
+import type { SandboxCredential } from '../support/programs.js';
 import { asOperator } from '../support/soar-credentials.js';
 
 let lane: Lane;
@@ -16,22 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 
-function rekey(args: readonly string[], input = '') {
-  const { temporal, keys } = inject('servers');
-  const done = spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args], {
-    encoding: 'utf8',
-    input,
-    env: {
-      ...process.env,
-      DATABASE_URL: lane.databaseUrl,
-      TEMPORAL_ADDRESS: temporal,
-      TEMPORAL_NAMESPACE: lane.namespace,
-      REKEY_KEYS: keys,
-      REKEY_HOME: lane.folder,
-    },
-  });
-  return { status: done.status, said: `${done.stdout}${done.stderr}` };
-}
+const rekey = (args: readonly string[], input = '') => run(lane, args, { input });
 
 const assisted = (effects: string) => (text: string) =>
   text
@@ -58,10 +44,9 @@ async function makeKey(instructions: readonly string[]): Promise<{ id: string; k
   return { id: data.id, key: data.attributes.key };
 }
 
-async function fresh(effects: string): Promise<void> {
-  await lane.fresh();
+async function fresh(credential: SandboxCredential, effects: string): Promise<void> {
+  await lane.fresh([credential], assisted(effects));
   strangers = await strangersOf(lane);
-  await lane.apply(assisted(effects));
   const { rows } = await lane.database.query<{ url: string }>(
     `select document->'stores'->'datadog'->'settings'->>'url' as url from configurations order by position desc limit 1`,
   );
@@ -81,36 +66,39 @@ async function fresh(effects: string): Promise<void> {
 }
 
 describe('a rotation whose key a person makes and deletes', () => {
-  beforeEach(() => fresh('mint, revoke'));
+  beforeEach(() => fresh('datadog/agents', 'mint, revoke'));
 
   it('asks with exact instructions, takes only what holds, and goes on alone', async () => {
-    const waiting = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    const waiting = await rekey(['rotate', 'datadog/agents', '--wait', '--json']);
     expect(waiting.status).toBe(3);
     const mint = await asked('datadog/agents');
-    expect(rekey(['show', mint.id]).said).toContain(`rekey provide '${mint.id}' < the-new-key`);
+    expect((await rekey(['show', mint.id])).text).toContain(`rekey provide '${mint.id}' < the-new-key`);
 
-    const wrong = rekey(['provide', mint.id], randomBytes(16).toString('hex'));
-    expect(wrong).toMatchObject({ status: 1, said: expect.stringContaining('does not accept this key') as string });
-    expect(rekey(['provide', mint.id], 'short')).toMatchObject({
+    const wrong = await rekey(['provide', mint.id], randomBytes(16).toString('hex'));
+    expect(wrong).toMatchObject({ status: 1, text: expect.stringContaining('does not accept this key') as string });
+    expect(await rekey(['provide', mint.id], 'short')).toMatchObject({
       status: 1,
-      said: expect.stringContaining('KR_WEAK_SECRET') as string,
+      text: expect.stringContaining('KR_WEAK_SECRET') as string,
     });
     const old = (await lane.keys('datadog')).find((k) => k.name === 'agents')!;
-    expect(rekey(['provide', mint.id], old.value).said).toContain('this is the key of generation 1');
-    expect(rekey(['provide', mint.id, '--done']).said).toContain('hand the new key in');
+    expect((await rekey(['provide', mint.id], old.value)).text).toContain('this is the key of generation 1');
+    expect((await rekey(['provide', mint.id, '--done'])).text).toContain('hand the new key in');
 
     const made = await makeKey(mint.instructions);
-    const taken = rekey(['provide', mint.id, '--id', made.id], `${made.key}\n`);
-    expect(taken, taken.said).toMatchObject({ status: 0 });
+    const taken = await rekey(['provide', mint.id, '--id', made.id], `${made.key}\n`);
+    expect(taken, taken.text).toMatchObject({ status: 0 });
 
     const revoke = await asked('datadog/agents');
     expect(revoke.text).toContain('revoke');
     expect(revoke.instructions.join()).toContain(old.id);
-    expect(rekey(['provide', revoke.id, '--done']).said).toContain('still accepted');
+    expect((await rekey(['provide', revoke.id, '--done'])).text).toContain('still accepted');
     // The intent of a revoke is out: only the person can say that it was not done.
-    expect(rekey(['abort', revoke.id])).toMatchObject({ status: 1, said: expect.stringContaining('KR_VERB_ILLEGAL') as string });
+    expect(await rekey(['abort', revoke.id])).toMatchObject({
+      status: 1,
+      text: expect.stringContaining('KR_VERB_ILLEGAL') as string,
+    });
     await api('DELETE', `/api/v2/api_keys/${old.id}`);
-    expect(rekey(['provide', revoke.id, '--done']).status).toBe(0);
+    expect((await rekey(['provide', revoke.id, '--done'])).status).toBe(0);
     await expectOverlapConverged(lane, await lane.settled('datadog/agents'), strangers);
     const { rows } = await lane.database.query('select count(*)::int as n from vault_secrets');
     expect(rows).toEqual([{ n: 2 }]);
@@ -127,38 +115,38 @@ describe('a rotation whose key a person makes and deletes', () => {
     });
     const made = await makeKey((await asked('datadog/agents')).instructions);
     expect(before.instructions.join()).toContain((await lane.keys('datadog')).find((k) => k.id === made.id)!.name);
-    await lane.until('it to be taken', async () => rekey(['provide', before.id, '--id', made.id], made.key).status === 0);
+    await lane.until('it to be taken', async () => (await rekey(['provide', before.id, '--id', made.id], made.key)).status === 0);
   });
 
   it('asks whether the key was made when it is aborted meanwhile, and has it removed', async () => {
     await lane.rotate('datadog/agents');
     const mint = await asked('datadog/agents');
     const made = await makeKey(mint.instructions);
-    expect(rekey(['abort', mint.id]).status).toBe(0);
+    expect((await rekey(['abort', mint.id])).status).toBe(0);
     await lane.until('the way back to ask', async () => (await lane.rotation('datadog/agents'))?.direction === 'back');
-    await lane.until('it to be taken', async () => rekey(['provide', mint.id, '--id', made.id], made.key).status === 0);
+    await lane.until('it to be taken', async () => (await rekey(['provide', mint.id, '--id', made.id], made.key)).status === 0);
     const revoke = await lane.until('the revoke', async () => {
       const now = await asked('datadog/agents');
       return now.text.includes('revoke') && now;
     });
     expect(revoke.instructions.join()).toContain(made.id);
     await api('DELETE', `/api/v2/api_keys/${made.id}`);
-    expect(rekey(['provide', mint.id, '--done']).status).toBe(0);
+    expect((await rekey(['provide', mint.id, '--done'])).status).toBe(0);
     await expectOverlapConverged(lane, await lane.settled('datadog/agents'), strangers, 'compensated');
   });
 });
 
 describe('a secret that a person regenerates', () => {
   it('is handed in within the window, and the apps come back with it', async () => {
-    await fresh('mint');
+    await fresh('soar/enrichment', 'mint');
     await lane.rotate('soar/enrichment');
     const { id, text } = await asked('soar/enrichment');
     expect(text).toContain('regenerate');
     const key = await asOperator<object>(lane, 'GET', 'apikeys/17');
     const changed = { ...key, regenerate_secret: true };
     const { client_secret } = await asOperator<{ client_secret: string }>(lane, 'PUT', 'apikeys/17', changed);
-    const taken = rekey(['provide', id], client_secret);
-    expect(taken, taken.said).toMatchObject({ status: 0 });
+    const taken = await rekey(['provide', id], client_secret);
+    expect(taken, taken.text).toMatchObject({ status: 0 });
     await expectInPlaceConverged(lane, await lane.settled('soar/enrichment'));
   });
 });

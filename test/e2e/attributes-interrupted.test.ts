@@ -22,7 +22,7 @@ let lane: Lane;
 beforeAll(async () => {
   lane = useLane(await Lane.start(['docspace']));
 });
-beforeEach(() => lane.fresh());
+beforeEach(() => lane.fresh([exported]));
 afterEach(endAll);
 afterAll(() => lane?.stop());
 

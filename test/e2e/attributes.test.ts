@@ -18,12 +18,13 @@ import {
   wider,
 } from '../support/changes.js';
 import { Lane } from '../support/lane.js';
+import { programsOf } from '../support/programs.js';
 
 let lane: Lane;
 beforeAll(async () => {
   lane = useLane(await Lane.start(['datadog', 'docspace', 'algolia']));
 });
-beforeEach(() => lane.fresh());
+beforeEach(() => lane.fresh([exported, search, 'datadog/agents'], undefined, programsOf(exported)));
 afterEach(endAll);
 afterAll(() => lane?.stop());
 

@@ -16,8 +16,7 @@ const withPolicy = (policy: string) => (text: string) =>
   text.replace('policy: { every: 90d,', `policy: { every: 90d, ${policy},`);
 
 async function fresh(policy: string): Promise<void> {
-  await lane.fresh();
-  await lane.apply(withPolicy(policy));
+  await lane.fresh(['datadog/agents'], withPolicy(policy));
 }
 
 const due = () => lane.database.query(`update credentials set next_due = clock_timestamp() where name = 'datadog/agents'`);

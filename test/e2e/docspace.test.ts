@@ -6,6 +6,7 @@ import { Lane } from '../support/lane.js';
 let lane: Lane;
 beforeAll(async () => {
   lane = await Lane.start(['docspace']);
+  await lane.fresh(['docspace/exports']);
 });
 afterAll(() => lane?.stop());
 
@@ -47,12 +48,10 @@ describe('an overlap rotation of three live programs of a portal', () => {
   });
 
   it('waits the whole soak where nobody is declared who could be watched', async () => {
-    await lane.fresh();
-    // Its programs are not declared: they would use the old key, and be waited for.
-    await lane.ask('POST', '/traffic/stop');
-    await lane.apply((text) =>
-      text.replace(/soak: 1s/, 'soak: 3s').replace(/ {4}consumers:\n(?: {6}.*\n)+/, '    consumers: none\n'),
-    );
+    // Its programs are not declared, and do not run: they would use the old key, and be waited for.
+    const nobody = (text: string) =>
+      text.replace(/soak: 1s/, 'soak: 3s').replace(/ {4}consumers:\n(?: {6}.*\n)+/, '    consumers: none\n');
+    await lane.fresh(['docspace/exports'], nobody, []);
     await (await lane.rotate('docspace/exports')).result();
     const { rows } = await lane.database.query<{ seconds: number }>(
       `select extract(epoch from revoked.begun_at - disabled.closed_at)::float as seconds

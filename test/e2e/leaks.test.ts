@@ -1,17 +1,19 @@
 /** Markers are planted as every secret; then everything that rekey writes, stores or says is searched for them. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
+import { pace } from '../support/lane.js';
 import { Up } from '../support/up.js';
 
 let up: Up;
 beforeAll(async () => {
-  up = await Up.start();
+  up = await Up.start(['datadog', 'soar', 'algolia'], pace);
 });
 afterAll(() => up?.stop());
 
@@ -83,19 +85,17 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     return done;
   };
   let processes = '';
-  const watching = setInterval(() => (processes += execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })), 150);
-  const rotate = (credential: string) =>
-    new Promise<void>((resolve) => {
-      const done = import('node:child_process').then(({ spawn }) => {
-        const child = spawn(process.execPath, [main, 'rotate', credential, '--wait', '--json'], {
-          env: { ...process.env, REKEY_HOME: up.home },
-        });
-        for (const stream of [child.stdout, child.stderr])
-          stream.setEncoding('utf8').on('data', (text: string) => said.push(text));
-        child.once('exit', () => resolve());
-      });
-      void done;
+  const watching = setInterval(() => (processes += execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })), 300);
+  const rotate = async (credential: string) => {
+    const child = spawn(process.execPath, [main, 'rotate', credential, '--wait', '--json'], {
+      env: { ...process.env, REKEY_HOME: up.home },
     });
+    const own: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => own.push(text));
+    const [status] = await once(child, 'close');
+    expect(status, own.join('')).toBe(0);
+    said.push(...own);
+  };
   await rotate('datadog/agents');
   await rotate('soar/enrichment');
   await rotate('algolia/search');

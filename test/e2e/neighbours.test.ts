@@ -20,13 +20,12 @@ afterAll(async () => {
 
 const file = (program: string) => path.join(path.dirname(lane.config), 'hosts', program, 'datadog.yaml');
 const live = async () => (await lane.keys('datadog')).filter((k) => k.state === 'live');
-const agents = 'datadog/agents';
+const agents = 'datadog/agents' as const;
 
 /** Both installations adopt the keys of a fresh account. */
 async function freshForBoth(): Promise<void> {
-  await lane.fresh();
-  await second.forget();
-  await second.apply();
+  await lane.fresh([agents]);
+  await second.adoptAnew([agents]);
 }
 
 async function expectNothingRefused(): Promise<void> {
@@ -51,7 +50,7 @@ describe('a second installation on the same store', () => {
 
 describe('a store at its limit', () => {
   it('gives one of two rotations its key and refuses the other, naming the limit', async () => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     await lane.apply(await secondCredential(lane));
     // A key that a cloud manages does not count at Datadog; the list does not tell it from others, so it would be room that nobody expects.
     const managed = (await live()).find((k) => k.name === 'Azure integration')!;
@@ -73,7 +72,7 @@ describe('a store at its limit', () => {
 
 describe('a consumer', () => {
   it.each([300, 900, 1_500, 2_100])('that restarts by itself, first after %i ms, is on the new key in the end', async (first) => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await lane.rotate(agents);
     await isIn(lane, agents, 'distributing');
@@ -85,7 +84,7 @@ describe('a consumer', () => {
   });
 
   it('of which an autoscaler starts an instance from the old source after the last confirmation is handed the new key again', async () => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     const old = readFileSync(file('web-1'), 'utf8');
     await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));
@@ -103,7 +102,7 @@ describe('a consumer', () => {
   });
 
   it('whose old file configuration management puts back during the approval is handed the new key again', async () => {
-    await lane.fresh();
+    await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     copyFileSync(file('web-2'), `${file('web-2')}.before`);
     await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));

@@ -53,7 +53,7 @@ beforeAll(async () => {
   // A host of a third party, beside the store, with its own test.
   for (const name of ['outside-host.js', 'outside-host.test.js'])
     copyFileSync(path.join(root, 'test/support', name), path.join(outside.folder, name));
-  lane = await Lane.start();
+  lane = await Lane.start([]);
   admin = new pg.Client({ connectionString: `${server}/postgres` });
   await admin.connect();
   await admin.query(`create database ${own}`);

@@ -1,7 +1,6 @@
 /** Rotations that are refused before anything is changed, and the command line on bad days. */
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rekey as run } from '../support/command-line.js';
 import { Lane } from '../support/lane.js';
 
 let lane: Lane;
@@ -10,21 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 
-function rekey(args: readonly string[], env: Record<string, string> = {}) {
-  const { temporal, keys } = inject('servers');
-  return spawnSync(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args], {
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      DATABASE_URL: lane.databaseUrl,
-      TEMPORAL_ADDRESS: temporal,
-      TEMPORAL_NAMESPACE: lane.namespace,
-      REKEY_KEYS: keys,
-      REKEY_HOME: lane.folder,
-      ...env,
-    },
-  });
-}
+const rekey = (args: readonly string[], env: Record<string, string> = {}) => run(lane, args, { env });
 
 async function expectUntouched(before: number): Promise<void> {
   expect((await lane.keys('datadog')).length).toBe(before);
@@ -33,13 +18,13 @@ async function expectUntouched(before: number): Promise<void> {
 
 describe('a rotation is refused before any change', () => {
   it('when there is no room for one more key, naming the limit', async () => {
-    await lane.fresh();
+    await lane.fresh(['datadog/agents']);
     const keys = await lane.keys('datadog');
     const live = keys.filter((k) => k.state === 'live').length;
     await lane.ask('POST', '/vendors/datadog/limits', { maxKeys: live - 1 });
-    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    const done = await rekey(['rotate', 'datadog/agents', '--wait', '--json']);
     expect(done.status).toBe(4);
-    expect(JSON.parse(done.stdout.trim().split('\n').at(-1)!)).toMatchObject({
+    expect(done.json).toMatchObject({
       outcome: 'refused',
       reason: expect.stringContaining(`at most ${live - 1}`) as string,
     });
@@ -48,24 +33,24 @@ describe('a rotation is refused before any change', () => {
   });
 
   it('when a consumer does not run, naming it', async () => {
-    await lane.fresh();
+    await lane.fresh(['datadog/agents']);
     const keys = await lane.keys('datadog');
     await lane.ask('POST', '/apps/web-2/refuse-start', { on: true });
     await lane.ask('POST', '/apps/web-2/crash');
-    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    const done = await rekey(['rotate', 'datadog/agents', '--wait', '--json']);
     expect(done.status).toBe(4);
-    expect(done.stdout).toContain('web-2');
+    expect(done.text).toContain('web-2');
     await expectUntouched(keys.length);
     await lane.ask('POST', '/apps/web-2/refuse-start', { on: false });
   });
 
   it('unless that consumer is left behind on purpose, with a reason', async () => {
-    await lane.fresh();
+    await lane.fresh(['datadog/agents']);
     await lane.ask('POST', '/apps/web-2/refuse-start', { on: true });
     await lane.ask('POST', '/apps/web-2/crash');
-    expect(rekey(['rotate', 'datadog/agents', '--without', 'web-2']).status).toBe(2);
-    const done = rekey(['rotate', 'datadog/agents', '--wait', '--json', '--without', 'web-2', '--reason', 'a test']);
-    expect(JSON.parse(done.stdout.trim().split('\n').at(-1)!)).toMatchObject({ outcome: 'completed' });
+    expect((await rekey(['rotate', 'datadog/agents', '--without', 'web-2'])).status).toBe(2);
+    const done = await rekey(['rotate', 'datadog/agents', '--wait', '--json', '--without', 'web-2', '--reason', 'a test']);
+    expect(done.json).toMatchObject({ outcome: 'completed' });
     expect(done.status).toBe(0);
     await lane.ask('POST', '/apps/web-2/refuse-start', { on: false });
   });
@@ -73,31 +58,31 @@ describe('a rotation is refused before any change', () => {
 
 describe('a second rotation of a credential', () => {
   it('joins when it asks for the same, and is refused when it asks for something else', async () => {
-    await lane.fresh();
-    const first = JSON.parse(rekey(['rotate', 'datadog/agents', '--json']).stdout) as { rotation: string };
-    const second = JSON.parse(rekey(['rotate', 'datadog/agents', '--json']).stdout) as { rotation: string };
+    await lane.fresh(['datadog/agents']);
+    const first = (await rekey(['rotate', 'datadog/agents', '--json'])).json as { rotation: string };
+    const second = (await rekey(['rotate', 'datadog/agents', '--json'])).json as { rotation: string };
     expect(second.rotation).toBe(first.rotation);
-    const other = rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
-    expect(JSON.parse(other.stdout)).toMatchObject({ ok: false, error: { code: 'KR_ALREADY_OPEN' } });
+    const other = await rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
+    expect(other.json).toMatchObject({ ok: false, error: { code: 'KR_ALREADY_OPEN' } });
     expect((await lane.settled('datadog/agents')).outcome).toBe('completed');
   });
 });
 
 describe('the command line', () => {
-  it('says which service is away, and what it knows of the others', () => {
-    const database = rekey(['status', '--json'], { DATABASE_URL: 'postgres://rekey@127.0.0.1:1/rekey' });
+  it('says which service is away, and what it knows of the others', async () => {
+    const database = await rekey(['status', '--json'], { DATABASE_URL: 'postgres://rekey@127.0.0.1:1/rekey' });
     expect(database.status).toBe(1);
-    expect(JSON.parse(database.stdout)).toMatchObject({
+    expect(database.json).toMatchObject({
       services: { postgres: { state: 'away' }, temporal: { state: 'running' } },
     });
-    const temporal = rekey(['rotate', 'datadog/agents', '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
-    expect(JSON.parse(temporal.stdout)).toMatchObject({
+    const temporal = await rekey(['rotate', 'datadog/agents', '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(temporal.json).toMatchObject({
       error: { code: 'KR_SERVICE_AWAY', message: expect.stringContaining('Temporal') as string },
     });
   });
 
-  it('ends with 2 on what it does not understand', () => {
-    expect(rekey(['frobnicate']).status).toBe(2);
-    expect(JSON.parse(rekey(['rotate', '--json']).stdout)).toMatchObject({ ok: false, error: { code: 'KR_USAGE' } });
+  it('ends with 2 on what it does not understand', async () => {
+    expect((await rekey(['frobnicate'])).status).toBe(2);
+    expect((await rekey(['rotate', '--json'])).json).toMatchObject({ ok: false, error: { code: 'KR_USAGE' } });
   });
 });

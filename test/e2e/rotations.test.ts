@@ -6,6 +6,7 @@ import { Lane } from '../support/lane.js';
 let lane: Lane;
 beforeAll(async () => {
   lane = await Lane.start();
+  await lane.fresh(['datadog/agents', 'soar/enrichment']);
 });
 afterAll(() => lane?.stop());
 

@@ -1,9 +1,10 @@
 /** Overlap where it is not the vendor's own way: a second SOAR account with a place in every queue, a second DNN key on the same site. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RotationReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
+import { programsOf } from '../support/programs.js';
 import { asOperator } from '../support/soar-credentials.js';
 
 let lane: Lane;
@@ -11,7 +12,6 @@ beforeAll(async () => {
   lane = await Lane.start(['soar', 'dnn']);
 });
 afterAll(() => lane?.stop());
-beforeEach(() => lane.fresh());
 
 const live = async (vendor: string) => (await lane.keys(vendor)).filter((k) => k.state === 'live');
 const trafficOf = async (...apps: string[]) => (await lane.traffic()).filter((t) => apps.includes(t.app));
@@ -26,17 +26,18 @@ async function goOn(...apps: string[]): Promise<void> {
 }
 
 describe('a SOAR key that is rotated by overlap', () => {
-  /** The sandbox's own declaration is in place; its old secret is known here, so that there is a way back. */
+  /** The sandbox declares it in place; its old secret is known here, so that there is a way back. */
   async function overlap(policy = 'evidence: rolled-out'): Promise<void> {
     const file = path.join(lane.folder, 'soar-enrichment');
-    writeFileSync(file, (await live('soar')).find(({ id }) => id === '17')!.value, { mode: 0o600 });
-    await lane.database.query('truncate versions, credentials cascade');
-    await lane.apply((text) =>
-      text
+    const declared = async (text: string) => {
+      writeFileSync(file, (await live('soar')).find(({ id }) => id === '17')!.value, { mode: 0o600 });
+      return text
         .replace('store: soar\n    strategy: in-place', 'store: soar\n    strategy: overlap')
         .replace(/current: \{ id: "17" \}.*\n/, `current: { id: "17", secret: ${JSON.stringify(`file:${file}`)} }\n`)
-        .replace('policy: { downtime: 10s }', `accept: [no-last-used, source-not-shown]\n    policy: { ${policy} }`),
-    );
+        .replace('policy: { downtime: 10s }', `accept: [no-last-used, source-not-shown]\n    policy: { ${policy} }`);
+    };
+    // A part of an app that runs on another key goes on beside them.
+    await lane.fresh(['soar/enrichment'], declared, programsOf('soar/enrichment', 'soar/ticketing'));
   }
 
   it('moves both apps, one after the other: no login fails and no work is lost', async () => {
@@ -115,6 +116,7 @@ describe('a SOAR key that is rotated by overlap', () => {
 
 describe('a DNN key', () => {
   it('is rotated under live traffic, reading and writing, and keys of others and of another site stay', async () => {
+    await lane.fresh(['dnn/site-apps']);
     const before = await live('dnn');
     const first = before.find(({ name }) => name === 'site apps')!;
     expect(await rotated('dnn/site-apps')).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });

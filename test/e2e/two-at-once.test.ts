@@ -32,7 +32,7 @@ async function expectOneAfterTheOther(credentials: readonly [string, string], pr
 
 describe('two credentials on one program', () => {
   it('are handed out one after the other: neither restarts it under the other', async () => {
-    await lane.fresh();
+    await lane.fresh(['datadog/agents']);
     await lane.apply(await secondCredential(lane));
     const strangers = await strangersOf(lane);
     // Both want web-1 at the same time; its restart takes long enough for the second to come upon the first.
@@ -63,9 +63,8 @@ describe('two credentials on one SOAR app, one for each of its parts', () => {
     ['in-place', 'overlap'],
     ['overlap', 'overlap'],
   ] as const)('%s and %s: it is changed for one after the other, and neither key takes the other with it', async (one, other) => {
-    await lane.fresh();
+    await lane.fresh(['soar/ticketing'], (text) => withTicketing(lane, text, { [first]: one, [second]: other }));
     const strangers = (await live()).map(({ id }) => id).filter((id) => !(Object.values(ticketingKeys) as string[]).includes(id));
-    await lane.apply((text) => withTicketing(lane, text, { [first]: one, [second]: other }));
     await Promise.all([lane.rotate(first), lane.rotate(second)]);
     for (const credential of [first, second]) {
       const { outcome, reason, waits_for } = await lane.settled(credential);

@@ -9,8 +9,8 @@ beforeAll(async () => {
   lane = await Lane.start();
 });
 afterAll(() => lane?.stop());
-const agents = 'datadog/agents';
-const enrichment = 'soar/enrichment';
+const agents = 'datadog/agents' as const;
+const enrichment = 'soar/enrichment' as const;
 // A case that failed must not spoil the next one.
 afterEach(async () => {
   for (const credential of [agents, enrichment])
@@ -22,16 +22,15 @@ afterEach(async () => {
 
 /** A rotation with a policy of its own, begun. */
 async function begun(edit: (text: string) => string): Promise<readonly string[]> {
-  await lane.fresh();
+  await lane.fresh([agents], edit);
   const strangers = await strangersOf(lane);
-  await lane.apply(edit);
   await lane.rotate(agents);
   return strangers;
 }
 
 describe('a verb', () => {
   it('abort that is still being written down is not overtaken by the regenerate that it is to prevent', async () => {
-    await lane.fresh();
+    await lane.fresh([enrichment]);
     const hold = { vendor: 'soar', method: 'GET', path: '/apps/101$', after: { vendors: ['soar'], changes: 2 } };
     const { id } = await lane.ask<{ id: string }>('POST', '/faults', { ...hold, when: 'before', action: 'hold' });
     await lane.rotate(enrichment);

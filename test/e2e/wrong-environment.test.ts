@@ -15,7 +15,7 @@ const host = (name: string) => path.join(path.dirname(lane.config), 'hosts', nam
 
 /** The operator's mistake: web-2's key is written where the staging machine would read it. */
 async function wrongEnvironment(): Promise<readonly string[]> {
-  await lane.fresh();
+  await lane.fresh(['datadog/agents']);
   const strangers = await strangersOf(lane);
   await lane.apply((text) => text.replaceAll(host('web-2'), host('staging')));
   return strangers;

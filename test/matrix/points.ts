@@ -3,7 +3,7 @@ import { inject } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
-import { programs } from './world.js';
+import { programsOf } from '../support/programs.js';
 
 export type Credential =
   | 'datadog/agents'
@@ -113,7 +113,7 @@ export async function asked(lane: Lane, credential: Credential, since: number): 
 
 /** The paths of a credential's vendors, without those of the programs of other credentials, which the same host runs. */
 export const concerning = (credential: Credential): string =>
-  `^/hosts/apps/(${programs[credential].join('|')})/|^/(?!hosts/apps/)`;
+  `^/hosts/apps/(${programsOf(credential).join('|')})/|^/(?!hosts/apps/)`;
 
 export function pointsOf(credential: Credential, requests: readonly Placed[]): readonly Point[] {
   const kinds = new Map<string, Placed[]>();
@@ -139,7 +139,9 @@ export function pointsOf(credential: Credential, requests: readonly Placed[]): r
 
 /** Requests of steps side by side trade places from run to run: only changes of steps that were done when this one was ordered are surely before it. */
 function placeOf(request: Placed, requests: readonly Placed[]): Pick<Point, 'changes' | 'skip'> {
-  const changes = requests.filter((r) => r.method !== 'GET');
+  const all = requests.filter((r) => r.method !== 'GET');
+  // One that is repeated is the same change, here as in the sandbox: a fault before it shifts none that follow.
+  const changes = all.filter((r, index) => all.findIndex((s) => s.method === r.method && pathOf(s) === pathOf(r)) === index);
   const firstUnsure = changes.findIndex((c) => c.window.to > request.window.from);
   const sure = firstUnsure < 0 ? changes : changes.slice(0, firstUnsure);
   const since = sure.at(-1)?.id ?? 0;

@@ -91,13 +91,12 @@ export async function freshLane(lane: Lane, credentials: readonly Credential[]):
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const values = { datadog: hex(16), docspace: `sk-${hex(32)}`, soar: `Marker${hex(20)}`, algolia: hex(16), dnn: hex(16) };
   const next = Object.fromEntries(Object.entries(values).filter(([vendor]) => lane.vendors.includes(vendor)));
-  const wanted = credentials.flatMap((credential) => running[credential]);
-  const idle = (await lane.traffic()).map(({ app }) => app).filter((app) => !wanted.includes(app));
   // What an earlier case said was searched when it ended.
   lane.logs.length = 0;
   const declared = async (text: string) =>
     credentials.includes('soar/ticketing') ? withTicketing(lane, text, { 'soar/ticketing': 'overlap' }) : text;
-  await lane.fresh({ instances: Object.fromEntries(idle.map((app) => [app, 0])) }, async (text) => quick(await declared(text)));
+  const programs = credentials.flatMap((credential) => running[credential]);
+  await lane.fresh(credentials, async (text) => quick(await declared(text)), programs);
   for (const [vendor, value] of Object.entries(next)) await lane.ask('POST', '/keys/next', { vendor, value });
   return secretsOf(observed(lane), Object.values(next));
 }

@@ -5,17 +5,21 @@
 import { createHash } from 'node:crypto';
 import { nameOf } from './points.js';
 import { type Case, caseName } from './run.js';
-import type { Trial } from './trial.js';
+import { mayBeRefused, type Trial } from './trial.js';
 
 /**
- * What a case shows. A look and a change of the same step are two kinds of step: they fail in
- * different ways.
+ * What each of these cases shows: that its request meets a fault, and its step this fault. A step
+ * that changes something is to meet each of them at a change, which fits them all.
  */
-export function shownBy(it: Case): readonly string[] {
-  const { point, kind } = it;
-  const way = it.after === undefined ? '' : 'on the way back, ';
-  const does = point.method === 'GET' ? 'looks' : 'changes';
-  return [`${way}${nameOf(point)} meets a fault`, `${way}${point.step} ${does} and meets: ${kind.name}`];
+export function showing(cases: readonly Case[]): (it: Case) => readonly string[] {
+  const way = ({ after }: Case) => (after === undefined ? '' : 'on the way back, ');
+  const stepOf = (it: Case) => `${way(it)}${it.point.step}`;
+  const isLook = ({ point }: Case) => point.method === 'GET';
+  const changing = new Set(cases.filter((it) => !isLook(it)).map(stepOf));
+  return (it) => {
+    const atRequest = `${way(it)}${nameOf(it.point)} meets a fault`;
+    return isLook(it) && changing.has(stepOf(it)) ? [atRequest] : [atRequest, `${stepOf(it)} meets: ${it.kind.name}`];
+  };
 }
 
 /**
@@ -27,7 +31,8 @@ export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] 
     createHash('sha256')
       .update(`${seed} ${caseName(it)}`)
       .digest('hex');
-  let left = cases.map((it) => ({ it, rank: rank(it), shows: shownBy(it) })).sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  const shows = showing(cases);
+  let left = cases.map((it) => ({ it, rank: rank(it), shows: shows(it) })).sort((a, b) => (a.rank < b.rank ? -1 : 1));
   const unseen = new Set(left.flatMap(({ shows }) => shows));
   const gain = ({ shows }: (typeof left)[number]) => shows.filter((what) => unseen.has(what)).length;
   const chosen: Case[] = [];
@@ -40,35 +45,36 @@ export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] 
   return chosen;
 }
 
+/** More would make a rotation that goes wrong hard to read. */
+const most = 4;
+
 /**
- * Puts cases together that one rotation can meet. A look that fails is repeated, and shifts no
- * change: so looks may come before something else, each between other changes than the next. What
- * takes the worker with it stays among its kind, and what begins with an abort stays alone.
+ * Puts cases together that one rotation can meet: each at another step, since what fails is repeated
+ * there and shifts nothing that follows. What takes the worker with it stays among its kind, what
+ * begins with an abort among those that are aborted at the same place, and what may end the rotation
+ * alone.
  */
 export function pack(cases: readonly Case[]): readonly Trial[] {
-  const isAlone = (it: Case) => it.drive !== undefined || it.point.step === 'preflight';
-  const kindOf = ({ point, kind }: Case) => `${point.credential} ${kind.kills}`;
-  const together = cases.filter((it) => !isAlone(it));
+  const kindOf = ({ point, kind, after }: Case) => `${point.credential} ${kind.kills} ${after}`;
+  const alone = cases.filter(mayBeRefused);
+  const together = cases.filter((it) => !mayBeRefused(it));
   const kinds = [...new Set(together.map(kindOf))];
-  return [
-    ...cases.filter(isAlone).map((it): Trial => [it]),
-    ...kinds.flatMap((own) => packKind(together.filter((it) => kindOf(it) === own))),
-  ];
+  return [...alone.map((it): Trial => [it]), ...kinds.flatMap((own) => packKind(together.filter((it) => kindOf(it) === own)))];
 }
 
 function packKind(cases: readonly Case[]): readonly Trial[] {
-  const late = (a: Case, b: Case) => b.point.changes - a.point.changes;
-  const looks = cases.filter(({ point }) => point.method === 'GET').sort(late);
-  const left = [...cases.filter(({ point }) => point.method !== 'GET').sort(late)];
-  const trials: Trial[] = [];
-  for (let last = left.shift() ?? looks.shift(); last; last = left.shift() ?? looks.shift()) {
-    let trial: Trial = [last];
-    for (const look of [...looks]) {
-      if (look.point.changes >= trial[0].point.changes) continue;
-      trial = [look, ...trial];
-      looks.splice(looks.indexOf(look), 1);
-    }
-    trials.push(trial);
+  const trials: [Case, ...Case[]][] = [];
+  // Steps with the most cases first: none of them can share a rotation.
+  const times = (it: Case) => cases.filter(({ point }) => point.step === it.point.step).length;
+  for (const it of [...cases].sort((a, b) => times(b) - times(a))) {
+    const trial = trials.find((some) => some.length < most && some.every((other) => goesWith(other, it)));
+    if (trial) trial.push(it);
+    else trials.push([it]);
   }
+  for (const trial of trials) trial.sort((a, b) => a.point.changes - b.point.changes || a.point.skip - b.point.skip);
   return trials;
 }
+
+/** Two that hang would keep a program waiting for longer than it is given to confirm its key. */
+const goesWith = (one: Case, other: Case): boolean =>
+  one.point.step !== other.point.step && !(one.kind.name === 'hang' && other.kind.name === 'hang');

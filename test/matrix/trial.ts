@@ -46,8 +46,9 @@ const mostTries = 7;
 export const credentialOf = ([{ point }]: Trial): Credential => point.credential;
 
 /** A look before the first change that finds a host away refuses; everything else goes through. */
-const mayEnd = ({ point, ends }: Case): readonly string[] =>
-  ends ?? (point.step === 'preflight' && point.vendor !== 'datadog' ? ['completed', 'refused'] : ['completed']);
+export const mayBeRefused = ({ point, ends }: Case): boolean =>
+  ends === undefined && point.step === 'preflight' && point.vendor !== 'datadog';
+const mayEnd = (it: Case): readonly string[] => it.ends ?? (mayBeRefused(it) ? ['completed', 'refused'] : ['completed']);
 
 /**
  * Runs the trials side by side, at most one for each credential, until each fault has met the

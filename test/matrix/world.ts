@@ -66,15 +66,7 @@ const ourNames = {
   'algolia/indexing': /^indexer( |$)/,
   'dnn/site-apps': /^site apps( |$)/,
 };
-/** The sandbox's programs by credential, and the files from which they start where there are any. */
-export const programs: Readonly<Record<Credential, readonly string[]>> = {
-  'datadog/agents': ['web-1', 'web-2', 'legacy', 'reporter'],
-  'docspace/exports': ['exports-1', 'exports-2', 'archiver'],
-  'soar/enrichment': ['enrichment', 'phishing'],
-  'soar/ticketing': ['ticketing'],
-  'algolia/indexing': ['indexer'],
-  'dnn/site-apps': ['catalogue', 'kiosk', 'stock-sync'],
-};
+/** The files from which programs start, where there are any. */
 const sources: Readonly<Record<string, string>> = {
   'web-1': 'datadog.yaml',
   'web-2': 'datadog.yaml',

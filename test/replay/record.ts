@@ -12,6 +12,7 @@ import { Lane, sleep } from '../support/lane.js';
 let lane: Lane;
 beforeAll(async () => {
   lane = await Lane.start(['datadog', 'soar', 'docspace']);
+  await lane.fresh();
 });
 afterAll(() => lane?.stop());
 

@@ -1,6 +1,6 @@
 import { algoliasearch, type SearchClient } from 'algoliasearch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type RunningSandbox, startSandbox, until } from './support.js';
+import { type RunningSandbox, startIdleSandbox, until } from './support.js';
 
 let sandbox: RunningSandbox;
 let client: SearchClient;
@@ -30,7 +30,7 @@ const everywhere = (key: string, there: boolean) =>
   });
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['algolia']);
+  sandbox = await startIdleSandbox('algolia');
   client = clientWith(sandbox.vendors.algolia.management.adminKey);
 });
 afterAll(() => sandbox.remove());

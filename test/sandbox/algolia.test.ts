@@ -1,18 +1,18 @@
 import { createHash, createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { algoliaHeaders, type Reply, type RunningSandbox, request, startSandbox, until, type Vendors } from './support.js';
+import { algoliaHeaders, type Reply, type RunningSandbox, request, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['algolia']);
+  sandbox = await startIdleSandbox('algolia');
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());
 
-async function freshApplication(): Promise<void> {
-  vendors = await sandbox.reset();
+async function freshApplication(...programs: string[]): Promise<void> {
+  vendors = await sandbox.reset({ programs });
 }
 
 const hosts = ['write', 'dsn', '1', '2', '3'] as const;
@@ -149,7 +149,7 @@ describe('what Algolia answers', () => {
 });
 
 describe('an Algolia key', () => {
-  beforeEach(freshApplication);
+  beforeEach(() => freshApplication());
 
   it('is its own id, and has two names and two kinds of date', async () => {
     const made = (await api('POST', '/1/keys', { acl: ['search'], description: 'one' })).body;
@@ -260,7 +260,7 @@ describe('an Algolia key', () => {
 });
 
 describe('a secured key', () => {
-  beforeEach(freshApplication);
+  beforeEach(() => freshApplication());
   const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 
   it('works without having been made anywhere, within its restrictions and those of its parent', async () => {
@@ -311,7 +311,7 @@ describe('the logs of a server', () => {
 });
 
 describe('traffic of an Algolia customer', () => {
-  beforeEach(freshApplication);
+  beforeEach(() => freshApplication('storefront', 'tokens', 'indexer'));
 
   it('survives a host that does not answer', async () => {
     for (const host of ['write', 'dsn']) await sandbox.tell('POST', '/vendors/algolia/hosts', { host, away: true });

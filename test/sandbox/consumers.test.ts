@@ -3,17 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CTL, datadogHeaders, type RunningSandbox, request, startSandbox, until, type Vendors } from './support.js';
+import { CTL, datadogHeaders, type RunningSandbox, request, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox();
+  sandbox = await startIdleSandbox('datadog', 'soar');
 });
 afterAll(() => sandbox.remove());
 beforeEach(async () => {
-  vendors = await sandbox.reset();
+  vendors = await sandbox.reset({ programs: ['web-1', 'legacy', 'reporter'] });
 });
 
 const ctl = (verb: string, app: string) => {
@@ -113,6 +113,7 @@ describe('the commands of a machine', () => {
 
 it('can be given marked credentials at a reset', async () => {
   const marked = await sandbox.reset({
+    programs: ['enrichment'],
     management: {
       datadog: { apiKey: 'a'.repeat(32), applicationKey: 'b'.repeat(40) },
       soar: { keySecret: 'MARK-soar-management-0001' },

@@ -1,12 +1,12 @@
 import { client, v1, v2 } from '@datadog/datadog-api-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type RunningSandbox, startSandbox, until } from './support.js';
+import { type RunningSandbox, startIdleSandbox, until } from './support.js';
 
 let sandbox: RunningSandbox;
 let configuration: client.Configuration;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['datadog']);
+  sandbox = await startIdleSandbox('datadog');
   const { url, management } = sandbox.vendors.datadog;
   configuration = client.createConfiguration({
     authMethods: { apiKeyAuth: management.apiKey, appKeyAuth: management.applicationKey },

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { datadogHeaders, type Reply, type RunningSandbox, request, startSandbox, until, type Vendors } from './support.js';
+import { datadogHeaders, type Reply, type RunningSandbox, request, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['datadog']);
+  sandbox = await startIdleSandbox('datadog');
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());
 
-async function freshAccount(): Promise<void> {
-  vendors = await sandbox.reset();
+async function freshAccount(...programs: string[]): Promise<void> {
+  vendors = await sandbox.reset({ programs });
 }
 
 const api = (method: string, where: string, body?: unknown) =>
@@ -79,7 +79,7 @@ describe('what Datadog answers', () => {
 });
 
 describe('a Datadog key', () => {
-  beforeEach(freshAccount);
+  beforeEach(() => freshAccount());
 
   it('can be read again, is deleted with 204 and is then unknown', async () => {
     const made = await make('one');
@@ -160,7 +160,7 @@ describe('a Datadog key', () => {
 });
 
 describe("Datadog's rate limit", () => {
-  beforeEach(freshAccount);
+  beforeEach(() => freshAccount());
 
   it('answers 429 with the time to wait', async () => {
     await sandbox.tell('POST', '/vendors/datadog/limits', { ratePerPeriod: 3, periodMs: 60_000 });
@@ -173,7 +173,7 @@ describe("Datadog's rate limit", () => {
 });
 
 describe('traffic with a Datadog key', () => {
-  beforeEach(freshAccount);
+  beforeEach(() => freshAccount('web-1'));
 
   it('counts as refused and lost from the moment of the revocation, also where it is still answered 202', async () => {
     const first = (await sandbox.tell('GET', '/keys?vendor=datadog'))[0];

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bearer, CTL, type Reply, type RunningSandbox, request, startSandbox, until, type Vendors } from './support.js';
+import { bearer, CTL, type Reply, type RunningSandbox, request, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['dnn']);
+  sandbox = await startIdleSandbox('dnn');
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());
@@ -121,7 +121,7 @@ describe('what DNN answers', () => {
 
 describe('a DNN key', () => {
   beforeEach(async () => {
-    vendors = await sandbox.reset();
+    vendors = await sandbox.reset({ programs: [] });
   });
 
   it('shows its value at any time, and keeps it when name and toggles change (DNNDocs, get-existing-api-key; calls assumed)', async () => {

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { docspaceHeaders, type Reply, type RunningSandbox, request, startSandbox, until, type Vendors } from './support.js';
+import { docspaceHeaders, type Reply, type RunningSandbox, request, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['docspace']);
+  sandbox = await startIdleSandbox('docspace');
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());
 
 const control = (where: string, body: object) => sandbox.tell('POST', `/vendors/docspace${where}`, body);
-async function freshPortal(): Promise<void> {
-  vendors = await sandbox.reset();
+async function freshPortal(...programs: string[]): Promise<void> {
+  vendors = await sandbox.reset({ programs });
   await control('/limits', { creations: 1000, callsPerMinute: 100_000 });
 }
 
@@ -35,7 +35,7 @@ const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 const CONTROLLER = 'ApiKeysController.cs, v3.7.2';
 
 describe('what DocSpace answers', () => {
-  beforeAll(freshPortal);
+  beforeAll(() => freshPortal());
   const invalid = { status: 1, statusCode: 400, error: { message: 'Permissions are not valid.', hresult: 0 } };
   const rows: Array<[what: string, source: string, ask: () => Promise<Reply>, status: number, body?: unknown]> = [
     ['no credential', 'ApiKeyBearerAuthHandler.cs', () => raw('GET', '/keys', {}), 401, ''],
@@ -105,7 +105,7 @@ describe('what DocSpace answers', () => {
 });
 
 describe('a DocSpace key', () => {
-  beforeEach(freshPortal);
+  beforeEach(() => freshPortal());
 
   it('shows its secret when it is made, and never again', async () => {
     const made = await make({ permissions: ['files:read'], expiresInDays: 30 });
@@ -203,12 +203,14 @@ describe('a DocSpace key', () => {
     await sandbox.tell('POST', '/keys/next', { vendor: 'docspace', value });
     expect((await make()).key).toBe(value);
     expect((await sandbox.ask('POST', '/keys/next', { vendor: 'docspace', value: 'sk-short' })).status).toBe(400);
-    expect((await sandbox.reset({ management: { docspace: { token: value } } })).docspace.management.token).toBe(value);
+    expect((await sandbox.reset({ programs: [], management: { docspace: { token: value } } })).docspace.management.token).toBe(
+      value,
+    );
   });
 });
 
 describe('a user who is no administrator', () => {
-  beforeEach(freshPortal);
+  beforeEach(() => freshPortal());
   const asGrace = async (method: string, where: string, body?: unknown) =>
     raw(method, where, bearer((await row('backup at home')).value), body);
 
@@ -245,7 +247,7 @@ describe('a newer server', () => {
 
 describe("DocSpace's limits (RateLimiterSettings.cs)", () => {
   it('let a user ask for five keys in a quarter of an hour, also where the asking is refused for its body', async () => {
-    vendors = await sandbox.reset();
+    vendors = await sandbox.reset({ programs: [] });
     expect((await api('POST', '/keys', { name: '' })).status).toBe(400);
     for (let made = 0; made < 4; made++) expect((await api('POST', '/keys', { name: 'one of five' })).status).toBe(200);
     const sixth = await api('POST', '/keys', { name: 'too many' });
@@ -261,7 +263,6 @@ describe("DocSpace's limits (RateLimiterSettings.cs)", () => {
 
   it('let a user make so many calls in a minute', async () => {
     await freshPortal();
-    await sandbox.tell('POST', '/traffic/stop');
     await control('/limits', { callsPerMinute: 3 });
     const replies = [];
     for (let call = 0; call < 4; call++) replies.push(await api('GET', '/keys/@self'));
@@ -272,8 +273,8 @@ describe("DocSpace's limits (RateLimiterSettings.cs)", () => {
 });
 
 describe('traffic with a DocSpace key', () => {
-  beforeEach(freshPortal);
   const apps = ['exports-1', 'exports-2', 'archiver'];
+  beforeEach(() => freshPortal(...apps));
 
   it('is refused and lost from the moment at which the key is switched off, and accepted again when it is on', async () => {
     const { id } = await row('exports');

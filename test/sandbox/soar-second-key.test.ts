@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { basic, type RunningSandbox, request, soarHeaders, startSandbox, until, type Vendors } from './support.js';
+import { basic, type RunningSandbox, request, soarHeaders, startIdleSandbox, until, type Vendors } from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['soar']);
+  sandbox = await startIdleSandbox('soar');
 });
 afterAll(() => sandbox.remove());
 beforeEach(async () => {
-  vendors = await sandbox.reset();
+  vendors = await sandbox.reset({ programs: ['enrichment', 'ticketing'] });
 });
 
 const org = (method: string, where: string, body?: unknown) =>

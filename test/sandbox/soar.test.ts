@@ -1,18 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { basic, type Reply, type RunningSandbox, request, soarHeaders, startSandbox, until, type Vendors } from './support.js';
+import {
+  basic,
+  type Reply,
+  type RunningSandbox,
+  request,
+  soarHeaders,
+  startIdleSandbox,
+  until,
+  type Vendors,
+} from './support.js';
 
 let sandbox: RunningSandbox;
 let vendors: Vendors;
 
 beforeAll(async () => {
-  sandbox = await startSandbox(['soar']);
+  sandbox = await startIdleSandbox('soar');
   vendors = sandbox.current();
 });
 afterAll(() => sandbox.remove());
 
-async function freshAccount(): Promise<void> {
-  vendors = await sandbox.reset();
+async function freshAccount(...programs: string[]): Promise<void> {
+  vendors = await sandbox.reset({ programs });
 }
 
 const raw = (method: string, where: string, headers: Record<string, string>, body?: unknown) =>
@@ -97,7 +106,7 @@ describe('what SOAR answers', () => {
 });
 
 describe('a SOAR key', () => {
-  beforeEach(freshAccount);
+  beforeEach(() => freshAccount());
 
   it('shows its secret once, at its creation', async () => {
     const made = (await org('POST', '/apikeys', { display_name: 'new', permissions: { permission_handles: ['read_data'] } }))
@@ -155,7 +164,7 @@ describe('a SOAR key', () => {
 });
 
 describe('a SOAR app', () => {
-  beforeEach(freshAccount);
+  beforeEach(() => freshAccount('enrichment', 'phishing', 'ticketing'));
 
   it('loses work and crash-loops until the account is locked, when its secret is regenerated while it runs', async () => {
     await until('at work', async () => (await sandbox.traffic('enrichment')).accepted > 3);

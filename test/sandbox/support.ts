@@ -69,7 +69,7 @@ export class RunningSandbox {
     return rows.find((row) => row.app === app)!;
   }
 
-  /** A fresh account; the addresses stay, the credentials are read anew. */
+  /** A fresh account, as `POST /reset` takes it; the addresses stay, the credentials are read anew. */
   async reset(planted = {}): Promise<Vendors> {
     await this.tell('POST', '/reset', planted);
     return this.current();
@@ -118,8 +118,9 @@ export class RunningSandbox {
 export async function startSandbox(
   vendors: readonly string[] = ['datadog', 'soar'],
   home = mkdtempSync(path.join(tmpdir(), 'rekey-sandbox-')),
+  ...options: readonly string[]
 ): Promise<RunningSandbox> {
-  const args = [SANDBOX, '--home', home, '--vendors', vendors.join(','), '--json'];
+  const args = [SANDBOX, '--home', home, '--vendors', vendors.join(','), '--json', ...options];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const first = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line').then(([line]) => line as string),
@@ -128,6 +129,9 @@ export async function startSandbox(
   const ready = JSON.parse(first);
   return new RunningSandbox(home, child, ready.control, ready.vendors);
 }
+
+/** One whose programs do not run before a reset asks for some. */
+export const startIdleSandbox = (...vendors: string[]): Promise<RunningSandbox> => startSandbox(vendors, undefined, '--idle');
 
 export async function request(method: string, url: string, headers: Record<string, string>, body?: unknown): Promise<Reply> {
   const json = body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) };

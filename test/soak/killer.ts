@@ -3,13 +3,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { HomeState } from '../../worker/embedded/home.js';
 import { isSame } from '../../worker/embedded/processes.js';
-import { programs } from '../matrix/world.js';
 import { sleep } from '../support/lane.js';
+import { allPrograms as apps } from '../support/programs.js';
 import type { Up } from '../support/up.js';
 
 export type Victim = 'worker' | 'temporal' | 'postgres' | 'sandbox' | 'up' | 'a consumer' | 'all at once';
 const victims: readonly Victim[] = ['worker', 'temporal', 'postgres', 'sandbox', 'up', 'a consumer', 'all at once'];
-const apps = Object.values(programs).flat();
 
 /** Mulberry32: the same sequence for the same seed. */
 export function seeded(seed: number): () => number {

@@ -8,8 +8,9 @@ import { rotationWorkflowId } from '../../workflows/contract.js';
 import { type FaultKind, faultKinds } from '../matrix/faults.js';
 import { leaksOf, secretsOf } from '../matrix/leaks.js';
 import { vendorsOf } from '../matrix/points.js';
-import { judge, type Observed, programs } from '../matrix/world.js';
+import { judge, type Observed } from '../matrix/world.js';
 import { sleep } from '../support/lane.js';
+import { programsOf } from '../support/programs.js';
 import { Up } from '../support/up.js';
 import { Killer, seeded } from './killer.js';
 
@@ -110,7 +111,7 @@ it(`keeps every promise through ${kills} kills`, async () => {
   await up.forgetFaults();
   const ends = Object.fromEntries([...new Set(outcomes)].map((o) => [o, outcomes.filter((other) => other === o).length]));
   const verdicts = await Promise.all(
-    credentials.map((credential) => judge(world(), credential, programs[credential], before.get(credential)!, null)),
+    credentials.map((credential) => judge(world(), credential, programsOf(credential), before.get(credential)!, null)),
   );
   const leaks = await leaksOf(world(), credentials, await secretsOf(world(), []));
   const sum = (of: 'sent' | 'refused' | 'lost' | 'orphans' | 'failedLogins') => verdicts.reduce((total, v) => total + v[of], 0);

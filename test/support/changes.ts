@@ -1,14 +1,13 @@
 /** Owns what tests of changes that keep the secret have in common: the command line, the keys as their vendors show them, and a change that is begun. */
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { parse } from 'yaml';
 import type { KeyChange } from '../../workflows/domain/credential.js';
+import { rekey as run, type Said } from './command-line.js';
 import type { Lane } from './lane.js';
 
-export const exported = 'docspace/exports';
-export const search = 'algolia/search';
+export const exported = 'docspace/exports' as const;
+export const search = 'algolia/search' as const;
 export const first = ['files:read', 'files:write', 'rooms:read'];
 export const narrower = ['files:write', 'rooms:read'];
 export const wider = [...first, 'rooms:write'];
@@ -28,29 +27,7 @@ export async function endAll(): Promise<void> {
       .catch(() => undefined);
 }
 
-export interface Said {
-  readonly status: number | null;
-  readonly json: { [key: string]: unknown };
-}
-
-export async function rekey(...args: string[]): Promise<Said> {
-  const { temporal, keys } = inject('servers');
-  const child = spawn(process.execPath, [path.resolve(import.meta.dirname, '../../dist/client/main.js'), ...args, '--json'], {
-    env: {
-      ...process.env,
-      DATABASE_URL: lane.databaseUrl,
-      TEMPORAL_ADDRESS: temporal,
-      TEMPORAL_NAMESPACE: lane.namespace,
-      REKEY_KEYS: keys,
-      REKEY_HOME: lane.folder,
-    },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { status, json: JSON.parse(text) as Said['json'] };
-}
+export const rekey = (...args: string[]): Promise<Said> => run(lane, [...args, '--json']);
 
 export const set = (name: string, ...args: string[]) => rekey('attributes', 'set', name, ...args);
 

@@ -19,6 +19,7 @@ import { dataConverter } from '../../client/codec.js';
 import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { RotationOptions } from '../../workflows/domain/credential.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
+import { declaring, programsOf, type SandboxCredential } from './programs.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -26,7 +27,7 @@ const dist = path.resolve(import.meta.dirname, '../../dist');
  * How many times slower than usual the programs work. Their requests would fill the machine and
  * leave less of it to the rotations; every key is still tried several times a second.
  */
-const pace = 4;
+export const pace = 4;
 
 export interface KeyShown {
   readonly vendor: string;
@@ -77,6 +78,8 @@ export class Lane {
   config = '';
   vendors: readonly string[] = [];
   #sandbox: ChildProcess | null = null;
+  #credentials: readonly SandboxCredential[] | null = null;
+  #programs: readonly string[] | null = null;
 
   private constructor(
     readonly folder: string,
@@ -88,10 +91,10 @@ export class Lane {
     private readonly closeConnection: () => Promise<void>,
   ) {}
 
+  /** Nothing is declared in it, and no program runs, before `fresh`. */
   static async start(vendors: readonly string[] = ['datadog', 'soar']): Promise<Lane> {
     const lane = await Lane.#open();
-    await Promise.all([lane.#startSandbox(vendors), lane.startWorker()]);
-    await lane.apply();
+    await Promise.all([vendors.length > 0 && lane.#startSandbox(vendors, '--idle'), lane.startWorker()]);
     return lane;
   }
 
@@ -101,7 +104,6 @@ export class Lane {
     lane.control = other.control;
     lane.config = other.config;
     await lane.startWorker();
-    await lane.apply();
     return lane;
   }
 
@@ -146,10 +148,24 @@ export class Lane {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Fresh vendor accounts and consumers, and a ledger that has just adopted their keys. */
-  async fresh(body: object = {}, edit?: Edit): Promise<void> {
-    await this.ask('POST', '/reset', body);
+  /**
+   * Fresh vendor accounts, and a ledger that has just adopted the keys of these credentials: they
+   * alone are declared, and only their programs run. All of the sandbox's where none are named.
+   */
+  async fresh(
+    credentials: readonly SandboxCredential[] | null = null,
+    edit?: Edit,
+    programs = credentials && programsOf(...credentials),
+  ): Promise<void> {
+    await this.ask('POST', '/reset', { programs });
+    this.#programs = programs;
+    await this.adoptAnew(credentials, edit);
+  }
+
+  /** The same with the accounts and programs as they are. */
+  async adoptAnew(credentials: readonly SandboxCredential[] | null = null, edit?: Edit): Promise<void> {
     await this.forget();
+    this.#credentials = credentials;
     await this.apply(edit);
   }
 
@@ -170,7 +186,7 @@ export class Lane {
   }
 
   async apply(edit: Edit = (text) => text): Promise<ApplyReport> {
-    const text = await edit(existsSync(this.config) ? byDoor(readFileSync(this.config, 'utf8')) : '');
+    const text = await edit(existsSync(this.config) ? this.#declared() : '');
     const modules = await loadModules(text, path.dirname(this.config));
     const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -182,6 +198,11 @@ export class Lane {
     const failed = report.adoptions.filter((a) => a.error);
     if (failed.length > 0) throw new Error(JSON.stringify(failed));
     return report;
+  }
+
+  #declared(): string {
+    const text = byDoor(readFileSync(this.config, 'utf8'));
+    return this.#credentials ? declaring(text, this.#credentials) : text;
   }
 
   async rotate(credential: string, options: RotationOptions = { without: [] }): Promise<WorkflowHandle> {
@@ -209,15 +230,19 @@ export class Lane {
 
   /** Waits until the newest rotation of the credential has an outcome, or needs a person. */
   async settled(credential: string): Promise<RotationShown> {
-    return this.until(`${credential} to end`, async () => {
-      const rotation = await this.rotation(credential);
-      return rotation?.outcome || rotation?.waits_for?.person ? rotation : undefined;
-    });
+    return this.until(
+      `${credential} to end`,
+      async () => {
+        const rotation = await this.rotation(credential);
+        return rotation?.outcome || rotation?.waits_for?.person ? rotation : undefined;
+      },
+      200,
+    );
   }
 
-  /** Waits until `look` finds something; throws, with what is open, when it must be a hang. */
-  async until<Found>(what: string, look: () => Promise<Found | null | undefined | false | 0>): Promise<Found> {
-    for (const end = performance.now() + hang; performance.now() < end; await sleep(50)) {
+  /** Waits until `look`, every so many milliseconds, finds something; throws, with what is open, when it must be a hang. */
+  async until<Found>(what: string, look: () => Promise<Found | null | undefined | false | 0>, every = 50): Promise<Found> {
+    for (const end = performance.now() + hang; performance.now() < end; await sleep(every)) {
       const found = await look();
       if (found) return found;
     }
@@ -254,21 +279,27 @@ export class Lane {
     return this.ask('GET', vendor === undefined ? '/keys' : `/keys?vendor=${vendor}`);
   }
 
-  traffic(): Promise<readonly TrafficShown[]> {
-    return this.ask('GET', '/traffic');
+  /** Of the programs that run. */
+  async traffic(): Promise<readonly TrafficShown[]> {
+    const rows = await this.ask<readonly TrafficShown[]>('GET', '/traffic');
+    return rows.filter(({ app }) => this.#programs?.includes(app) ?? true);
+  }
+
+  /** In which its programs run: the worker, and the command line. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      DATABASE_URL: this.databaseUrl,
+      TEMPORAL_ADDRESS: inject('servers').temporal,
+      TEMPORAL_NAMESPACE: this.namespace,
+      REKEY_KEYS: this.keysFolder,
+      REKEY_HOME: this.folder,
+    };
   }
 
   async startWorker(): Promise<ChildProcess> {
-    const { temporal } = inject('servers');
     const worker = spawn(process.execPath, [path.join(dist, 'worker/commands/worker.js')], {
-      env: {
-        ...process.env,
-        DATABASE_URL: this.databaseUrl,
-        TEMPORAL_ADDRESS: temporal,
-        TEMPORAL_NAMESPACE: this.namespace,
-        REKEY_KEYS: this.keysFolder,
-        REKEY_HOME: this.folder,
-      },
+      env: this.environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.workers.push(worker);
@@ -288,12 +319,22 @@ export class Lane {
     };
   }
 
-  async #startSandbox(vendors: readonly string[]): Promise<void> {
+  async #startSandbox(vendors: readonly string[], ...options: readonly string[]): Promise<void> {
     this.vendors = vendors;
     const home = path.join(this.folder, 'sandbox');
     this.#sandbox = spawn(
       process.execPath,
-      [path.join(dist, 'sandbox/main.js'), '--home', home, '--vendors', vendors.join(','), '--pace', String(pace), '--json'],
+      [
+        path.join(dist, 'sandbox/main.js'),
+        '--home',
+        home,
+        '--vendors',
+        vendors.join(','),
+        '--pace',
+        String(pace),
+        '--json',
+        ...options,
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const ready = JSON.parse(await firstLine(this.#sandbox)) as { control: string; config: string };
@@ -302,15 +343,23 @@ export class Lane {
   }
 }
 
+const curl = '/usr/bin/curl';
+
 /**
- * Has programs asked over HTTP, since each status command starts a Node program of its own. Two keep
- * the command, so that both ways are tried.
+ * Has programs asked over HTTP and restarted by `curl`, since each of the sandbox's own commands is
+ * a Node program. Two keep them, so that they are tried, too.
  */
-const byDoor = (text: string): string =>
-  text.replace(
+const byDoor = (text: string): string => {
+  const asked = text.replace(
     /(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (?!(?:web-1|archiver)")([\w-]+)"/g,
     'http: "$2/hosts/apps/$3/status", shows: $1',
   );
+  if (!existsSync(curl)) return asked;
+  return asked.replace(
+    /apply: "\S+ \S+ctl\.js (\S+) restart (?!(?:web-1|exports-1)")([\w-]+)"/g,
+    `apply: "${curl} -sS -f -X POST -A \\"$REKEY_USER_AGENT\\" $1/hosts/apps/$2/restart"`,
+  );
+};
 
 /** A namespace that nobody has used: what an earlier lane left open is not found in it. */
 async function registerNamespace(connection: Connection): Promise<string> {

@@ -1,6 +1,7 @@
 /** Owns the moments at which tests interfere with a rotation: one of its requests is on the way, and takes its time. */
 import { strangersOf } from './converged.js';
 import type { Lane } from './lane.js';
+import type { SandboxCredential } from './programs.js';
 
 export interface Moment {
   readonly phase: string;
@@ -48,11 +49,11 @@ export const say = (lane: Lane, credential: string, verb: string, consumer: stri
 /** Brings a fresh rotation to the moment. Answers with the keys that belong to nobody here. */
 export async function reach(
   lane: Lane,
-  credential: string,
+  credential: SandboxCredential,
   { phase, slow, aborted }: Moment,
   delayMs = 1200,
 ): Promise<readonly string[]> {
-  await lane.fresh();
+  await lane.fresh([credential]);
   const strangers = await strangersOf(lane);
   await lane.rotate(credential);
   if (aborted) {

@@ -27,13 +27,14 @@ export class Up {
   private constructor(
     readonly home: string,
     private readonly vendors: readonly string[],
+    private readonly pace: number,
   ) {}
 
-  /** Without `vendors` all are simulated. */
-  static async start(vendors: readonly string[] = []): Promise<Up> {
+  /** Without `vendors` all are simulated; `pace`: how many times slower than usual their programs work. */
+  static async start(vendors: readonly string[] = [], pace = 1): Promise<Up> {
     const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-up-'));
     chmodSync(root, 0o755);
-    const up = new Up(path.join(root, 'home'), vendors);
+    const up = new Up(path.join(root, 'home'), vendors, pace);
     await up.again();
     return up;
   }
@@ -41,7 +42,7 @@ export class Up {
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
     await this.#gone();
-    const chosen = this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [];
+    const chosen = ['--pace', String(this.pace), ...(this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [])];
     const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', ...chosen, '--json'], {
       env: { ...process.env, REKEY_HOME: this.home },
       stdio: ['ignore', 'pipe', 'pipe'],

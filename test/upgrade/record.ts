@@ -9,6 +9,7 @@ import { take } from './snapshot.js';
 let lane: Lane;
 beforeAll(async () => {
   lane = await Lane.start(['datadog', 'soar', 'docspace']);
+  await lane.fresh();
 });
 afterAll(() => lane?.stop());
 

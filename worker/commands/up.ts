@@ -95,8 +95,11 @@ await main(async () => {
       })(),
       (async () => {
         if (!process.argv.includes('--sandbox')) return;
-        const vendors = option('vendors');
-        const args = ['--home', home.sandbox, ...(vendors === null ? [] : ['--vendors', vendors])];
+        const chosen = ['vendors', 'pace'].flatMap((name) => {
+          const value = option(name);
+          return value === null ? [] : [`--${name}`, value];
+        });
+        const args = ['--home', home.sandbox, ...chosen];
         await start(
           node('sandbox', program('../../sandbox/main.js'), args, async (line) => {
             sandbox = JSON.parse(await line) as Record<string, unknown>;

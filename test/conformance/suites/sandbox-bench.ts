@@ -1,6 +1,6 @@
 /** Owns the bench of the sandbox's vendors: the general suite, and every fault at every request, which only a simulator can be made to commit. */
 import { afterEach } from 'vitest';
-import { type RunningSandbox, startSandbox } from '../../sandbox/support.js';
+import { type RunningSandbox, startIdleSandbox } from '../../sandbox/support.js';
 import { describeBench } from './key-store.js';
 import { KeyStoreBench, type KeyStoreSubject, type StoreEntry, type StoreWorld } from './key-store-bench.js';
 import { describeFaultsOfKeyStore } from './key-store-faults.js';
@@ -37,8 +37,7 @@ export class SandboxBench extends KeyStoreBench<SandboxWorld> {
 }
 
 async function startWorld({ vendor, account, prepare }: VendorSubject): Promise<SandboxWorld> {
-  const sandbox = await startSandbox([vendor]);
-  await sandbox.tell('POST', '/traffic/stop');
+  const sandbox = await startIdleSandbox(vendor);
   await prepare?.(sandbox);
   return {
     sandbox,

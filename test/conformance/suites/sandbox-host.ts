@@ -8,7 +8,7 @@ import { acceptedEverywhere } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
-import { type RunningSandbox, startSandbox } from '../../sandbox/support.js';
+import { type RunningSandbox, startIdleSandbox } from '../../sandbox/support.js';
 import {
   type AppHostSubject,
   type AppHostWorld,
@@ -28,6 +28,8 @@ export type SandboxWorld = Omit<AppHostWorld, 'reopened' | 'used' | 'secrets' | 
 export interface VendorHostSubject extends Omit<AppHostSubject, 'world'> {
   /** Whose keys the program uses, by the vendor's name in the sandbox. */
   readonly vendor: string;
+  /** The one that is under test; no other runs. */
+  readonly program: string;
   /** For a host that is reached over HTTP: under which name its requests are recorded in the sandbox. Every fault is planted at every one. */
   readonly door?: string;
   /** For a host that takes a delivery and its reload as two messages to one address. */
@@ -38,9 +40,10 @@ export interface VendorHostSubject extends Omit<AppHostSubject, 'world'> {
 
 export function describeVendorHost(subject: VendorHostSubject): void {
   const door = subject.door ?? subject.vendor;
+  const programs = [subject.program];
   let sandbox: RunningSandbox;
   beforeAll(async () => {
-    sandbox = await startSandbox([subject.vendor]);
+    sandbox = await startIdleSandbox(subject.vendor);
   });
   afterAll(() => sandbox.remove());
   const secrets = async () => (await keysOf(sandbox, subject.vendor)).map(({ value }) => value);
@@ -48,7 +51,7 @@ export function describeVendorHost(subject: VendorHostSubject): void {
   describeAppHost({
     ...subject,
     world: async () => {
-      await sandbox.reset();
+      await sandbox.reset({ programs });
       const world = await subject.world(sandbox, false);
       return {
         ...world,
@@ -64,7 +67,7 @@ export function describeVendorHost(subject: VendorHostSubject): void {
 
   function describeLostReplies(): void {
     it('delivers again after a lost reply, and the program is reloaded once for it', async () => {
-      await sandbox.reset();
+      await sandbox.reset({ programs });
       const impatient = await subject.world(sandbox, true);
       const { host, consumer } = impatient;
       const version = await impatient.next();

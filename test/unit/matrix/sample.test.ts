@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { faultKinds, fits } from '../../matrix/faults.js';
 import type { Point } from '../../matrix/points.js';
 import type { Case } from '../../matrix/run.js';
-import { pack, sampleOf, shownBy } from '../../matrix/sample.js';
+import { pack, sampleOf, showing } from '../../matrix/sample.js';
+import { mayBeRefused } from '../../matrix/trial.js';
 
 const point = (step: string, method: string, template: string, changes: number): Point => ({
   credential: 'datadog/agents',
@@ -36,7 +37,7 @@ const cases: readonly Case[] = [
   ...faultKinds.flatMap((kind) => points.filter((it) => fits(kind, it)).map((it) => ({ kind, point: it }))),
   ...aborted,
 ];
-const shown = (some: readonly Case[]) => [...new Set(some.flatMap(shownBy))].sort();
+const shown = (some: readonly Case[]) => [...new Set(some.flatMap(showing(cases)))].sort();
 
 describe('a sample', () => {
   it('shows all that the cases show, with fewer of them', () => {
@@ -53,6 +54,13 @@ describe('a sample', () => {
   });
 });
 
+it('has each fault meet each step that it fits, and each request a fault', () => {
+  const chosen = sampleOf(cases, 'a');
+  const pairs = (some: readonly Case[]) => new Set(some.map((it) => `${it.after}/${it.point.step}/${it.kind.name}`)).size;
+  const requests = (some: readonly Case[]) => new Set(some.map((it) => `${it.after}/${it.point.step}/${it.point.template}`)).size;
+  expect([pairs(chosen), requests(chosen)]).toEqual([pairs(cases), requests(cases)]);
+});
+
 describe('what is packed', () => {
   const trials = pack(cases);
 
@@ -62,11 +70,12 @@ describe('what is packed', () => {
     expect(trials.length).toBeLessThan(cases.length);
   });
 
-  it('comes upon its cases in their order, between different changes, and only the last is a change', () => {
+  it('meets each of them at another step, in the order of its changes', () => {
     for (const trial of trials) {
+      const steps = trial.map((it) => it.point.step);
+      expect(steps).toEqual([...new Set(steps)]);
       const changes = trial.map((it) => it.point.changes);
-      expect(changes).toEqual([...new Set(changes)].sort((a, b) => a - b));
-      expect(trial.slice(0, -1).filter((it) => it.point.method !== 'GET')).toEqual([]);
+      expect(changes).toEqual([...changes].sort((a, b) => a - b));
     }
   });
 
@@ -74,8 +83,10 @@ describe('what is packed', () => {
     for (const trial of trials) expect(new Set(trial.map((it) => it.kind.kills)).size).toBe(1);
   });
 
-  it('leaves alone what begins with an abort, and what may be refused', () => {
-    const mixed = trials.filter((trial) => trial.length > 1).flat();
-    expect(mixed.filter((it) => it.drive !== undefined || it.point.step === 'preflight')).toEqual([]);
+  it('leaves alone what may be refused, and keeps apart what is aborted elsewhere', () => {
+    for (const trial of trials) {
+      expect(new Set(trial.map((it) => it.after)).size).toBe(1);
+      if (trial.length > 1) expect(trial.filter(mayBeRefused)).toEqual([]);
+    }
   });
 });
