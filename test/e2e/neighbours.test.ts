@@ -22,6 +22,9 @@ const file = (program: string) => path.join(path.dirname(lane.config), 'hosts', 
 const live = async () => (await lane.keys('datadog')).filter((k) => k.state === 'live');
 const agents = 'datadog/agents' as const;
 
+/** A person is asked before the old key goes. */
+const watched = (text: string) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]');
+
 /** Both installations adopt the keys of a fresh account. */
 async function freshForBoth(): Promise<void> {
   await lane.fresh([agents]);
@@ -71,7 +74,7 @@ describe('a store at its limit', () => {
 });
 
 describe('a consumer', () => {
-  it.each([300, 900, 1_500, 2_100])('that restarts by itself, first after %i ms, is on the new key in the end', async (first) => {
+  it.each([300, 1_600])('that restarts by itself, first after %i ms, is on the new key in the end', async (first) => {
     await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await lane.rotate(agents);
@@ -84,10 +87,9 @@ describe('a consumer', () => {
   });
 
   it('of which an autoscaler starts an instance from the old source after the last confirmation is handed the new key again', async () => {
-    await lane.fresh([agents]);
+    await lane.fresh([agents], watched);
     const strangers = await strangersOf(lane);
     const old = readFileSync(file('web-1'), 'utf8');
-    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));
     await lane.rotate(agents);
     await atTheGate();
     const current = readFileSync(file('web-1'), 'utf8');
@@ -102,10 +104,9 @@ describe('a consumer', () => {
   });
 
   it('whose old file configuration management puts back during the approval is handed the new key again', async () => {
-    await lane.fresh([agents]);
+    await lane.fresh([agents], watched);
     const strangers = await strangersOf(lane);
     copyFileSync(file('web-2'), `${file('web-2')}.before`);
-    await lane.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]'));
     await lane.rotate(agents);
     await atTheGate();
     copyFileSync(`${file('web-2')}.before`, file('web-2'));
@@ -123,7 +124,7 @@ describe('a second installation that rotates the same key at the same time', () 
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
     // They take the programs from each other, for longer or shorter: what counts is that neither takes a key away from them.
     const end = async (installation: Lane) => {
-      await Promise.race([installation.settled(agents).catch(() => undefined), sleep(30_000)]);
+      await Promise.race([installation.settled(agents).catch(() => undefined), sleep(12_000)]);
       return installation.rotation(agents);
     };
     const ends = await Promise.all([end(lane), end(second)]);

@@ -3,7 +3,7 @@
  * that it fits, and every request some fault, in as few rotations.
  */
 import { createHash } from 'node:crypto';
-import { nameOf } from './points.js';
+import { nameOf, type Point } from './points.js';
 import { type Case, caseName } from './run.js';
 import { mayBeRefused, type Trial } from './trial.js';
 
@@ -27,7 +27,9 @@ export function showing(cases: readonly Case[]): (it: Case) => readonly string[]
  * that runs of many commits meet them all.
  */
 export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] {
+  // How many polls there are is a matter of moments: which is the last is often found on a second try only.
   const rank = (it: Case) =>
+    (it.point.which === 'last' ? 'late ' : 'early ') +
     createHash('sha256')
       .update(`${seed} ${caseName(it)}`)
       .digest('hex');
@@ -75,6 +77,15 @@ function packKind(cases: readonly Case[]): readonly Trial[] {
   return trials;
 }
 
-/** Two that hang would keep a program waiting for longer than it is given to confirm its key. */
-const goesWith = (one: Case, other: Case): boolean =>
-  one.point.step !== other.point.step && !(one.kind.name === 'hang' && other.kind.name === 'hang');
+/**
+ * Whether the fault of neither can meet what the other has repeated: a step that fails looks again
+ * at all that it had looked at. Two that hang would keep a program waiting for longer than it is
+ * given to confirm its key.
+ */
+function goesWith(one: Case, other: Case): boolean {
+  if (one.point.step === other.point.step || (one.kind.name === 'hang' && other.kind.name === 'hang')) return false;
+  if (one.point.vendor !== other.point.vendor) return true;
+  const [first, second] = one.point.changes <= other.point.changes ? [one.point, other.point] : [other.point, one.point];
+  const isLook = ({ method }: Point) => method === 'GET';
+  return !isLook(second) || second.changes > first.changes + (isLook(first) ? 0 : 1);
+}

@@ -62,7 +62,7 @@ async function work() {
       if (/^28/.test(error.code ?? '')) counts.failedLogins += 1;
       else counts.failedQueries += 1;
     }
-    await sleep(2);
+    await sleep(20);
   }
 }
 
