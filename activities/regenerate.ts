@@ -40,14 +40,20 @@ export async function regenerateSecret(
   });
 }
 
-/** Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; KR_BEYOND_RETURN for both where the secret may be another already. */
+/**
+ * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be another already, KR_LOOK_AGAIN or
+ * KR_BEYOND_RETURN.
+ */
 export async function requireMayRegenerate(deps: Deps, rotation: RotationRow, sent: 'nothing' | 'perhaps'): Promise<void> {
   const required = requiredOf(rotation).map((c) => c.name);
   const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
   if (decision.ok) return;
-  const refusal = decision.reason === 'stale' ? 'KR_GUARD_STALE' : 'KR_GUARD_REFUSED';
   // The refusals open the way back, on which the programs are started with the old secret.
-  throw new RekeyError(sent === 'nothing' ? refusal : 'KR_BEYOND_RETURN', `${decision.reason}: ${decision.message}`);
+  const [refusal, beyond] =
+    decision.reason === 'stale'
+      ? (['KR_GUARD_STALE', 'KR_LOOK_AGAIN'] as const)
+      : (['KR_GUARD_REFUSED', 'KR_BEYOND_RETURN'] as const);
+  throw new RekeyError(sent === 'nothing' ? refusal : beyond, `${decision.reason}: ${decision.message}`);
 }
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */

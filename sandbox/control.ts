@@ -77,7 +77,7 @@ function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Contro
     return (query.vendor === undefined ? vendors : [named(vendors, query.vendor)]).flatMap((vendor) => vendor.keys());
   });
 
-  app.get<OfVendor>('/requests', async ({ query }) => requests.list(query.vendor));
+  app.get<{ Querystring: { vendor?: string; from?: string } }>('/requests', async ({ query }) => requests.list(query));
 
   app.post('/keys/next', async (request) => {
     const { vendor, value } = NextKey.parse(request.body);

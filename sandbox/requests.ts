@@ -51,8 +51,8 @@ export class Requests {
     if (recorded.from === 'rekey') appendFileSync(this.file, `${JSON.stringify(recorded)}\n`, { mode: 0o600 });
   }
 
-  list(vendor?: string): RecordedRequest[] {
-    return [...this.#rekey, ...this.#apps.slice(-APP_REQUESTS_KEPT)]
+  list({ vendor, from }: { readonly vendor?: string | undefined; readonly from?: string | undefined }): RecordedRequest[] {
+    return [...(from === 'app' ? [] : this.#rekey), ...(from === 'rekey' ? [] : this.#apps.slice(-APP_REQUESTS_KEPT))]
       .filter((row) => vendor === undefined || row.vendor === vendor)
       .sort((a, b) => a.id - b.id);
   }

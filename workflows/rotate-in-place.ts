@@ -88,10 +88,18 @@ async function regenerated(run: Run, key: string): Promise<string | null | undef
   }
 }
 
-function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
-  return atTheStore(run, { effect: 'regenerate', key, generation: run.row.generation }, () =>
-    effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) }),
-  );
+/** An attempt that died is waited out before the next one: by then the look that allowed it may be too old. Nobody is asked to look. */
+async function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
+  for (;;) {
+    try {
+      return await atTheStore(run, { effect: 'regenerate', key, generation: run.row.generation }, () =>
+        effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) }),
+      );
+    } catch (error) {
+      if (codeOf(error) !== 'KR_LOOK_AGAIN') throw error;
+      await awaitStopped(run);
+    }
+  }
 }
 
 /** How often a secret that somebody else changed after us is regenerated again. */

@@ -95,15 +95,15 @@ const likeIt = (request: RequestShown): string =>
 
 /** The newest request so far; what a rotation asks comes behind it. */
 export async function lastRequest(lane: Lane): Promise<number> {
-  return (await lane.ask<RequestShown[]>('GET', '/requests')).reduce((last, { id }) => Math.max(last, id), 0);
+  return (await lane.ask<RequestShown[]>('GET', '/requests?from=rekey')).reduce((last, { id }) => Math.max(last, id), 0);
 }
 
 /** What the newest rotation of the credential has asked since, each request with the step that asked it. */
 export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
   const windows = await windowsOf(lane, credential);
   const ours = new RegExp(concerning(credential));
-  const requests = (await lane.ask<RequestShown[]>('GET', '/requests')).filter(
-    (r) => r.from === 'rekey' && r.id > since && vendorsOf[credential].includes(r.vendor) && ours.test(r.path),
+  const requests = (await lane.ask<RequestShown[]>('GET', '/requests?from=rekey')).filter(
+    (r) => r.id > since && vendorsOf[credential].includes(r.vendor) && ours.test(r.path),
   );
   return requests.flatMap((request) => {
     const window = windowOf(request, windows);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.remove());
 beforeEach(async () => {
-  vendors = await sandbox.reset({ programs: ['web-1', 'legacy', 'reporter'] });
+  vendors = await sandbox.reset({ programs: ['web-1', 'web-2', 'legacy', 'reporter'] });
 });
 
 const ctl = (verb: string, app: string) => {

@@ -347,16 +347,16 @@ const curl = '/usr/bin/curl';
 
 /**
  * Has programs asked over HTTP and restarted by `curl`, since each of the sandbox's own commands is
- * a Node program. Two keep them, so that they are tried, too.
+ * a Node program. One keeps them, so that they are tried, too.
  */
 const byDoor = (text: string): string => {
   const asked = text.replace(
-    /(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (?!(?:web-1|archiver)")([\w-]+)"/g,
+    /(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (?!web-1")([\w-]+)"/g,
     'http: "$2/hosts/apps/$3/status", shows: $1',
   );
   if (!existsSync(curl)) return asked;
   return asked.replace(
-    /apply: "\S+ \S+ctl\.js (\S+) restart (?!(?:web-1|exports-1)")([\w-]+)"/g,
+    /apply: "\S+ \S+ctl\.js (\S+) restart (?!web-1")([\w-]+)"/g,
     `apply: "${curl} -sS -f -X POST -A \\"$REKEY_USER_AGENT\\" $1/hosts/apps/$2/restart"`,
   );
 };

@@ -38,6 +38,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = `postgres://rekey:${password}@127.0.0.1:${port}`;
   const admin = new pg.Client({ connectionString: `${server}/postgres` });
   await admin.connect();
+  // A run logs in more than a thousand times, and each costs both sides thousands of hashes.
+  await admin.query('set scram_iterations = 1');
+  await admin.query(`alter role rekey password '${password}'`);
   await admin.query('create database template_rekey');
   await migrate(`${server}/template_rekey`, null);
   await admin.end();

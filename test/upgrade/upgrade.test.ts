@@ -48,7 +48,7 @@ describe('an installation of an older release, stopped while a rotation waited f
 describe('the journal', () => {
   it('names its steps and what they hold as it always did: open rotations of older releases are carried on by it', async () => {
     lane = await Lane.start(['datadog', 'soar', 'docspace']);
-    await lane.fresh();
+    await lane.fresh(['datadog/agents', 'soar/enrichment', 'docspace/exports']);
     expect(await journalOf(lane)).toEqual(recordedJournal());
   });
 });

@@ -128,6 +128,12 @@ export const errorCodes = {
     meaning: 'The observations that allow this effect are too old; nothing was sent.',
     cure: 'Nothing: the rotation looks again.',
   },
+  KR_LOOK_AGAIN: {
+    retryable: false,
+    effect: 'unknown',
+    meaning: 'A regenerate may have been sent, and the programs were looked at too long ago to send it again.',
+    cure: 'Nothing: the rotation looks again and repeats the step.',
+  },
   KR_GUARD_REFUSED: {
     ...permanent,
     meaning: 'The guard of a step that takes something away said no; nothing was sent.',

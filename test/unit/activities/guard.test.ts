@@ -1,9 +1,10 @@
 /** The guard puts right what the key that stays has lost in the lists of its store, and only where the other one may go. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
 import { requireMayTakeAway } from '../../../activities/guard.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import type { RotationRow, VersionRow } from '../../../activities/ports/ledger.js';
+import { requireMayRegenerate } from '../../../activities/regenerate.js';
 
 async function guarded(isAlive: boolean): Promise<{ enlisted: string[]; refused: unknown }> {
   const enlisted: string[] = [];
@@ -28,4 +29,28 @@ it('is as far as it goes where the key that stays is refused: nothing is written
 
 it('gives the key that stays the places of the one that goes', async () => {
   expect(await guarded(true)).toEqual({ refused: undefined, enlisted: ['key-2 like key-1'] });
+});
+
+describe('a regenerate behind looks that are too old', () => {
+  const asked = (sent: 'nothing' | 'perhaps', seen: object) => {
+    const consumer = { name: 'enrichment', host: 'apps' };
+    const deps = { ledger: { inspections: async () => [{ consumer: 'enrichment', ...seen }] } } as unknown as Deps;
+    const rotation = { id: 'c#2', targets: [consumer], exempt: [] } as unknown as RotationRow;
+    return requireMayRegenerate(deps, rotation, sent).then(
+      () => 'allowed',
+      (error: { code: string }) => error.code,
+    );
+  };
+  const stopped = { state: 'stopped', instances: [] };
+
+  it('has them looked at again, and asks nobody, whether one may have been sent or not', async () => {
+    const old = { ...stopped, ageMs: 10 * 60_000 };
+    expect([await asked('nothing', old), await asked('perhaps', old)]).toEqual(['KR_GUARD_STALE', 'KR_LOOK_AGAIN']);
+    expect(await asked('perhaps', { ...stopped, ageMs: 1_000 })).toBe('allowed');
+  });
+
+  it('is for a person where one may have been sent and a program runs', async () => {
+    const running = { state: 'running', instances: [{ id: '1', generation: 1, evidence: 'uses' }], ageMs: 1_000 };
+    expect([await asked('nothing', running), await asked('perhaps', running)]).toEqual(['KR_GUARD_REFUSED', 'KR_BEYOND_RETURN']);
+  });
 });
