@@ -1,5 +1,5 @@
 /** Owns the measurements: what a rotation costs beside the bare engine, and its downtime beside a straight script, in one run. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
@@ -29,8 +29,10 @@ afterAll(async () => {
     ...lines,
     '',
   ];
-  mkdirSync(path.join(root, 'docs'), { recursive: true });
-  writeFileSync(path.join(root, 'docs/benchmarks.md'), page.join('\n'));
+  // What other runs have measured stands below, and stays.
+  const file = path.join(root, 'docs/benchmarks.md');
+  const others = /^## [\s\S]*/m.exec(readFileSync(file, 'utf8'))?.[0] ?? '';
+  writeFileSync(file, `${page.join('\n')}\n${others}`);
 });
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;

@@ -13,13 +13,13 @@ import { inject } from 'vitest';
 import { connectors } from '../../activities/configuration/connectors.js';
 import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
-import type { Wait } from '../../activities/ports/ledger.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
 import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { RotationOptions } from '../../workflows/domain/credential.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
-import { declaring, programsOf, type SandboxCredential } from './programs.js';
+import { byDoor, declaring, programsOf, type SandboxCredential } from './programs.js';
+import type { KeyShown, RotationShown, TrafficShown } from './shown.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -29,38 +29,7 @@ const dist = path.resolve(import.meta.dirname, '../../dist');
  */
 export const pace = 4;
 
-export interface KeyShown {
-  readonly vendor: string;
-  /** Where the vendor has several accounts. */
-  readonly account?: string;
-  readonly id: string;
-  readonly name: string;
-  readonly value: string;
-  readonly state: 'live' | 'disabled' | 'deleted';
-}
-
-export interface TrafficShown {
-  readonly app: string;
-  readonly vendor: string;
-  readonly sent: number;
-  readonly accepted: number;
-  readonly refused: number;
-  readonly failedLogins: number;
-  readonly lost: number;
-  readonly fingerprint: string;
-  readonly downMs: number;
-}
-
-export interface RotationShown {
-  readonly id: string;
-  readonly phase: string;
-  readonly outcome: string | null;
-  readonly reason: string | null;
-  readonly waits_for: (Wait & { readonly since: string }) | null;
-  readonly direction: string;
-  readonly downtime_ms: number | null;
-  readonly fence: string;
-}
+export type { KeyShown, RotationShown, TrafficShown } from './shown.js';
 
 /**
  * Milliseconds after which nothing that a test waits for will come any more, on the slowest
@@ -342,24 +311,6 @@ export class Lane {
     this.config = ready.config;
   }
 }
-
-const curl = '/usr/bin/curl';
-
-/**
- * Has programs asked over HTTP and restarted by `curl`, since each of the sandbox's own commands is
- * a Node program. One keeps them, so that they are tried, too.
- */
-const byDoor = (text: string): string => {
-  const asked = text.replace(
-    /(last4|fingerprint): "\S+ \S+ctl\.js (\S+) status (?!web-1")([\w-]+)"/g,
-    'http: "$2/hosts/apps/$3/status", shows: $1',
-  );
-  if (!existsSync(curl)) return asked;
-  return asked.replace(
-    /apply: "\S+ \S+ctl\.js (\S+) restart (?!web-1")([\w-]+)"/g,
-    `apply: "${curl} -sS -f -X POST -A \\"$REKEY_USER_AGENT\\" $1/hosts/apps/$2/restart"`,
-  );
-};
 
 /** A namespace that nobody has used: what an earlier lane left open is not found in it. */
 async function registerNamespace(connection: Connection): Promise<string> {

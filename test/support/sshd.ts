@@ -8,6 +8,7 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2, { type Connection, type ServerChannel } from 'ssh2';
+import { freePort } from '../../worker/embedded/ports.js';
 
 const sshd = '/usr/sbin/sshd';
 export const hasOpenSsh = existsSync(sshd);
@@ -63,7 +64,7 @@ interface Started {
 async function openSsh(folder: string, clientKey: string, options: readonly string[]): Promise<Started> {
   // OpenSSH separates privileges in this folder; systemd makes it where sshd is a service.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-  const port = await freePort();
+  const port = await freePort(undefined);
   const log = path.join(folder, 'log');
   writeFileSync(path.join(folder, 'authorized'), `${clientKey}\n`);
   writeFileSync(
@@ -165,14 +166,6 @@ function serve(channel: ServerChannel, command: string): void {
   child.on('close', () => channel.close());
   channel.on('close', () => child.stdin.end());
   channel.on('error', () => undefined);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -1,0 +1,35 @@
+/** Owns what tests are shown of keys, programs and rotations: by the sandbox, and by the ledger's views. */
+import type { Wait } from '../../activities/ports/ledger.js';
+
+export interface KeyShown {
+  readonly vendor: string;
+  /** Where the vendor has several accounts. */
+  readonly account?: string;
+  readonly id: string;
+  readonly name: string;
+  readonly value: string;
+  readonly state: 'live' | 'disabled' | 'deleted';
+}
+
+export interface TrafficShown {
+  readonly app: string;
+  readonly vendor: string;
+  readonly sent: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly failedLogins: number;
+  readonly lost: number;
+  readonly fingerprint: string;
+  readonly downMs: number;
+}
+
+export interface RotationShown {
+  readonly id: string;
+  readonly phase: string;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly waits_for: (Wait & { readonly since: string }) | null;
+  readonly direction: string;
+  readonly downtime_ms: number | null;
+  readonly fence: string;
+}
