@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           ...common,
           ...group(1),
-          maxWorkers: 8,
+          maxWorkers: 6,
           isolate: false,
           name: 'sandbox',
           include: ['test/{sandbox,conformance}/**/*.test.ts'],
@@ -47,7 +47,7 @@ export default defineConfig({
         test: {
           ...withServers,
           ...group(1),
-          maxWorkers: 8,
+          maxWorkers: 6,
           isolate: false,
           name: 'servers',
           include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],

@@ -26,7 +26,7 @@ describe.each(places)('at $vendor', ({ vendor, credential, program }) => {
   }
 
   it('a program that does not come back has everybody on the old key again, and the new one removed', async () => {
-    await lane.fresh([credential], (text) => text.replaceAll(/policy: \{ (every: 90d|soak: 1s)/g, 'policy: { confirm: 10s, $1'));
+    await lane.fresh([credential], (text) => text.replaceAll(/policy: \{ (every: 90d|soak: 1s)/g, 'policy: { confirm: 20s, $1'));
     const before = (await live()).map((k) => k.id).sort();
     await lane.ask('POST', `/apps/${program}/refuse-start`, { on: true });
     await lane.rotate(credential);

@@ -23,7 +23,7 @@ const live = async () => (await lane.keys('datadog')).filter((k) => k.state === 
 const agents = 'datadog/agents' as const;
 
 /** A person is asked before the old key goes. */
-const watched = (text: string) => text.replace('grace: 2s', 'grace: 2s, confirm: 6s, approve: [take-away]');
+const watched = (text: string) => text.replace('grace: 2s', 'grace: 2s, confirm: 20s, approve: [take-away]');
 
 /** Both installations adopt the keys of a fresh account. */
 async function freshForBoth(): Promise<void> {

@@ -36,7 +36,7 @@ describe('a key that goes to the wrong environment', () => {
 
   it('goes back with both keys alive where it does: the program never proves to use the new one, and rekey says which', async () => {
     const strangers = await wrongEnvironment();
-    await lane.apply((text) => text.replaceAll(host('web-2'), host('staging')).replace('grace: 2s', 'grace: 2s, confirm: 6s'));
+    await lane.apply((text) => text.replaceAll(host('web-2'), host('staging')).replace('grace: 2s', 'grace: 2s, confirm: 20s'));
     copyFileSync(host('web-2'), host('staging'));
     const before = readFileSync(host('web-2'), 'utf8');
     const [old] = (await lane.keys('datadog')).filter((k) => k.name === 'agents');
