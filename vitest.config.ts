@@ -1,4 +1,7 @@
-/** Owns how tests run: in which processes, how many side by side, and against servers that the run brings with it. */
+/**
+ * Owns how tests run: in which processes, how many side by side, and against servers that the run
+ * brings with it.
+ */
 import { defineConfig } from 'vitest/config';
 
 const run = 'test/support/run.mjs';
@@ -13,7 +16,10 @@ const common = {
 };
 const withServers = { ...common, globalSetup: [run, 'test/support/servers.ts'], testTimeout: 900_000 };
 
-/** One group after the other: what starts servers and programs must not be held up by what only computes. */
+/**
+ * One group after the other: what starts servers and programs must not be held up by what only
+ * computes.
+ */
 const group = (groupOrder: number) => ({ sequence: { groupOrder } });
 
 export default defineConfig({
@@ -32,7 +38,8 @@ export default defineConfig({
           maxConcurrency: 6,
         },
       },
-      // From here on files wait most of the time: for keys to spread, for programs to start, for a grace to end.
+      // From here on files wait most of the time: for keys to spread, for programs to start, for a
+      // grace to end.
       {
         test: {
           ...common,

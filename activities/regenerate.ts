@@ -1,13 +1,19 @@
-/** Owns the change of a secret in place: the regenerate that kills the old one, and the one login that proves the new one. */
-import { RekeyError } from '../workflows/domain/errors.js';
-import { mayRegenerate } from '../workflows/domain/regenerate.js';
+/**
+ * Owns the change of a secret in place: the regenerate that kills the old one, and the one login
+ * that proves the new one.
+ */
+import { type ErrorCode, RekeyError } from '../workflows/domain/errors.js';
+import { mayRegenerate, type RegenerateBlock } from '../workflows/domain/regenerate.js';
 import { type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from './deps.js';
 import { acceptedEverywhere } from './ports/key-store.js';
 import type { Change, Recorded, RotationRow, VersionRow } from './ports/ledger.js';
 import type { Secret } from './ports/secret.js';
 import type { SealedSecret } from './ports/vault.js';
 
-/** Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked by it, the new one active at once. */
+/**
+ * Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked
+ * by it, the new one active at once.
+ */
 export async function regenerateSecret(
   deps: Deps,
   { step }: StepInput,
@@ -22,7 +28,8 @@ export async function regenerateSecret(
   });
 
   return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, oneObject: true, look }, async (attempt) => {
-    // After a lost reply it does not matter whether the secret changed: the answer is gone either way, and nothing runs that could hold the old one.
+    // After a lost reply it does not matter whether the secret changed: the answer is gone either
+    // way, and nothing runs that could hold the old one.
     const unchanged =
       attempt.before?.secretChanged != null &&
       attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
@@ -41,19 +48,23 @@ export async function regenerateSecret(
 }
 
 /**
- * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be another already, KR_LOOK_AGAIN or
- * KR_BEYOND_RETURN.
+ * What the workflow does about a refusal. While nothing was sent the way back is open, on which the
+ * programs are started with the old secret.
+ */
+const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perhaps', ErrorCode>>>> = {
+  stale: { nothing: 'KR_GUARD_STALE', perhaps: 'KR_LOOK_AGAIN' },
+  'still-running': { nothing: 'KR_GUARD_REFUSED', perhaps: 'KR_BEYOND_RETURN' },
+};
+
+/**
+ * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
+ * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
  */
 export async function requireMayRegenerate(deps: Deps, rotation: RotationRow, sent: 'nothing' | 'perhaps'): Promise<void> {
   const required = requiredOf(rotation).map((c) => c.name);
   const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
   if (decision.ok) return;
-  // The refusals open the way back, on which the programs are started with the old secret.
-  const [refusal, beyond] =
-    decision.reason === 'stale'
-      ? (['KR_GUARD_STALE', 'KR_LOOK_AGAIN'] as const)
-      : (['KR_GUARD_REFUSED', 'KR_BEYOND_RETURN'] as const);
-  throw new RekeyError(sent === 'nothing' ? refusal : beyond, `${decision.reason}: ${decision.message}`);
+  throw new RekeyError(codes[decision.reason][sent], `${decision.reason}: ${decision.message}`);
 }
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */
@@ -84,7 +95,10 @@ export interface ProveSecretInput extends StepInput {
 /** `overtaken`: somebody changed the secret after us. */
 export type SecretProof = 'accepted' | 'refused' | 'overtaken';
 
-/** One login, counted in the ledger before it is made: a refused one is never repeated, since the store locks accounts and bans addresses. */
+/**
+ * One login, counted in the ledger before it is made: a refused one is never repeated, since the
+ * store locks accounts and bans addresses.
+ */
 export async function proveSecret(
   deps: Deps,
   { step, secretChanged }: ProveSecretInput,

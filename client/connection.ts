@@ -1,4 +1,7 @@
-/** Owns the way to Temporal: asks in milliseconds whether anybody is there, then connects with our codec. */
+/**
+ * Owns the way to Temporal: asks in milliseconds whether anybody is there, then connects with our
+ * codec.
+ */
 import net from 'node:net';
 import type { Client } from '@temporalio/client';
 import { RekeyError } from '../workflows/domain/errors.js';
@@ -19,7 +22,10 @@ export async function connect(installation: Installation): Promise<{ client: Cli
   return { client, close: () => connection.close() };
 }
 
-/** Throws KR_SERVICE_AWAY within a second when nobody listens: the SDK's own connect would wait for its whole time-out. */
+/**
+ * Throws KR_SERVICE_AWAY within a second when nobody listens: the SDK's own connect would wait for
+ * its whole time-out.
+ */
 export function requireReachable(service: string, address: string): Promise<void> {
   const { hostname, port } = new URL(`tcp://${address}`);
   return new Promise((resolve, reject) => {

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Owns the command line: which commands there are, their arguments and help; what they do stands in commands/. */
+/**
+ * Owns the command line: which commands there are, their arguments and help; what they do stands in
+ * commands/.
+ */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
@@ -34,7 +37,9 @@ const applies = () => import('./commands/apply.js');
 const attributesOf = () => import('./commands/attributes.js');
 
 const run = (work: () => Promise<Answer>): Promise<never> => answerWith(json, work);
-/** The arguments after the words of the command itself, for a program that reads them on its own. */
+/**
+ * The arguments after the words of the command itself, for a program that reads them on its own.
+ */
 const rest = (words: number): string[] => asked.slice(words);
 
 command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')

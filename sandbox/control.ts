@@ -1,4 +1,7 @@
-/** Owns the control address: what tests, the demo and operators of the sandbox may ask of it. Nothing of it exists at a real vendor. */
+/**
+ * Owns the control address: what tests, the demo and operators of the sandbox may ask of it.
+ * Nothing of it exists at a real vendor.
+ */
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { ZodError, z } from 'zod';
 import type { Consumer } from './consumers/consumer.js';

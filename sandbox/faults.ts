@@ -25,11 +25,17 @@ export const FaultSpec = z.strictObject({
   times: z.int().min(1).default(1),
   /** So many requests that it would hit are let pass first. */
   skip: z.int().min(0).default(0),
-  /** It sleeps until rekey has asked these vendors for so many different changes, at paths that match; one that is repeated is the same. */
+  /**
+   * It sleeps until rekey has asked these vendors for so many different changes, at paths that
+   * match; one that is repeated is the same.
+   */
   after: z
     .strictObject({ vendors: z.array(z.string()).min(1), path: expression.default(''), changes: z.int().min(0) })
     .optional(),
-  /** `repeated`: what is held goes on by itself once its caller has gone and a later request that the fault describes was answered. */
+  /**
+   * `repeated`: what is held goes on by itself once its caller has gone and a later request that
+   * the fault describes was answered.
+   */
   until: z.enum(['release', 'repeated']).default('release'),
 });
 
@@ -65,7 +71,9 @@ interface Held {
 
 export class Faults {
   readonly #held = new Set<Held>();
-  /** Decided when a request arrives, since requests that overtake each other must not trade places. */
+  /**
+   * Decided when a request arrives, since requests that overtake each other must not trade places.
+   */
   readonly #meets = new WeakMap<FastifyRequest, readonly Fault[]>();
 
   constructor(private readonly store: Durable<Fault[]>) {}
@@ -84,13 +92,18 @@ export class Faults {
     }));
   }
 
-  /** Lets the requests through that this fault keeps; how many, or undefined if there is no such fault. */
+  /**
+   * Lets the requests through that this fault keeps; how many, or undefined if there is no such
+   * fault.
+   */
   release(id: string): number | undefined {
     if (!this.store.value.some((fault) => fault.id === id)) return undefined;
     return this.#end((held) => held.fault.id === id, 'let through');
   }
 
-  /** A request was answered: whatever waits for one like it to have acted in its place goes on now. */
+  /**
+   * A request was answered: whatever waits for one like it to have acted in its place goes on now.
+   */
   answered(vendor: string, request: FastifyRequest): void {
     if (!workerOf(request.headers['user-agent'])) return;
     const waitsForIt = ({ fault, request: { raw } }: Held) =>
@@ -98,7 +111,10 @@ export class Faults {
     this.#end(waitsForIt, 'let through');
   }
 
-  /** Forgets all faults. What they hold is dropped, so that its effect cannot appear in whatever a test does next. */
+  /**
+   * Forgets all faults. What they hold is dropped, so that its effect cannot appear in whatever a
+   * test does next.
+   */
   clear(): void {
     this.store.value = [];
     this.store.save();
@@ -116,7 +132,10 @@ export class Faults {
     return fault;
   }
 
-  /** At most one fault before its effect and one after it; every fault that could have hit it counts it. */
+  /**
+   * At most one fault before its effect and one after it; every fault that could have hit it counts
+   * it.
+   */
   #arrives(vendor: string, request: FastifyRequest): readonly Fault[] {
     const met: Fault[] = [];
     for (const when of ['before', 'after'] as const) {
@@ -218,7 +237,10 @@ function hits(fault: Fault, vendor: string, request: FastifyRequest): boolean {
   );
 }
 
-/** Only a Node process of this machine: a pid in a header is a claim, and a wrong one must not hit a bystander. */
+/**
+ * Only a Node process of this machine: a pid in a header is a claim, and a wrong one must not hit a
+ * bystander.
+ */
 function killWorker(worker: Worker): void {
   if (worker.host !== hostname() || worker.pid <= 1 || worker.pid === process.pid) return;
   try {

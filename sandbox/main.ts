@@ -1,4 +1,7 @@
-/** Owns the sandbox's process: `node dist/sandbox/main.js --home DIR [--vendors NAMES] [--pace N]`. Its first output is the ready line; everything else is on standard error. */
+/**
+ * Owns the sandbox's process: `node dist/sandbox/main.js --home DIR [--vendors NAMES] [--pace N]`.
+ * Its first output is the ready line; everything else is on standard error.
+ */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Sandbox } from './sandbox.js';

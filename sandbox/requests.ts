@@ -1,4 +1,7 @@
-/** Owns the record of what the simulators were asked: everything that rekey asks, and the latest of what the apps do. */
+/**
+ * Owns the record of what the simulators were asked: everything that rekey asks, and the latest of
+ * what the apps do.
+ */
 import { appendFileSync, truncateSync } from 'node:fs';
 import { readIfExists } from './durable.js';
 
@@ -33,7 +36,10 @@ export class Requests {
     this.#next = this.#rekey.reduce((highest, { id }) => Math.max(highest, id), 0) + 1;
   }
 
-  /** Shows a request at once, although its answer is still to come: a test may want to see one that is held. */
+  /**
+   * Shows a request at once, although its answer is still to come: a test may want to see one that
+   * is held.
+   */
   begin(row: Omit<RecordedRequest, 'id' | 'status' | 'durationMs'>): RecordedRequest {
     const recorded = { id: this.#next++, ...row, path: redact(row.path), status: 0, durationMs: 0 };
     if (row.from === 'rekey') {
@@ -74,7 +80,10 @@ function parseLine(line: string): RecordedRequest[] {
   }
 }
 
-/** Vendors take keys in addresses too: as `api_key=`, and where the key is its own id. UUIDs are ids and stay. */
+/**
+ * Vendors take keys in addresses too: as `api_key=`, and where the key is its own id. UUIDs are ids
+ * and stay.
+ */
 function redact(path: string): string {
   return path
     .replace(/((?:api|application)_key=|x-algolia-api-key=)[^&]*/gi, '$1<redacted>')

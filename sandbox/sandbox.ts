@@ -1,4 +1,7 @@
-/** Owns the sandbox as a whole: puts its parts together, brings them up in order, makes them anew, and ends them. */
+/**
+ * Owns the sandbox as a whole: puts its parts together, brings them up in order, makes them anew,
+ * and ends them.
+ */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +35,10 @@ export class Sandbox {
   readonly #hooks: Durable<HookState>;
   #control = '';
 
-  /** `vendors`: names of those that are simulated; `pace`: how many times slower than usual the programs work; `idle`: none of them runs before a reset. */
+  /**
+   * `vendors`: names of those that are simulated; `pace`: how many times slower than usual the
+   * programs work; `idle`: none of them runs before a reset.
+   */
   constructor(
     private readonly home: string,
     vendors: readonly string[],
@@ -71,7 +77,8 @@ export class Sandbox {
   }
 
   async start(): Promise<Ready> {
-    // First of all: a second sandbox on the same home fails here, before it can harm the first one's processes.
+    // First of all: a second sandbox on the same home fails here, before it can harm the first
+    // one's processes.
     const control = this.#doors.create();
     await serveControl(control, {
       doors: this.#doors,

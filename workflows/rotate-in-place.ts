@@ -1,4 +1,7 @@
-/** Owns the order of an in-place rotation: stop every program, change the secret, hand it over, start them again, with nothing in the window that could be done outside it. */
+/**
+ * Owns the order of an in-place rotation: stop every program, change the secret, hand it over,
+ * start them again, with nothing in the window that could be done outside it.
+ */
 import { CancellationScope } from '@temporalio/workflow';
 import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
 import { atTheStore } from './assisted.js';
@@ -44,10 +47,12 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
 
   const running = run.required.filter((c) => before.includes(c.name));
   const { since } = await run.recorded(books.openWindow({ step: run.step('open-window'), since: Date.now() }));
-  // Behind a regenerate that is on record the programs may be up again: they are not waited for, and not stopped once more.
+  // Behind a regenerate that is on record the programs may be up again: they are not waited for,
+  // and not stopped once more.
   const done = run.beyond?.done ? await regenerated(run, run.beyond.key) : undefined;
   if (done !== undefined) return { since, running, secretChanged: done };
-  // Behind a ledger that was set back, programs may run again that its outcomes say were told to stop.
+  // Behind a ledger that was set back, programs may run again that its outcomes say were told to
+  // stop.
   for (let round = 1 + run.reconciled * 1000; ; round++) {
     run.enter('undeploying');
     for (const { name } of running) run.toldToStop.add(name);
@@ -88,7 +93,10 @@ async function regenerated(run: Run, key: string): Promise<string | null | undef
   }
 }
 
-/** An attempt that died is waited out before the next one: by then the look that allowed it may be too old. Nobody is asked to look. */
+/**
+ * An attempt that died is waited out before the next one: by then the look that allowed it may be
+ * too old. Nobody is asked to look.
+ */
 async function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
   for (;;) {
     try {
@@ -105,7 +113,10 @@ async function regenerateAtStore(run: Run, key: string): Promise<{ readonly secr
 /** How often a secret that somebody else changed after us is regenerated again. */
 const mostOvertaken = 2;
 
-/** The way forward: every path of it ends with the programs deployed, or with a person told why they are not. */
+/**
+ * The way forward: every path of it ends with the programs deployed, or with a person told why they
+ * are not.
+ */
 async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
   let { secretChanged } = down;
   for (let overtaken = 0, trial = 1; ; trial++) {
@@ -168,7 +179,10 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
   );
 }
 
-/** Before the regenerate: every program that was told to stop goes back to the state that preflight recorded. */
+/**
+ * Before the regenerate: every program that was told to stop goes back to the state that preflight
+ * recorded.
+ */
 async function compensateInPlace(run: Run): Promise<RotationReport> {
   const undo = await books.readUndo({ step: run.step('read-undo') });
   const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || run.toldToStop.has(t.name));

@@ -1,4 +1,7 @@
-/** Owns `rotate`, and the start of everything that is a row among the rotations: or joins the one that asks for the same, and follows it in the ledger. */
+/**
+ * Owns `rotate`, and the start of everything that is a row among the rotations: or joins the one
+ * that asks for the same, and follows it in the ledger.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
@@ -20,7 +23,10 @@ export function rotate(name: string, { wait, without, outsideWindow }: RotateOpt
   return begin(name, { without, ...(outsideWindow ? { outsideWindow } : {}) }, wait);
 }
 
-/** Starts what the options ask for, a rotation or a change of the key, or joins the one that is open and asks for the same. */
+/**
+ * Starts what the options ask for, a rotation or a change of the key, or joins the one that is open
+ * and asks for the same.
+ */
 export async function begin(name: string, options: RotationOptions, wait: boolean): Promise<Answer> {
   const installation = findInstallation();
   const view = await LedgerView.open(installation);
@@ -69,7 +75,10 @@ async function start(client: Client, view: LedgerView, order: RotationOrder, wor
   }
 }
 
-/** The row of the run that was started: a new one, or the open one that it took over. Who waits for its end waits for its beginning, too. */
+/**
+ * The row of the run that was started: a new one, or the open one that it took over. Who waits for
+ * its end waits for its beginning, too, and is told what is missing.
+ */
 async function appeared(
   client: Client,
   view: LedgerView,
@@ -77,17 +86,25 @@ async function appeared(
   before: RotationShown | null,
   wait: boolean,
 ): Promise<RotationShown> {
+  const missing = 'no worker took the rotation up in 10 s; it will begin as soon as one serves';
+  let told = false;
   for (const until = performance.now() + 10_000; wait || performance.now() < until; await pause(100)) {
     const now = await view.findRotation(name);
     if (now && (now.id !== before?.id || before.outcome === null)) return now;
     const described = await client.workflow.getHandle(rotationWorkflowId(name)).describe();
     // A run that ended without a row was refused by the ledger itself.
     if (described.status.name === 'FAILED') await client.workflow.getHandle(rotationWorkflowId(name)).result();
+    if (told || performance.now() < until) continue;
+    process.stderr.write(`${missing}\n`);
+    told = true;
   }
-  throw new RekeyError('KR_SERVICE_AWAY', 'no worker took the rotation up in 10 s; it will begin as soon as one serves');
+  throw new RekeyError('KR_SERVICE_AWAY', missing);
 }
 
-/** Tells every change on standard error until it has ended or needs a person; a ledger that is away for a while is waited for. */
+/**
+ * Tells every change on standard error until it has ended or needs a person; a ledger that is away
+ * for a while is waited for.
+ */
 async function follow(installation: Installation, id: string): Promise<RotationShown> {
   let view: LedgerView | null = null;
   let told = '';

@@ -1,4 +1,7 @@
-/** Owns all consumers of the sandbox and the list of their processes, by which a later life ends what this one may leave behind. */
+/**
+ * Owns all consumers of the sandbox and the list of their processes, by which a later life ends
+ * what this one may leave behind.
+ */
 import type { Durable } from '../durable.js';
 import type { Traffic } from '../traffic.js';
 import { Consumer, type ConsumerSpec, type Watcher } from './consumer.js';
@@ -71,7 +74,10 @@ export class Consumers {
     await Promise.all([...this.#all.values()].map((consumer) => consumer.stop()));
   }
 
-  /** Ends all consumers at once, and forgets them with everything that was planted in them. Of those that come next these run; all of them where it is null. */
+  /**
+   * Ends all consumers at once, and forgets them with everything that was planted in them. Of those
+   * that come next these run; all of them where it is null.
+   */
   async clear(programs: readonly string[] | null): Promise<void> {
     const idle = programs === null ? [] : [...this.#all.keys()].filter((app) => !programs.includes(app));
     await Promise.all([...this.#all.values()].map((consumer) => consumer.dismiss()));

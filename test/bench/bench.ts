@@ -1,4 +1,7 @@
-/** Owns the measurements: what a rotation costs beside the bare engine, and its downtime beside a straight script, in one run. */
+/**
+ * Owns the measurements: what a rotation costs beside the bare engine, and its downtime beside a
+ * straight script, in one run.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -56,7 +59,10 @@ const rotate = async (credential: string): Promise<unknown> => (await lane.rotat
 
 const agents = ['web-1', 'web-2', 'legacy', 'reporter'];
 
-/** The sandbox's configuration with the first so many agents, and without waits that are policy, not cost. */
+/**
+ * The sandbox's configuration with the first so many agents, and without waits that are policy, not
+ * cost.
+ */
 const withConsumers = (count: number) => (text: string) => {
   const names = agents.slice(count);
   const without = names.reduce(

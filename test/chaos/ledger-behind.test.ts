@@ -1,4 +1,7 @@
-/** PostgreSQL is set back by its last commits in the middle of a rotation: what was lost is noticed, put back or done again, and nothing is destroyed on a guess. */
+/**
+ * PostgreSQL is set back by its last commits in the middle of a rotation: what was lost is noticed,
+ * put back or done again, and nothing is destroyed on a guess.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';

@@ -1,4 +1,7 @@
-/** PostgreSQL, Temporal, the worker, the sandbox or all of them are killed with -9 in the middle of a rotation that `rekey up` runs. */
+/**
+ * PostgreSQL, Temporal, the worker, the sandbox or all of them are killed with -9 in the middle of
+ * a rotation that `rekey up` runs.
+ */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

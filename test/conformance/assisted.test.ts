@@ -9,7 +9,10 @@ import { never } from './suites/expect.js';
 import { context, throughLedger } from './suites/sandbox.js';
 import { agentOf, describeVendorHost, type SandboxWorld } from './suites/sandbox-host.js';
 
-/** An agent of the sandbox that only a person can change; that person has the hands of the host `file`. */
+/**
+ * An agent of the sandbox that only a person can change; that person has the hands of the host
+ * `file`.
+ */
 async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
   const { name, program, current, next } = agentOf(sandbox);
   const folder = path.join(sandbox.home, 'handover');

@@ -6,7 +6,9 @@ import { never } from './suites/expect.js';
 import { context, declared, keysOf, requestDeadline, throughLedger } from './suites/sandbox.js';
 import { describeVendorHost, type SandboxWorld } from './suites/sandbox-host.js';
 
-/** The app of the sandbox that alone uses its key, so that changing it in place stops nobody else. */
+/**
+ * The app of the sandbox that alone uses its key, so that changing it in place stops nobody else.
+ */
 async function world(sandbox: RunningSandbox, impatient: boolean): Promise<SandboxWorld> {
   const entry = declared(sandbox, 'stores', 'soar');
   const timing = impatient ? { ...(entry.timing as object), request: `${requestDeadline}ms` } : entry.timing;

@@ -44,7 +44,8 @@ const machine = (own: SshSettings) => ({
   close: async () => undefined,
 });
 describeMachine({ name: 'a machine by SSH', open: async () => machine(settings()) });
-// Where it would ask for a password there is nothing to try; test/unit/app-hosts/ssh.test.ts has what is said then.
+// Where it would ask for a password there is nothing to try; test/unit/app-hosts/ssh.test.ts has
+// what is said then.
 if (spawnSync('sudo', ['-n', 'true']).status === 0)
   describeMachine({ name: 'a machine by SSH, as root by sudo', open: async () => machine({ ...settings(), sudo: true }) });
 describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['readSecret'], writesFile: true, world });

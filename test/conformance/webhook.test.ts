@@ -4,7 +4,10 @@ import type { RunningSandbox } from '../sandbox/support.js';
 import { context, requestDeadline, throughLedger } from './suites/sandbox.js';
 import { agentOf, describeVendorHost, type SandboxWorld } from './suites/sandbox-host.js';
 
-/** An agent of the sandbox, behind its receiver: the same program as on the host `file`, by another way. */
+/**
+ * An agent of the sandbox, behind its receiver: the same program as on the host `file`, by another
+ * way.
+ */
 async function world(sandbox: RunningSandbox, impatient: boolean): Promise<SandboxWorld> {
   const { name, program: _, ...agent } = agentOf(sandbox);
   const settings = connector.config.settings.parse({

@@ -1,4 +1,7 @@
-/** Rotations at a store whose key is its own id: live traffic, keys that were made from the key, hosts that go away, and a way back through a restore. */
+/**
+ * Rotations at a store whose key is its own id: live traffic, keys that were made from the key,
+ * hosts that go away, and a way back through a restore.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RotationReport } from '../../workflows/contract.js';
 import { type KeyShown, Lane } from '../support/lane.js';

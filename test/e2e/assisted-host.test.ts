@@ -1,4 +1,7 @@
-/** A program that only a person can change: the key lies ready for that person, whose word is taken only if it holds, under live traffic. */
+/**
+ * A program that only a person can change: the key lies ready for that person, whose word is taken
+ * only if it holds, under live traffic.
+ */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 
-/** `web-1` shows its fingerprint to whoever looks; `legacy` is the other program of the wave that nobody but a person reaches. */
+/**
+ * `web-1` shows its fingerprint to whoever looks; `legacy` is the other program of the wave that
+ * nobody but a person reaches.
+ */
 const byPeople =
   (policy = '') =>
   (text: string) =>

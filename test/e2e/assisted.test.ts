@@ -1,4 +1,7 @@
-/** A person carries out what the vendor has no API for; everything around it is the same, and what that person says is looked at. */
+/**
+ * A person carries out what the vendor has no API for; everything around it is the same, and what
+ * that person says is looked at.
+ */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

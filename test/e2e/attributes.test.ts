@@ -1,4 +1,7 @@
-/** Keys that are changed and keep their secrets: at a portal that may undo a change, and at a store where what is left out falls open. */
+/**
+ * Keys that are changed and keep their secrets: at a portal that may undo a change, and at a store
+ * where what is left out falls open.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ApplyReport, RotationReport } from '../../workflows/contract.js';
 import {

@@ -11,7 +11,10 @@ afterAll(() => lane?.stop());
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const closed = () => `${days[(new Date().getUTCDay() + 3) % 7]} 02:00-03:00 UTC`;
 
-/** The policy of both credentials is theirs alone, so that a window can be added in front of `grace`. */
+/**
+ * The policy of both credentials is theirs alone, so that a window can be added in front of
+ * `grace`.
+ */
 const withPolicy = (policy: string) => (text: string) =>
   text.replace('policy: { every: 90d,', `policy: { every: 90d, ${policy},`);
 

@@ -1,4 +1,7 @@
-/** A rotation at a store that can disable a key: it is switched off, seen to stay off, watched, and only then deleted. */
+/**
+ * A rotation at a store that can disable a key: it is switched off, seen to stay off, watched, and
+ * only then deleted.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RotationReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';

@@ -1,13 +1,16 @@
-/** Markers are planted as every secret; then everything that rekey writes, stores or says is searched for them. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+/**
+ * Markers are planted as every secret; then everything that rekey writes, stores or says is
+ * searched for them.
+ */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
+import { rekey as run } from '../support/command-line.js';
 import { pace } from '../support/lane.js';
 import { Up } from '../support/up.js';
 
@@ -17,7 +20,6 @@ beforeAll(async () => {
 });
 afterAll(() => up?.stop());
 
-const main = path.resolve(import.meta.dirname, '../../dist/client/main.js');
 const post = async (route: string, body: object): Promise<void> => {
   const response = await fetch(`${up.ready.sandbox.control}${route}`, {
     method: 'POST',
@@ -79,22 +81,16 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     });
 
   const said: string[] = [];
-  const rekey = (...args: string[]) => {
-    const done = spawnSync(process.execPath, [main, ...args], { env: { ...process.env, REKEY_HOME: up.home }, encoding: 'utf8' });
-    said.push(done.stdout, done.stderr);
-    return done;
+  const rekey = async (...args: string[]) => {
+    const { status, text } = await run(up, args);
+    said.push(text);
+    return { status, text };
   };
   let processes = '';
   const watching = setInterval(() => (processes += execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })), 300);
   const rotate = async (credential: string) => {
-    const child = spawn(process.execPath, [main, 'rotate', credential, '--wait', '--json'], {
-      env: { ...process.env, REKEY_HOME: up.home },
-    });
-    const own: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => own.push(text));
-    const [status] = await once(child, 'close');
-    expect(status, own.join('')).toBe(0);
-    said.push(...own);
+    const { status, text } = await rekey('rotate', credential, '--wait', '--json');
+    expect(status, text).toBe(0);
   };
   await rotate('datadog/agents');
   await rotate('soar/enrichment');
@@ -113,7 +109,7 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     ['doctor'],
     ['audit', 'verify', '--json'],
   ])
-    rekey(...command);
+    await rekey(...command);
 
   const configured = filesBelow(path.join(up.home, 'sandbox', 'secrets')).map((file) => readFileSync(file, 'utf8').trim());
   const keys = (await Promise.all(['datadog', 'soar', 'algolia'].map((vendor) => up.keys(vendor)))).flat().map((k) => k.value);

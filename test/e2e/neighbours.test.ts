@@ -1,4 +1,7 @@
-/** Whoever else acts on the same stores and programs: a second installation, a full store, restarts, autoscalers and configuration management. Refused is nothing. */
+/**
+ * Whoever else acts on the same stores and programs: a second installation, a full store, restarts,
+ * autoscalers and configuration management. Refused is nothing.
+ */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -55,7 +58,8 @@ describe('a store at its limit', () => {
   it('gives one of two rotations its key and refuses the other, naming the limit', async () => {
     await lane.fresh([agents]);
     await lane.apply(await secondCredential(lane));
-    // A key that a cloud manages does not count at Datadog; the list does not tell it from others, so it would be room that nobody expects.
+    // A key that a cloud manages does not count at Datadog; the list does not tell it from others,
+    // so it would be room that nobody expects.
     const managed = (await live()).find((k) => k.name === 'Azure integration')!;
     expect((await asAdministrator(lane, 'DELETE', `/api/v2/api_keys/${managed.id}`)).status).toBe(204);
     const there = (await live()).length;
@@ -118,11 +122,13 @@ describe('a consumer', () => {
 describe('a second installation that rotates the same key at the same time', () => {
   it('ends no key that a program uses', async () => {
     await freshForBoth();
-    // Neither gives up while it is watched: one that goes back hands the first key out, which the other may have ended by then.
+    // Neither gives up while it is watched: one that goes back hands the first key out, which the
+    // other may have ended by then.
     for (const installation of [lane, second])
       await installation.apply((text) => text.replace('grace: 2s', 'grace: 2s, confirm: 10m'));
     await Promise.all([lane.rotate(agents), second.rotate(agents)]);
-    // They take the programs from each other, for longer or shorter: what counts is that neither takes a key away from them.
+    // They take the programs from each other, for longer or shorter: what counts is that neither
+    // takes a key away from them.
     const end = async (installation: Lane) => {
       await Promise.race([installation.settled(agents).catch(() => undefined), sleep(12_000)]);
       return installation.rotation(agents);
@@ -134,7 +140,10 @@ describe('a second installation that rotates the same key at the same time', () 
   });
 });
 
-/** What was approved turned out not to be so: the program is handed the new key once more, and the person is asked again. */
+/**
+ * What was approved turned out not to be so: the program is handed the new key once more, and the
+ * person is asked again.
+ */
 async function approved(): Promise<RotationShown> {
   const asked = async () => (await lane.rotation(agents))!.waits_for?.since;
   const first = await asked();

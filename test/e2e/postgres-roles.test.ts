@@ -1,4 +1,7 @@
-/** The example of a third party's connector, as an outside package: PostgreSQL login roles, on a real server, under the traffic of pools. */
+/**
+ * The example of a third party's connector, as an outside package: PostgreSQL login roles, on a
+ * real server, under the traffic of pools.
+ */
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,7 +1,9 @@
 /** Rotations that are refused before anything is changed, and the command line on bad days. */
+
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rekey as run } from '../support/command-line.js';
-import { Lane } from '../support/lane.js';
+import { Lane, sleep } from '../support/lane.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -65,6 +67,26 @@ describe('a second rotation of a credential', () => {
     const other = await rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
     expect(other.json).toMatchObject({ ok: false, error: { code: 'KR_ALREADY_OPEN' } });
     expect((await lane.settled('datadog/agents')).outcome).toBe('completed');
+  });
+});
+
+describe('a rotation that no worker takes up', () => {
+  it('begins as soon as one serves, and whoever waits for it is told so meanwhile', async () => {
+    await lane.fresh(['datadog/agents']);
+    const worker = lane.workers.at(-1)!;
+    const ended = once(worker, 'exit');
+    worker.kill('SIGTERM');
+    await ended;
+    const without = await rekey(['rotate', 'datadog/agents', '--json']);
+    expect(without.json).toMatchObject({ error: { code: 'KR_SERVICE_AWAY' } });
+    let isOver = false;
+    const waiting = rekey(['rotate', 'datadog/agents', '--wait', '--json']).finally(() => (isOver = true));
+    await sleep(11_000);
+    expect(isOver).toBe(false);
+    await lane.startWorker();
+    const { status, text } = await waiting;
+    expect(status, text).toBe(0);
+    expect(text).toContain('no worker took the rotation up');
   });
 });
 

@@ -1,4 +1,7 @@
-/** Both rotations, end to end: a worker process, live traffic, a real Temporal server and a real PostgreSQL. */
+/**
+ * Both rotations, end to end: a worker process, live traffic, a real Temporal server and a real
+ * PostgreSQL.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RotationReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';

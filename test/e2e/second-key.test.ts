@@ -1,4 +1,7 @@
-/** Overlap where it is not the vendor's own way: a second SOAR account with a place in every queue, a second DNN key on the same site. */
+/**
+ * Overlap where it is not the vendor's own way: a second SOAR account with a place in every queue,
+ * a second DNN key on the same site.
+ */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,7 +29,9 @@ async function goOn(...apps: string[]): Promise<void> {
 }
 
 describe('a SOAR key that is rotated by overlap', () => {
-  /** The sandbox declares it in place; its old secret is known here, so that there is a way back. */
+  /**
+   * The sandbox declares it in place; its old secret is known here, so that there is a way back.
+   */
   async function overlap(policy = 'evidence: rolled-out'): Promise<void> {
     const file = path.join(lane.folder, 'soar-enrichment');
     const declared = async (text: string) => {

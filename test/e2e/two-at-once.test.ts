@@ -1,4 +1,7 @@
-/** Two credentials on one program, whichever host it runs on and however they are rotated: one waits for the other. */
+/**
+ * Two credentials on one program, whichever host it runs on and however they are rotated: one waits
+ * for the other.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
@@ -11,7 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 
-/** From the first change of the program to the confirmation after it, by the database's clock: on the new key, or, after it was stopped, running. */
+/**
+ * From the first change of the program to the confirmation after it, by the database's clock: on
+ * the new key, or, after it was stopped, running.
+ */
 async function changed(credential: string, program: string): Promise<{ from: number; to: number }> {
   const { rows } = await lane.database.query<{ from: Date; to: Date }>(
     `with first as (select rotation, kind, begun_at from intents
@@ -35,7 +41,8 @@ describe('two credentials on one program', () => {
     await lane.fresh(['datadog/agents']);
     await lane.apply(await secondCredential(lane));
     const strangers = await strangersOf(lane);
-    // Both want web-1 at the same time; its restart takes long enough for the second to come upon the first.
+    // Both want web-1 at the same time; its restart takes long enough for the second to come upon
+    // the first.
     await lane.ask('POST', '/faults', {
       vendor: 'host',
       method: 'POST',

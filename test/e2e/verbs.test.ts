@@ -1,4 +1,7 @@
-/** What operators say where it has to reach vendors, programs and the ledger; what is legal when is proved on workflows alone. */
+/**
+ * What operators say where it has to reach vendors, programs and the ledger; what is legal when is
+ * proved on workflows alone.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane, sleep } from '../support/lane.js';
@@ -37,7 +40,8 @@ describe('a verb', () => {
     await lane.until('the look at what was stopped', async () =>
       (await lane.ask<{ id: string; held: number }[]>('GET', '/faults')).some((f) => f.id === id && f.held === 1),
     );
-    // The look is written down first; the abort, which was accepted before the run heard of that look, cannot be.
+    // The look is written down first; the abort, which was accepted before the run heard of that
+    // look, cannot be.
     const said = await lane.database.transaction(async (trail) => {
       await trail.query('lock table audit_events in share mode');
       const abort = await lane.database.transaction(async (row) => {

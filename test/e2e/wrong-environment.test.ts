@@ -1,4 +1,7 @@
-/** Cloudflare's R2 outage of 21 March 2025, replayed: a new key is deployed to the wrong environment, the old one deleted, and harm comes an hour later. */
+/**
+ * Cloudflare's R2 outage of 21 March 2025, replayed: a new key is deployed to the wrong
+ * environment, the old one deleted, and harm comes an hour later.
+ */
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Owns what a rotation asks of vendors and hosts: read from the record of a clean run, told apart by step, method and path, and where a fault must wait to meet each of them. */
+/**
+ * Owns what a rotation asks of vendors and hosts: read from the record of a clean run, told apart
+ * by step, method and path, and where a fault must wait to meet each of them.
+ */
 import { inject } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
@@ -33,7 +36,10 @@ export interface RequestShown {
   readonly fault?: string;
 }
 
-/** From when an activity was ordered until it was done, all its attempts included, by Temporal's clock; it is this machine's, like the sandbox's. */
+/**
+ * From when an activity was ordered until it was done, all its attempts included, by Temporal's
+ * clock; it is this machine's, like the sandbox's.
+ */
 interface Window {
   readonly step: string;
   /** Other steps that were under way when a request came: one that is cancelled may still ask. */
@@ -56,11 +62,17 @@ export interface Point {
   readonly method: string;
   /** The path with its ids replaced. */
   readonly template: string;
-  /** Of a request that one activity repeats, the first and the last count; the same one for another consumer is no case of its own. */
+  /**
+   * Of a request that one activity repeats, the first and the last count; the same one for another
+   * consumer is no case of its own.
+   */
   readonly which: 'only' | 'first' | 'last';
   /** The path itself, as far as it is the same in the next run. */
   readonly path: string;
-  /** How many changes rekey has surely sent before it, and how many requests like it have come since those. */
+  /**
+   * How many changes rekey has surely sent before it, and how many requests like it have come since
+   * those.
+   */
   readonly changes: number;
   readonly skip: number;
 }
@@ -69,13 +81,19 @@ export interface Point {
 export const nameOf = (point: Pick<Point, 'step' | 'method' | 'template'>): string =>
   `${point.step}: ${point.method} ${point.template}`;
 
-/** What a row of the documents stands for: a look has one, a change one before and one after its effect. */
+/**
+ * What a row of the documents stands for: a look has one, a change one before and one after its
+ * effect.
+ */
 export const crashPointsOf = (points: readonly Point[]): readonly string[] =>
   [
     ...new Set(points.flatMap((p) => (p.method === 'GET' ? [nameOf(p)] : [`${nameOf(p)}, before`, `${nameOf(p)}, after`]))),
   ].sort();
 
-/** Ids that a fresh account has others of, and keys that are their own ids, which the sandbox shows to nobody. */
+/**
+ * Ids that a fresh account has others of, and keys that are their own ids, which the sandbox shows
+ * to nobody.
+ */
 const changing = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<redacted>/g;
 const pathOf = (request: RequestShown): string => request.path.split('?', 1)[0]!;
 
@@ -98,7 +116,10 @@ export async function lastRequest(lane: Lane): Promise<number> {
   return (await lane.ask<RequestShown[]>('GET', '/requests?from=rekey')).reduce((last, { id }) => Math.max(last, id), 0);
 }
 
-/** What the newest rotation of the credential has asked since, each request with the step that asked it. */
+/**
+ * What the newest rotation of the credential has asked since, each request with the step that asked
+ * it.
+ */
 export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
   const windows = await windowsOf(lane, credential);
   const ours = new RegExp(concerning(credential));
@@ -111,7 +132,10 @@ export async function asked(lane: Lane, credential: Credential, since: number): 
   });
 }
 
-/** The paths of a credential's vendors, without those of the programs of other credentials, which the same host runs. */
+/**
+ * The paths of a credential's vendors, without those of the programs of other credentials, which
+ * the same host runs.
+ */
 export const concerning = (credential: Credential): string =>
   `^/hosts/apps/(${programsOf(credential).join('|')})/|^/(?!hosts/apps/)`;
 
@@ -137,10 +161,14 @@ export function pointsOf(credential: Credential, requests: readonly Placed[]): r
   });
 }
 
-/** Requests of steps side by side trade places from run to run: only changes of steps that were done when this one was ordered are surely before it. */
+/**
+ * Requests of steps side by side trade places from run to run: only changes of steps that were done
+ * when this one was ordered are surely before it.
+ */
 function placeOf(request: Placed, requests: readonly Placed[]): Pick<Point, 'changes' | 'skip'> {
   const all = requests.filter((r) => r.method !== 'GET');
-  // One that is repeated is the same change, here as in the sandbox: a fault before it shifts none that follow.
+  // One that is repeated is the same change, here as in the sandbox: a fault before it shifts none
+  // that follow.
   const changes = all.filter((r, index) => all.findIndex((s) => s.method === r.method && pathOf(s) === pathOf(r)) === index);
   const firstUnsure = changes.findIndex((c) => c.window.to > request.window.from);
   const sure = firstUnsure < 0 ? changes : changes.slice(0, firstUnsure);

@@ -27,7 +27,8 @@ export function showing(cases: readonly Case[]): (it: Case) => readonly string[]
  * that runs of many commits meet them all.
  */
 export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] {
-  // How many polls there are is a matter of moments: which is the last is often found on a second try only.
+  // How many polls there are is a matter of moments: which is the last is often found on a second
+  // try only.
   const rank = (it: Case) =>
     (it.point.which === 'last' ? 'late ' : 'early ') +
     createHash('sha256')
@@ -51,10 +52,10 @@ export function sampleOf(cases: readonly Case[], seed: string): readonly Case[] 
 const most = 4;
 
 /**
- * Puts cases together that one rotation can meet: each at another step, since what fails is repeated
- * there and shifts nothing that follows. What takes the worker with it stays among its kind, what
- * begins with an abort among those that are aborted at the same place, and what may end the rotation
- * alone.
+ * Puts cases together that one rotation can meet: each at another step, since what fails is
+ * repeated there and shifts nothing that follows. What takes the worker with it stays among its
+ * kind, what begins with an abort among those that are aborted at the same place, and what may end
+ * the rotation alone.
  */
 export function pack(cases: readonly Case[]): readonly Trial[] {
   const kindOf = ({ point, kind, after }: Case) => `${point.credential} ${kind.kills} ${after}`;

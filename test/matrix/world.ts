@@ -1,4 +1,7 @@
-/** Owns what must hold when a case has ended, read from the vendors, the files and the ledger, never from what rekey says of itself; every violation is told, not the first. */
+/**
+ * Owns what must hold when a case has ended, read from the vendors, the files and the ledger, never
+ * from what rekey says of itself; every violation is told, not the first.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type pg from 'pg';
@@ -79,7 +82,10 @@ const sources: Readonly<Record<string, string>> = {
 const sum = (rows: readonly TrafficShown[], of: (row: TrafficShown) => number): number =>
   rows.reduce((total, row) => total + of(row), 0);
 
-/** `apps` are those that run. Without an outcome it is left open whether the key is still the one from before. */
+/**
+ * `apps` are those that run. Without an outcome it is left open whether the key is still the one
+ * from before.
+ */
 export async function judge(
   world: Observed,
   credential: Credential,
@@ -140,7 +146,10 @@ export async function judge(
   return { ...figures, violations };
 }
 
-/** The counters of the programs, once each is on the key and has got an answer to something that it sent just now; else as they are at the end. */
+/**
+ * The counters of the programs, once each is on the key and has got an answer to something that it
+ * sent just now; else as they are at the end.
+ */
 async function onIt(world: Observed, apps: readonly string[], fingerprint: string | null): Promise<readonly TrafficShown[]> {
   const read = async () => (await world.traffic()).filter((t) => apps.includes(t.app));
   const before = await read();

@@ -1,4 +1,7 @@
-/** Owns the recording of histories that later releases must still replay: run `npm run record` when a release changed a workflow on purpose. */
+/**
+ * Owns the recording of histories that later releases must still replay: run `npm run record` when
+ * a release changed a workflow on purpose.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,7 +23,10 @@ afterAll(() => lane?.stop());
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = path.resolve(import.meta.dirname, 'histories');
 
-/** Payloads are kept decoded: they hold references only, and the key that encrypted them ends with this run. */
+/**
+ * Payloads are kept decoded: they hold references only, and the key that encrypted them ends with
+ * this run.
+ */
 async function record(credential: string, name: string): Promise<void> {
   const history = await lane.client.workflow.getHandle(`rotation/${credential}`).fetchHistory();
   const codec = new EncryptionCodec(inject('servers').keys);

@@ -18,7 +18,10 @@ function clientWith(
   });
 }
 
-/** Asked with the admin key: to a key of its own restrictions a host may refuse the look while it still knows it. */
+/**
+ * Asked with the admin key: to a key of its own restrictions a host may refuse the look while it
+ * still knows it.
+ */
 const everywhere = (key: string, there: boolean) =>
   until(`${key} is ${there ? 'known' : 'forgotten'} everywhere`, async () => {
     const names = ['dsn', '1', '2', '3'] as const;

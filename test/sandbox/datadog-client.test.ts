@@ -38,7 +38,8 @@ it("satisfies Datadog's own client in every call on keys", async () => {
 
   await keys.deleteAPIKey({ apiKeyId: id });
   await expect(keys.deleteAPIKey({ apiKeyId: id })).rejects.toMatchObject({ code: 404, body: { errors: ['API key not found'] } });
-  // A status that the client does not know surfaces as "Unknown API Status Code!": none of ours may.
+  // A status that the client does not know surfaces as "Unknown API Status Code!": none of ours
+  // may.
   await expect(keys.createAPIKey({ body: { data: { type: 'api_keys', attributes: { name: 'agents' } } } })).rejects.toMatchObject(
     { code: 400, body: { errors: [expect.any(String)] } },
   );

@@ -43,7 +43,8 @@ const fault = (developerMessage: string) => ({
 });
 
 describe('what DNN answers', () => {
-  // The voice assistant may read items, the mobile app items and types, the site apps write items and read types.
+  // The voice assistant may read items, the mobile app items and types, the site apps write items
+  // and read types.
   const answers: Array<[what: string, source: string, ask: () => Promise<Reply>, status: number, body?: unknown]> = [
     ['no key', 'assumed: as an unknown one', () => raw('GET', '/ContentItems', {}), 401, DENIED],
     ['an unknown key', 'samples, get-401', () => raw('GET', '/ContentItems', bearer('0'.repeat(32))), 401, DENIED],

@@ -129,7 +129,8 @@ describe('a fault', () => {
   it('that is cleared drops what it holds, without its effect', async () => {
     await plant({ action: 'hold' });
     const answer = create('cleared');
-    // It may break before anybody waits for it below; that is what is expected, and no fault of the test.
+    // It may break before anybody waits for it below; that is what is expected, and no fault of the
+    // test.
     answer.catch(() => undefined);
     await until('held', async () => (await sandbox.tell('GET', '/faults'))[0].held === 1);
     await sandbox.tell('DELETE', '/faults');

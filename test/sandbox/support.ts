@@ -1,4 +1,7 @@
-/** Owns how the tests start, ask and end a sandbox: as a process of its own, from the compiled files, in a folder of its own. */
+/**
+ * Owns how the tests start, ask and end a sandbox: as a process of its own, from the compiled
+ * files, in a folder of its own.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -69,7 +72,9 @@ export class RunningSandbox {
     return rows.find((row) => row.app === app)!;
   }
 
-  /** A fresh account, as `POST /reset` takes it; the addresses stay, the credentials are read anew. */
+  /**
+   * A fresh account, as `POST /reset` takes it; the addresses stay, the credentials are read anew.
+   */
   async reset(planted = {}): Promise<Vendors> {
     await this.tell('POST', '/reset', planted);
     return this.current();
@@ -79,7 +84,8 @@ export class RunningSandbox {
   current(): Vendors {
     const secret = (name: string) => readFileSync(path.join(this.home, 'secrets', name), 'utf8');
     const { vendors, home } = this;
-    // Of vendors that are not simulated there is nothing to read, so each is read when it is asked for.
+    // Of vendors that are not simulated there is nothing to read, so each is read when it is asked
+    // for.
     return {
       get datadog() {
         const management = { apiKey: secret('datadog-api-key'), applicationKey: secret('datadog-application-key') };

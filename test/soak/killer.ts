@@ -1,4 +1,7 @@
-/** Owns the killing: which processes of one `rekey up` die next and when, drawn from a seed; only what that `up` has started, by its id. */
+/**
+ * Owns the killing: which processes of one `rekey up` die next and when, drawn from a seed; only
+ * what that `up` has started, by its id.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { HomeState } from '../../worker/embedded/home.js';

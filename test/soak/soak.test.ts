@@ -1,4 +1,7 @@
-/** Rotations one after the other, while everything that takes part in them is killed at random moments and their requests meet random faults. */
+/**
+ * Rotations one after the other, while everything that takes part in them is killed at random
+ * moments and their requests meet random faults.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -54,7 +57,10 @@ const world = (): Observed => ({
   sandbox: path.join(up.home, 'sandbox'),
 });
 
-/** The one before may have its outcome and still be ending; or this one was started, and the answer was lost. */
+/**
+ * The one before may have its outcome and still be ending; or this one was started, and the answer
+ * was lost.
+ */
 const startUnlessRunning = (credential: keyof typeof strategies): Promise<void> =>
   up.rotate(credential, strategies[credential]).catch((error: Error) => {
     if (error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
@@ -95,7 +101,8 @@ it(`keeps every promise through ${kills} kills`, async () => {
       const vendors = credentials.flatMap((c) => vendorsOf[c]);
       const vendor = vendors[Math.floor(random() * vendors.length)]!;
       const kind = faults[Math.floor(random() * faults.length)]!;
-      // What is held for longer than its own rotation would be a request that no vendor keeps so long.
+      // What is held for longer than its own rotation would be a request that no vendor keeps so
+      // long.
       if (kind.name !== 'late') await up.post('/faults', { vendor, skip: Math.floor(random() * 20), ...kind.spec });
       if (killer.total % 10 === 0) console.log(`${killer.total} kills, ${outcomes.length} rotations; last: ${victim}`);
     }

@@ -1,4 +1,7 @@
-/** Owns what tests of changes that keep the secret have in common: the command line, the keys as their vendors show them, and a change that is begun. */
+/**
+ * Owns what tests of changes that keep the secret have in common: the command line, the keys as
+ * their vendors show them, and a change that is begun.
+ */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { parse } from 'yaml';

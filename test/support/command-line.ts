@@ -1,7 +1,6 @@
-/** Owns the command line as tests use it: a program of its own, on the installation of a lane. */
+/** Owns the command line as tests use it: a program of its own, on an installation. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import type { Lane } from './lane.js';
 
 const program = path.resolve(import.meta.dirname, '../../dist/client/main.js');
 
@@ -16,13 +15,18 @@ export interface Said {
 export interface Given {
   /** For its standard input. */
   readonly input?: string;
-  /** Beside what the lane's programs have. */
+  /** Beside what the installation's programs have. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Where a lane's, or a whole `rekey up`'s, programs find each other. */
+export interface Reached {
+  readonly environment: NodeJS.ProcessEnv;
+}
+
 /** Runs `rekey` with these arguments until it ends. */
-export async function rekey(lane: Lane, args: readonly string[], { input = '', env = {} }: Given = {}): Promise<Said> {
-  const child = spawn(process.execPath, [program, ...args], { env: { ...lane.environment, ...env } });
+export async function rekey(reached: Reached, args: readonly string[], { input = '', env = {} }: Given = {}): Promise<Said> {
+  const child = spawn(process.execPath, [program, ...args], { env: { ...reached.environment, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (part: string) => (stdout += part));
   child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));

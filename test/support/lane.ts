@@ -209,7 +209,10 @@ export class Lane {
     );
   }
 
-  /** Waits until `look`, every so many milliseconds, finds something; throws, with what is open, when it must be a hang. */
+  /**
+   * Waits until `look`, every so many milliseconds, finds something; throws, with what is open,
+   * when it must be a hang.
+   */
   async until<Found>(what: string, look: () => Promise<Found | null | undefined | false | 0>, every = 50): Promise<Found> {
     for (const end = performance.now() + hang; performance.now() < end; await sleep(every)) {
       const found = await look();

@@ -1,4 +1,7 @@
-/** Owns the moments at which tests interfere with a rotation: one of its requests is on the way, and takes its time. */
+/**
+ * Owns the moments at which tests interfere with a rotation: one of its requests is on the way, and
+ * takes its time.
+ */
 import { strangersOf } from './converged.js';
 import type { Lane } from './lane.js';
 import type { SandboxCredential } from './programs.js';

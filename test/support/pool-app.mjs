@@ -1,6 +1,7 @@
 /**
- * A program with a pool of database connections, as many programs are: it takes DATABASE_URL from a dotenv file, and on SIGHUP it reads the file
- * again, opens a new pool, lets new work go there, and closes the old one when its last query has ended. `pool-app.mjs ENV-FILE STATUS-FILE`
+ * A program with a pool of database connections, as many programs are: it takes DATABASE_URL from a
+ * dotenv file, and on SIGHUP it reads the file again, opens a new pool, lets new work go there, and
+ * closes the old one when its last query has ended. `pool-app.mjs ENV-FILE STATUS-FILE`
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,10 @@ const lanes = 6;
 /** Pools that hold connections, the one for new work last. */
 const pools = [];
 
-/** What no reload knows of: a report takes the address when it is planned, and connects when it is due. */
+/**
+ * What no reload knows of: a report takes the address when it is planned, and connects when it is
+ * due.
+ */
 const report = { url: null, refused: null };
 
 function show() {

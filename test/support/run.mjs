@@ -16,9 +16,10 @@ const mark = 'REKEY_TEST_RUN';
 
 /**
  * In memory where there is room: a run replaces thousands of small files, which a disk has to write
- * each time. Nothing that is tested depends on it, since processes are killed here and no machine is.
+ * each time. Nothing that is tested depends on it, since processes are killed here and no machine
+ * is.
  */
-function roomiestFolder() {
+function folderOfRuns() {
   const memory = '/dev/shm';
   if (process.env.TMPDIR || !existsSync(memory)) return os.tmpdir();
   const { bavail, bsize } = statfsSync(memory);
@@ -31,7 +32,7 @@ function roomiestFolder() {
  */
 export default function beginRun() {
   if (process.env[mark]) return;
-  const folder = mkdtempSync(path.join(roomiestFolder(), 'rekey-test-'));
+  const folder = mkdtempSync(path.join(folderOfRuns(), 'rekey-test-'));
   // PostgreSQL's own account must be able to go through it.
   chmodSync(folder, 0o755);
   const run = randomUUID();
@@ -44,6 +45,6 @@ export default function beginRun() {
   reaper.stdin.unref();
   process.env[mark] = run;
   process.env.TMPDIR = folder;
-  // Temporal's server spends a good part of its time on cleaning up memory, of which there is enough.
+  // Temporal's server cleans up its memory less often: there is enough of it.
   process.env.GOGC ??= '400';
 }

@@ -1,4 +1,7 @@
-/** Owns the servers of a test run: one PostgreSQL and one Temporal, started once, ended with the run. */
+/**
+ * Owns the servers of a test run: one PostgreSQL and one Temporal, started once, ended with the
+ * run.
+ */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

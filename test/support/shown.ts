@@ -1,15 +1,10 @@
-/** Owns what tests are shown of keys, programs and rotations: by the sandbox, and by the ledger's views. */
+/**
+ * Owns what tests are shown of keys, programs and rotations: by the sandbox, and by the ledger's
+ * views.
+ */
 import type { Wait } from '../../activities/ports/ledger.js';
 
-export interface KeyShown {
-  readonly vendor: string;
-  /** Where the vendor has several accounts. */
-  readonly account?: string;
-  readonly id: string;
-  readonly name: string;
-  readonly value: string;
-  readonly state: 'live' | 'disabled' | 'deleted';
-}
+export type { KeyRow as KeyShown } from '../../sandbox/vendors/vendor.js';
 
 export interface TrafficShown {
   readonly app: string;

@@ -1,4 +1,7 @@
-/** Owns an SSH server for tests, on loopback and a free port, with keys made for it: OpenSSH's where there is one, else the library's own. */
+/**
+ * Owns an SSH server for tests, on loopback and a free port, with keys made for it: OpenSSH's where
+ * there is one, else the library's own.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

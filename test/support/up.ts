@@ -30,7 +30,10 @@ export class Up {
     private readonly pace: number,
   ) {}
 
-  /** Without `vendors` all are simulated; `pace`: how many times slower than usual their programs work. */
+  /**
+   * Without `vendors` all are simulated; `pace`: how many times slower than usual their programs
+   * work.
+   */
   static async start(vendors: readonly string[] = [], pace = 1): Promise<Up> {
     const root = mkdtempSync(path.join(os.tmpdir(), 'rekey-up-'));
     chmodSync(root, 0o755);
@@ -39,12 +42,16 @@ export class Up {
     return up;
   }
 
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, REKEY_HOME: this.home };
+  }
+
   /** Starts it on the same home, as after a kill of everything. */
   async again(): Promise<void> {
     await this.#gone();
     const chosen = ['--pace', String(this.pace), ...(this.vendors.length > 0 ? ['--vendors', this.vendors.join(',')] : [])];
     const child = spawn(process.execPath, [path.join(dist, 'worker/commands/up.js'), '--sandbox', ...chosen, '--json'], {
-      env: { ...process.env, REKEY_HOME: this.home },
+      env: this.environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;

@@ -1,4 +1,7 @@
-/** Owns the recording of an installation that later releases must carry on: run `npm run record` before a release, and keep what older ones left. */
+/**
+ * Owns the recording of an installation that later releases must carry on: run `npm run record`
+ * before a release, and keep what older ones left.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';

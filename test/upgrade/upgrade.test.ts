@@ -1,4 +1,7 @@
-/** A rotation that an older release began is finished by this one: from its ledger, with its workflow gone, and with the journal that it wrote. */
+/**
+ * A rotation that an older release began is finished by this one: from its ledger, with its
+ * workflow gone, and with the journal that it wrote.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -28,7 +31,8 @@ describe('an installation of an older release, stopped while a rotation waited f
 
     // As the schedule does, every half a minute.
     await lane.client.workflow.execute('sweep', { workflowId: 'sweep-at-once', taskQueue: mainQueue });
-    // What it waits for stands in the ledger still; the new run hears of an approval once it has come to its gate.
+    // What it waits for stands in the ledger still; the new run hears of an approval once it has
+    // come to its gate.
     await lane.until('the approval to be taken', () => say(lane!, credential, 'approve').catch(() => undefined));
     const ended = await lane.until('its end', async () => {
       const now = (await lane!.rotation(credential))!;

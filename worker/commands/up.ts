@@ -1,4 +1,7 @@
-/** Owns the process behind `rekey up`: PostgreSQL, Temporal, a worker and, if asked for, the sandbox, on one machine, kept alive. */
+/**
+ * Owns the process behind `rekey up`: PostgreSQL, Temporal, a worker and, if asked for, the
+ * sandbox, on one machine, kept alive.
+ */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { homeFolder } from '../../client/environment.js';
@@ -22,7 +25,8 @@ await main(async () => {
   const before = readHomeState(home);
   if (before.up && isSame(before.up))
     throw new RekeyError('KR_USAGE', `rekey up runs already on ${home.root} (pid ${before.up.pid})`);
-  // A killed `up` leaves its children behind; they are ended, and nothing else that may have got their pids since.
+  // A killed `up` leaves its children behind; they are ended, and nothing else that may have got
+  // their pids since.
   for (const name of ['worker', 'sandbox', 'temporal', 'postgres'])
     if (before.services[name]) await endProcess(before.services[name], 5_000);
 
@@ -58,7 +62,8 @@ await main(async () => {
   let stop: (why: string) => void = () => undefined;
   const told = new Promise<string>((resolve) => (stop = resolve));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
-  // Whoever started us with a pipe and is gone cannot be told anything; to go on is what a supervisor is for.
+  // Whoever started us with a pipe and is gone cannot be told anything; to go on is what a
+  // supervisor is for.
   process.stdout.on('error', () => undefined);
 
   const env = {
@@ -155,7 +160,10 @@ interface Ours {
   readonly ending: AbortSignal;
 }
 
-/** A vendor that is away for a moment is no reason to take down what is open: it is asked again, and then left to the reader. */
+/**
+ * A vendor that is away for a moment is no reason to take down what is open: it is asked again, and
+ * then left to the reader.
+ */
 async function apply(config: string, ours: Ours): Promise<void> {
   for (let tries = 1; ; tries++) {
     const { exitCode, said } = await run([program('../../client/main.js'), 'apply', '-f', config], ours);

@@ -1,10 +1,13 @@
-/** Owns the choice of loopback ports: the remembered one when it is free, else another that nobody uses. */
+/**
+ * Owns the choice of loopback ports: the remembered one when it is free, else another that nobody
+ * uses.
+ */
 import { randomInt } from 'node:crypto';
 import net from 'node:net';
 
 /**
- * Below the range that Linux takes the ports of outgoing connections from (32768 to 60999, man 7 ip): a port from there may be one of those by
- * the time that its server binds it.
+ * Below the range that Linux takes the ports of outgoing connections from (32768 to 60999, man 7
+ * ip): a port from there may be one of those by the time that its server binds it.
  */
 const [lowest, highest] = [20_000, 32_767];
 const mostTries = 100;

@@ -1,6 +1,12 @@
-/** Owns every error code of rekey: whether it may be retried, whether it may have taken effect, what an operator does. `docs/errors.md` is held equal to it. */
+/**
+ * Owns every error code of rekey: whether it may be retried, whether it may have taken effect, what
+ * an operator does. `docs/errors.md` is held equal to it.
+ */
 
-/** What may have happened outside: nothing; the change; or we cannot tell, so look before acting again. */
+/**
+ * What may have happened outside: nothing; the change; or we cannot tell, so look before acting
+ * again.
+ */
 export type Effect = 'none' | 'applied' | 'unknown';
 
 interface ErrorClass {
@@ -307,7 +313,10 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** An error with a stable code. `detail` is shown to people and stored, so it never carries a secret or a vendor's raw body. */
+/**
+ * An error with a stable code. `detail` is shown to people and stored, so it never carries a secret
+ * or a vendor's raw body.
+ */
 export class RekeyError extends Error {
   override readonly name = 'RekeyError';
 

@@ -1,4 +1,7 @@
-/** Owns the bench of the sandbox's vendors: the general suite, and every fault at every request, which only a simulator can be made to commit. */
+/**
+ * Owns the bench of the sandbox's vendors: the general suite, and every fault at every request,
+ * which only a simulator can be made to commit.
+ */
 import { afterEach } from 'vitest';
 import { type RunningSandbox, startIdleSandbox } from '../../sandbox/support.js';
 import { describeBench } from './key-store.js';

@@ -1,4 +1,7 @@
-/** Owns the bench of the hosts in the sandbox: the general suite, and every fault at every request, which only a simulator can be made to commit. */
+/**
+ * Owns the bench of the hosts in the sandbox: the general suite, and every fault at every request,
+ * which only a simulator can be made to commit.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +33,10 @@ export interface VendorHostSubject extends Omit<AppHostSubject, 'world'> {
   readonly vendor: string;
   /** The one that is under test; no other runs. */
   readonly program: string;
-  /** For a host that is reached over HTTP: under which name its requests are recorded in the sandbox. Every fault is planted at every one. */
+  /**
+   * For a host that is reached over HTTP: under which name its requests are recorded in the
+   * sandbox. Every fault is planted at every one.
+   */
   readonly door?: string;
   /** For a host that takes a delivery and its reload as two messages to one address. */
   readonly messages?: boolean;
@@ -135,7 +141,10 @@ export function describeVendorHost(subject: VendorHostSubject): void {
   }
 }
 
-/** The first agent of the sandbox: a real process that reads its file at the start only, restarted and asked by commands. */
+/**
+ * The first agent of the sandbox: a real process that reads its file at the start only, restarted
+ * and asked by commands.
+ */
 export function agentOf(sandbox: RunningSandbox) {
   const {
     host: _,

@@ -1,4 +1,7 @@
-/** The guard puts right what the key that stays has lost in the lists of its store, and only where the other one may go. */
+/**
+ * The guard puts right what the key that stays has lost in the lists of its store, and only where
+ * the other one may go.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
 import { requireMayTakeAway } from '../../../activities/guard.js';
