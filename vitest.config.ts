@@ -3,6 +3,7 @@
  * brings with it.
  */
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.js';
 
 const run = 'test/support/run.mjs';
 const common = {
@@ -24,6 +25,7 @@ const group = (groupOrder: number) => ({ sequence: { groupOrder } });
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { ...common, ...group(0), isolate: false, name: 'fast', include: ['test/{unit,meta}/**/*.test.ts'] } },
       {

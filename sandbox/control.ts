@@ -27,6 +27,12 @@ export interface Controlled {
   reset(planted: Record<string, Planted>, programs: readonly string[] | null): Promise<void>;
 }
 
+const Asked = z.strictObject({
+  vendor: z.string().optional(),
+  from: z.enum(['rekey', 'app']).optional(),
+  after: z.coerce.number().int().min(0).optional(),
+  last: z.coerce.number().int().min(1).optional(),
+});
 const NextKey = z.strictObject({ vendor: z.string(), value: z.string() });
 const Instances = z.strictObject({ count: z.int().min(1).max(20) });
 const RefuseStart = z.strictObject({ on: z.boolean() });
@@ -80,7 +86,7 @@ function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Contro
     return (query.vendor === undefined ? vendors : [named(vendors, query.vendor)]).flatMap((vendor) => vendor.keys());
   });
 
-  app.get<{ Querystring: { vendor?: string; from?: string } }>('/requests', async ({ query }) => requests.list(query));
+  app.get('/requests', async ({ query }) => requests.list(Asked.parse(query)));
 
   app.post('/keys/next', async (request) => {
     const { vendor, value } = NextKey.parse(request.body);

@@ -23,6 +23,16 @@ export interface RecordedRequest {
   handled?: number;
 }
 
+/** Which requests are wanted: all of them where nothing is said. */
+export interface Asked {
+  readonly vendor?: string | undefined;
+  readonly from?: 'rekey' | 'app' | undefined;
+  /** Those that came behind the one with this id. */
+  readonly after?: number | undefined;
+  /** As many as this, the newest. */
+  readonly last?: number | undefined;
+}
+
 /** The apps send a hundred requests a second; their totals are in the traffic counters. */
 const APP_REQUESTS_KEPT = 2000;
 
@@ -57,10 +67,11 @@ export class Requests {
     if (recorded.from === 'rekey') appendFileSync(this.file, `${JSON.stringify(recorded)}\n`, { mode: 0o600 });
   }
 
-  list({ vendor, from }: { readonly vendor?: string | undefined; readonly from?: string | undefined }): RecordedRequest[] {
-    return [...(from === 'app' ? [] : this.#rekey), ...(from === 'rekey' ? [] : this.#apps.slice(-APP_REQUESTS_KEPT))]
-      .filter((row) => vendor === undefined || row.vendor === vendor)
+  list({ vendor, from, after = 0, last }: Asked): RecordedRequest[] {
+    const asked = [...(from === 'app' ? [] : this.#rekey), ...(from === 'rekey' ? [] : this.#apps.slice(-APP_REQUESTS_KEPT))]
+      .filter((row) => row.id > after && (vendor === undefined || row.vendor === vendor))
       .sort((a, b) => a.id - b.id);
+    return last === undefined ? asked : asked.slice(-last);
   }
 
   clear(): void {

@@ -113,7 +113,8 @@ const likeIt = (request: RequestShown): string =>
 
 /** The newest request so far; what a rotation asks comes behind it. */
 export async function lastRequest(lane: Lane): Promise<number> {
-  return (await lane.ask<RequestShown[]>('GET', '/requests?from=rekey')).reduce((last, { id }) => Math.max(last, id), 0);
+  const [newest] = await lane.ask<RequestShown[]>('GET', '/requests?from=rekey&last=1');
+  return newest?.id ?? 0;
 }
 
 /**
@@ -123,8 +124,8 @@ export async function lastRequest(lane: Lane): Promise<number> {
 export async function asked(lane: Lane, credential: Credential, since: number): Promise<readonly Placed[]> {
   const windows = await windowsOf(lane, credential);
   const ours = new RegExp(concerning(credential));
-  const requests = (await lane.ask<RequestShown[]>('GET', '/requests?from=rekey')).filter(
-    (r) => r.id > since && vendorsOf[credential].includes(r.vendor) && ours.test(r.path),
+  const requests = (await lane.ask<RequestShown[]>('GET', `/requests?from=rekey&after=${since}`)).filter(
+    (r) => vendorsOf[credential].includes(r.vendor) && ours.test(r.path),
   );
   return requests.flatMap((request) => {
     const window = windowOf(request, windows);

@@ -1,11 +1,17 @@
 /**
- * A run of tests that is killed leaves nothing behind: not its folder, and none of its processes.
+ * A run of tests begins with the files that take longest, and one that is killed leaves nothing
+ * behind: not its folder, and none of its processes.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { longest } from '../support/longest-first.js';
+
+it.each(longest)('knows %s under the name that it has', (name) => {
+  expect(existsSync(name)).toBe(true);
+});
 
 const run = path.resolve(import.meta.dirname, '../support/run.mjs');
 

@@ -18,6 +18,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
     /** A look at what became of an effect: that it fails never means that nothing happened. */
     const isOutcome = (request: Made) => !isEffect(request) && requests.slice(0, requests.indexOf(request)).some(isEffect);
     beforeAll(async () => {
+      await bench.renewAccount();
       sample = await preparedFor(bench, name);
       requests = different(await requestsOf(bench.sandbox, vendor, () => deed.act(sample)));
       expect(requests).not.toEqual([]);

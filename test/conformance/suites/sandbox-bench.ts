@@ -33,14 +33,23 @@ export class SandboxBench extends KeyStoreBench<SandboxWorld> {
     return this.world.sandbox;
   }
 
+  /** Keys that tests have left would be read, written and searched again by each that follows. */
+  async renewAccount(): Promise<void> {
+    await this.sandbox.tell('POST', '/reset', { programs: [] });
+    this.world = await worldOf(this.sandbox, this.vendor);
+  }
+
   /** Those of other accounts are no less secret. */
   override async secrets(): Promise<string[]> {
     return (await keysOf(this.sandbox, this.vendor.vendor)).map((row) => row.value);
   }
 }
 
-async function startWorld({ vendor, account, prepare }: VendorSubject): Promise<SandboxWorld> {
-  const sandbox = await startIdleSandbox(vendor);
+async function startWorld(subject: VendorSubject): Promise<SandboxWorld> {
+  return worldOf(await startIdleSandbox(subject.vendor), subject);
+}
+
+async function worldOf(sandbox: RunningSandbox, { vendor, account, prepare }: VendorSubject): Promise<SandboxWorld> {
   await prepare?.(sandbox);
   return {
     sandbox,

@@ -19,7 +19,6 @@ export interface RequestRow {
   readonly id: number;
   readonly method: string;
   readonly path: string;
-  readonly from: 'rekey' | 'app';
 }
 
 export function context(name: string, resolve?: ConnectorContext['resolve']): ConnectorContext {
@@ -42,9 +41,8 @@ export function keysOf(sandbox: RunningSandbox, vendor: string): Promise<VendorK
 
 /** What rekey asked while `act` ran. */
 export async function requestsOf(sandbox: RunningSandbox, vendor: string, act: () => Promise<unknown>): Promise<RequestRow[]> {
-  const all = async (): Promise<RequestRow[]> =>
-    (await sandbox.tell('GET', `/requests?vendor=${vendor}`)).filter((r: RequestRow) => r.from === 'rekey');
-  const last = (await all()).at(-1)?.id ?? 0;
+  const ours = `/requests?vendor=${vendor}&from=rekey`;
+  const [newest]: RequestRow[] = await sandbox.tell('GET', `${ours}&last=1`);
   await act();
-  return (await all()).filter((r) => r.id > last);
+  return sandbox.tell('GET', `${ours}&after=${newest?.id ?? 0}`);
 }
