@@ -1,10 +1,11 @@
 /** Owns what activities are given, and the small things that many of them need. */
 import { type ConsumerSpec, programOf } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
+import type { RotationRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
 import type { AppHost, Delivery, KnownVersion } from './ports/app-host.js';
 import type { StoreConfig } from './ports/connector.js';
 import type { KeyStore } from './ports/key-store.js';
-import type { Ledger, RotationRow, StepRef, VersionRow } from './ports/ledger.js';
+import type { Ledger } from './ports/ledger.js';
 import type { Secret } from './ports/secret.js';
 import type { Vault } from './ports/vault.js';
 
@@ -23,15 +24,15 @@ export interface StepInput {
 }
 
 /** A deadline of its own for one call, within the attempt's. */
-export { within } from './http/deadline.js';
+export { within } from './ports/deadline.js';
 
-export function versionOf(versions: readonly VersionRow[], generation: number | null): VersionRow {
+export function versionOf(versions: readonly VersionRecord[], generation: number | null): VersionRecord {
   const found = versions.find((v) => v.generation === generation);
   if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know generation ${generation}`);
   return found;
 }
 
-export async function secretOf(deps: Deps, version: VersionRow): Promise<Secret> {
+export async function secretOf(deps: Deps, version: VersionRecord): Promise<Secret> {
   if (!version.secretRef)
     throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
   return deps.vault.open(version.secretRef);
@@ -60,7 +61,7 @@ export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSp
   return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 
-export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
+export function targetOf(rotation: RotationRecord, name: string): ConsumerSpec {
   const { consumers } = rotation.spec;
   // Before the plan is frozen there are those that are declared.
   const targets = rotation.targets ?? (consumers.kind === 'list' ? consumers.list : []);
@@ -70,7 +71,7 @@ export function targetOf(rotation: RotationRow, name: string): ConsumerSpec {
 }
 
 /** The consumers that must be right, exempt ones left out. */
-export function requiredOf(rotation: RotationRow): readonly ConsumerSpec[] {
+export function requiredOf(rotation: RotationRecord): readonly ConsumerSpec[] {
   const exempt = new Set(rotation.exempt.map((e) => e.consumer));
   return (rotation.targets ?? []).filter((t) => !exempt.has(t.name));
 }

@@ -1,10 +1,12 @@
 /** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
-import { adoptVersion, saveConfiguration } from './apply.js';
-import { askPerson, takeProvided } from './assisted.js';
-import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './attributes.js';
-import { awaitSettled, createBooks, takeLeases } from './books.js';
+
 import { effect, observation, toFailure } from './boundary.js';
-import { askForWord, takeWord, withdrawHandOut } from './by-hand.js';
+import type { Deps } from './deps.js';
+import { adoptVersion, saveConfiguration } from './steps/apply.js';
+import { askPerson, takeProvided } from './steps/assisted.js';
+import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
+import { awaitSettled, createBooks, takeLeases } from './steps/books.js';
+import { askForWord, takeWord, withdrawHandOut } from './steps/by-hand.js';
 import {
   awaitStopped,
   confirmConsumer,
@@ -14,13 +16,12 @@ import {
   inspectConsumers,
   undeployConsumer,
   updateSecret,
-} from './consumers.js';
-import type { Deps } from './deps.js';
-import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './disable.js';
-import { mintVersion, proveVersion } from './mint.js';
-import { preflightHost, preflightStore } from './preflight.js';
-import { proveSecret, regenerateSecret } from './regenerate.js';
-import { drain, proveDead, removeStrays, revokeVersion } from './retire.js';
+} from './steps/consumers.js';
+import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './steps/disable.js';
+import { mintVersion, proveVersion } from './steps/mint.js';
+import { preflightHost, preflightStore } from './steps/preflight.js';
+import { proveSecret, regenerateSecret } from './steps/regenerate.js';
+import { drain, proveDead, removeStrays, revokeVersion } from './steps/retire.js';
 
 const given = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
   observation((input: Input, signal) => run(deps, input, signal));
@@ -100,3 +101,7 @@ export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
 export type BookkeepingActivities = ReturnType<typeof createBookkeepingActivities>;
 export type StoreActivities = ReturnType<typeof createStoreActivities>;
 export type HostActivities = ReturnType<typeof createHostActivities>;
+
+export type { AdoptInput, AdoptResult, ApplyInput } from './steps/apply.js';
+export type { CompareInput, UpdatePlan } from './steps/attributes.js';
+export type { HostPreflight } from './steps/preflight.js';

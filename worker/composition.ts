@@ -3,7 +3,9 @@ import type { Deps } from '../activities/deps.js';
 import { openLedger } from '../activities/postgres/ledger.js';
 import { checkSchema } from '../activities/postgres/migrate.js';
 import { type Database, openDatabase } from '../activities/postgres/pool.js';
-import { KeyFolder, PostgresVault } from '../activities/vault/vault.js';
+import { sealedSecrets } from '../activities/postgres/sealed-secrets.js';
+import { KeyFolder } from '../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../activities/vault/vault.js';
 import type { Installation } from '../client/environment.js';
 import { Connectors } from './connectors.js';
 import { resolveReference } from './references.js';
@@ -11,7 +13,7 @@ import { resolveReference } from './references.js';
 export interface Composition {
   readonly deps: Deps;
   readonly database: Database;
-  readonly vault: PostgresVault;
+  readonly vault: EnvelopeVault;
   readonly vaultKeys: KeyFolder;
   readonly connectors: Connectors;
 }
@@ -22,7 +24,7 @@ export async function compose(installation: Installation): Promise<Composition> 
   await checkSchema(database);
   const ledger = await openLedger(database);
   const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
-  const vault = new PostgresVault(database, vaultKeys);
+  const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
   const connectors = new Connectors(ledger);
   return {
     deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference },

@@ -1,14 +1,14 @@
 /** Owns the explicit list of connectors: which kinds of key stores and app hosts there are, and how an instance of each is opened. */
-import { connector as assisted } from '../activities/app-hosts/assisted/app-host.js';
-import { connector as fileHost } from '../activities/app-hosts/file/app-host.js';
-import { connector as soarAppHost } from '../activities/app-hosts/soar-app-host/app-host.js';
-import { connector as ssh } from '../activities/app-hosts/ssh/app-host.js';
-import { connector as webhook } from '../activities/app-hosts/webhook/app-host.js';
-import { connector as algolia } from '../activities/key-stores/algolia/key-store.js';
-import { connector as datadog } from '../activities/key-stores/datadog/key-store.js';
-import { connector as dnn } from '../activities/key-stores/dnn/key-store.js';
-import { connector as docspace } from '../activities/key-stores/docspace/key-store.js';
-import { connector as soar } from '../activities/key-stores/soar/key-store.js';
+import { connector as assisted } from '../activities/connectors/app-hosts/assisted/app-host.js';
+import { connector as fileHost } from '../activities/connectors/app-hosts/file/app-host.js';
+import { connector as soarAppHost } from '../activities/connectors/app-hosts/soar-app-host/app-host.js';
+import { connector as ssh } from '../activities/connectors/app-hosts/ssh/app-host.js';
+import { connector as webhook } from '../activities/connectors/app-hosts/webhook/app-host.js';
+import { connector as algolia } from '../activities/connectors/key-stores/algolia/key-store.js';
+import { connector as datadog } from '../activities/connectors/key-stores/datadog/key-store.js';
+import { connector as dnn } from '../activities/connectors/key-stores/dnn/key-store.js';
+import { connector as docspace } from '../activities/connectors/key-stores/docspace/key-store.js';
+import { connector as soar } from '../activities/connectors/key-stores/soar/key-store.js';
 import type { AppHostConnector, KeyStoreConnector } from '../activities/ports/connector.js';
 
 export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar, docspace, algolia, dnn]);

@@ -1,7 +1,6 @@
 /** Owns taking over a configuration, the keys that exist already and what they are to be: everything that changes goes one way, through a workflow. */
 import { ActivityFailure } from '@temporalio/workflow';
-import type { AdoptInput, AdoptResult, ApplyInput } from '../activities/apply.js';
-import type { CompareInput } from '../activities/attributes.js';
+import type { AdoptInput, AdoptResult, ApplyInput, CompareInput } from '../activities/index.js';
 import { adoptingAtStore, bookkeeping } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
 import type { KeyLook } from './domain/attributes.js';

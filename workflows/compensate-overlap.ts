@@ -1,11 +1,11 @@
 /** Owns the way back of an overlap rotation: the old version everywhere again and proved, then the new one gone, under the same guard with the roles exchanged. */
 import { atStore, bookkeeping, books, effectsAtStore } from './activity-options.js';
-import { atTheStore, byPerson } from './assisted.js';
 import type { RotationReport } from './contract.js';
 import { codeOf } from './failures.js';
-import { enabled, guarded } from './retire.js';
-import type { Run } from './run.js';
-import { handOut } from './steps.js';
+import type { Run } from './run/run.js';
+import { atTheStore, byPerson } from './steps/assisted.js';
+import { handOut } from './steps/distribute.js';
+import { enabled, guarded } from './steps/retire.js';
 
 export async function compensateOverlap(run: Run): Promise<RotationReport> {
   await books.releaseLeases({ step: run.step('release-leases') });

@@ -1,9 +1,9 @@
 /** Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more. Both are fired by a Temporal Schedule. */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
-import type { OpenOrder } from '../activities/ports/ledger.js';
 import { books } from './activity-options.js';
 import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from './contract.js';
+import type { OpenOrder } from './domain/records.js';
 
 /** Starts what is due and inside its window; answers with the credentials. */
 export async function startDueRotations(): Promise<readonly string[]> {

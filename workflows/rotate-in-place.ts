@@ -4,14 +4,14 @@
  */
 import { CancellationScope } from '@temporalio/workflow';
 import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
-import { atTheStore } from './assisted.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
 import { codeOf, Turned } from './failures.js';
-import { prepare } from './prepare.js';
-import { Run } from './run.js';
-import { byHost } from './steps.js';
+import { Run } from './run/run.js';
+import { atTheStore } from './steps/assisted.js';
+import { byHost } from './steps/distribute.js';
+import { prepare } from './steps/prepare.js';
 
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
   return Run.of(order, async (run) => {

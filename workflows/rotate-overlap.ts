@@ -1,15 +1,15 @@
 /** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, books, effectsAtStore } from './activity-options.js';
-import { atTheStore } from './assisted.js';
 import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { Turned } from './failures.js';
-import { prepare } from './prepare.js';
-import { drained, retired } from './retire.js';
-import { Run } from './run.js';
-import { handOut } from './steps.js';
+import { Run } from './run/run.js';
+import { atTheStore } from './steps/assisted.js';
+import { handOut } from './steps/distribute.js';
+import { prepare } from './steps/prepare.js';
+import { drained, retired } from './steps/retire.js';
 
 export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
   return Run.of(order, async (run) => {

@@ -1,11 +1,11 @@
 /** Owns the order of a change that leaves a key's secret alone: seen, permitted, sent whole, and read back until it holds; else the key is put back as it was. */
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
-import type { UpdatePlan } from '../activities/attributes.js';
+import type { UpdatePlan } from '../activities/index.js';
 import { books, effectsAtStore, provingAtStore } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
 import { codeOf, isOvertaken, messageOf, Turned } from './failures.js';
-import { Run } from './run.js';
+import { Run } from './run/run.js';
 
 /** What outlives a ledger that was set back: by then neither the key nor the books may show how it was, and that it was changed. */
 interface Memory {

@@ -5,7 +5,7 @@ import { parseDuration } from '../../workflows/domain/duration.js';
 import type { Strategy } from '../../workflows/domain/states.js';
 import { parseWindow } from '../../workflows/domain/window.js';
 import type { HostConfig, StoreConfig } from '../ports/connector.js';
-import { duration } from './duration.js';
+import { duration } from '../ports/duration.js';
 
 /** The connectors that a file may name. */
 export interface ConnectorConfigs {

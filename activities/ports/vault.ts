@@ -1,4 +1,4 @@
-/** Owns the port to our encrypted store of secret values; everything else passes references. */
+/** Owns the ports to our encrypted store of secret values, and to where the sealed values are kept; everything else passes references. */
 import type { Secret } from './secret.js';
 
 /** A secret that is encrypted and ready to be written in the ledger's own transaction. */
@@ -16,9 +16,24 @@ export interface Vault {
   /** Throws KR_VAULT_KEY_MISSING where the master key is not on this machine. */
   open(ref: string): Promise<Secret>;
 
+  /** Seals and keeps a value that no step brings: its reference. */
+  keep(secret: Secret): Promise<string>;
+
   /** Removes a value that belongs to no version. */
   discard(ref: string): Promise<void>;
 
   /** Writes, reads and removes a random value: whether a secret that a store shows once could be kept, asked before it is made. */
   roundTrip(): Promise<void>;
+}
+
+/** Where sealed values are kept: in the ledger's database, so that an outcome and its secret are one transaction. */
+export interface SealedSecrets {
+  /** The id of the current master key; `first` becomes it where there was none. */
+  masterKey(first: () => string): Promise<string>;
+  find(ref: string): Promise<SealedSecret | null>;
+  /** Throws KR_VAULT_KEY_RETIRED where it is sealed under another master key than the current one. */
+  store(value: SealedSecret): Promise<void>;
+  remove(ref: string): Promise<void>;
+  /** Makes `to` the current master key once every data key is wrapped under it; how many had to be. */
+  rewrap(to: string, rewrapped: (value: SealedSecret) => Buffer): Promise<number>;
 }

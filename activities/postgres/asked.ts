@@ -1,7 +1,8 @@
 /** Owns the intents that a person carries out: they settle by what is said of them, never by time. */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
-import type { Asked, Change, Recorded, StepRef } from '../ports/ledger.js';
+import type { Recorded, StepRef } from '../../workflows/domain/records.js';
+import type { Asked, Change } from '../ports/journal.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence, showStep } from './once.js';
 import type { Database } from './pool.js';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import type { ChainHead } from '../ports/ledger.js';
+import type { ChainHead } from '../../workflows/domain/records.js';
 import type { Asking, Queryable } from './pool.js';
 
 export interface AuditEvent {

@@ -1,8 +1,8 @@
 /** Owns what the ledger knows of time: which credentials are due, and which rotations are open and want to run. */
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, Sequence } from '../../workflows/domain/states.js';
-import type { OpenOrder } from '../ports/ledger.js';
 import type { Asking, Queryable } from './pool.js';
 
 /** A rotation that did not complete is tried again after this long, in milliseconds, or after `every` where that is shorter. */

@@ -2,9 +2,9 @@
 
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { transition, type VersionState } from '../../workflows/domain/states.js';
-import type { Change } from '../ports/ledger.js';
-import { storeSealed } from '../vault/vault.js';
+import type { Change } from '../ports/journal.js';
 import type { Queryable } from './pool.js';
+import { storeSealed } from './sealed-secrets.js';
 
 export interface ChangeTarget {
   readonly rotation: string;

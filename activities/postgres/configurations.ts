@@ -3,10 +3,10 @@ import type { Configuration, CredentialDeclaration } from '../../workflows/domai
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { SealedSecret } from '../ports/vault.js';
-import { storeSealed } from '../vault/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
 import type { Asking, Queryable } from './pool.js';
+import { storeSealed } from './sealed-secrets.js';
 
 /** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
 export async function saveConfiguration(

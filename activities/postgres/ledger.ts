@@ -4,9 +4,10 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
+import type { Beyond, ChainHead, OpenRequest, RotationRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import type { HandOutFence } from '../ports/app-host.js';
-import type { Beyond, ChainHead, Ledger, OpenRequest, RotationRow, StepRef, VersionRow } from '../ports/ledger.js';
+import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
 import { readDue, readOpen, requireCalledFor, scheduleAfter } from './calendar.js';
@@ -15,14 +16,14 @@ import { beyondReturn, recordNote, showWait } from './notes.js';
 import { once, requireFence, showStep, tagFamily } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
-import { type RotationRecord, toRotation, toVersion, type VersionRecord } from './rows.js';
+import { type RotationRow, toRotation, toVersion, type VersionRow } from './rows.js';
 import { readLastUpdate } from './updates.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
   const { rows } = await database.query<{ id: string }>('select id from ledger');
   const id = rows[0]!.id;
-  const read = async (rotation: string): Promise<RotationRow> => {
-    const found = await database.query<RotationRecord>('select * from rotations where id = $1', [rotation]);
+  const read = async (rotation: string): Promise<RotationRecord> => {
+    const found = await database.query<RotationRow>('select * from rotations where id = $1', [rotation]);
     // Only a run of it asks, so it was there.
     if (!found.rows[0]) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${rotation}`);
     return toRotation(found.rows[0]);
@@ -160,8 +161,8 @@ async function subjects(database: Database, rotation: string, kind: string): Pro
   return rows.map((row) => row.subject);
 }
 
-async function readVersions(database: Database, credential: string): Promise<readonly VersionRow[]> {
-  const { rows } = await database.query<VersionRecord>(
+async function readVersions(database: Database, credential: string): Promise<readonly VersionRecord[]> {
+  const { rows } = await database.query<VersionRow>(
     'select *, extract(epoch from clock_timestamp() - made_at) * 1000 as age, extract(epoch from clock_timestamp() - changed_at) * 1000 as changed from versions where credential = $1 order by generation',
     [credential],
   );
@@ -171,13 +172,13 @@ async function readVersions(database: Database, credential: string): Promise<rea
 async function open(
   client: Queryable,
   request: OpenRequest,
-): Promise<{ rotation: RotationRow; head: ChainHead; beyond: Beyond | null }> {
+): Promise<{ rotation: RotationRecord; head: ChainHead; beyond: Beyond | null }> {
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
   ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
   const existing = (await client.query('select * from rotations where credential = $1 and outcome is null', [request.credential]))
-    .rows[0] as RotationRecord | undefined;
+    .rows[0] as RotationRow | undefined;
 
   if (existing) {
     if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never))
@@ -243,7 +244,7 @@ async function open(
     actor: request.by,
     body: { rotation: id, generation, fence, options: request.options as never },
   });
-  return { rotation: toRotation(rows[0] as RotationRecord), head, beyond: null };
+  return { rotation: toRotation(rows[0] as RotationRow), head, beyond: null };
 }
 
 async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {
@@ -273,7 +274,7 @@ async function close(
     `update rotations set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null returning strategy`,
     [step.rotation, outcome, reason, downtimeMs],
   );
-  const closed = rows[0] as Pick<RotationRecord, 'strategy'> | undefined;
+  const closed = rows[0] as Pick<RotationRow, 'strategy'> | undefined;
   if (closed) {
     await client.query('update leases set rotation = null where rotation = $1', [step.rotation]);
     await scheduleAfter(client, step.credential, closed.strategy, outcome);

@@ -1,6 +1,6 @@
 /** Owns what a run notes between its steps: what it waits for, verbs, rounds, and the turn back. */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Beyond, ChainHead, Note, StepRef, Wait } from '../ports/ledger.js';
+import type { Beyond, ChainHead, Note, StepRef, Wait } from '../../workflows/domain/records.js';
 import { appendAudit } from './audit.js';
 import { requireFence, turnedBy } from './once.js';
 import type { Queryable } from './pool.js';

@@ -2,11 +2,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Attempt, ChainHead, Change, EarlierAttempt, OnceOptions, Recorded, StepRef } from '../ports/ledger.js';
+import type { ChainHead, Recorded, StepRef } from '../../workflows/domain/records.js';
+import type { Attempt, Change, EarlierAttempt, OnceOptions } from '../ports/journal.js';
 import { appendAudit, requireHead } from './audit.js';
 import { applyChange } from './changes.js';
 import type { Database, Queryable } from './pool.js';
-import type { StepRecord } from './rows.js';
+import type { StepRow } from './rows.js';
 
 /** A request that could not run for at least this long, in milliseconds, is not begun: it would only be cut short and be unclear. */
 const shortestSend = 250;
@@ -88,7 +89,7 @@ async function latestAttempt(client: Queryable, step: StepRef, options: OnceOpti
     'select attempt from intents where rotation = $1 and (step = $2 or kind = $3) order by begun_at desc limit 1',
     objectOf(step, options),
   );
-  return (rows[0] as Pick<StepRecord, 'attempt'> | undefined)?.attempt ?? null;
+  return (rows[0] as Pick<StepRow, 'attempt'> | undefined)?.attempt ?? null;
 }
 
 /** The head, if the run that asks has turned the rotation back itself since: that raised the fence by one, and nothing else turns it. */
@@ -132,7 +133,7 @@ async function requireNotPassed(client: Queryable, step: StepRef): Promise<void>
 
 export async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
   const { rows } = await client.query('select outcome from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
-  const outcome = (rows[0] as Pick<StepRecord, 'outcome'> | undefined)?.outcome;
+  const outcome = (rows[0] as Pick<StepRow, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
   const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential]))
     .rows[0] as { audit_position: string; audit_hash: string };

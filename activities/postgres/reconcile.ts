@@ -1,15 +1,15 @@
 /** Owns what happens when the ledger was set back: a replica without the last commits was promoted, or a backup was restored under open rotations. */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { ChainHead, Remembered, RotationRow } from '../ports/ledger.js';
+import type { ChainHead, Remembered, RotationRecord } from '../../workflows/domain/records.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
-import { type RotationRecord, toRotation } from './rows.js';
+import { type RotationRow, toRotation } from './rows.js';
 
 /** The credential's own row is older than any rotation of it: without it nothing is known of what the keys are for. */
 export async function reconcile(
   client: Queryable,
   { rotation, fence, head, targets, back, runId }: Remembered,
-): Promise<{ rotation: RotationRow; head: ChainHead }> {
+): Promise<{ rotation: RotationRecord; head: ChainHead }> {
   const { rows } = await client.query('select fence from credentials where name = $1 for update', [rotation.credential]);
   const credential = rows[0] as { fence: string } | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${rotation.credential}`);
@@ -38,7 +38,7 @@ export async function reconcile(
      where id = $1 and outcome is null returning *`,
     [rotation.id, next, runId, targets === null ? null : JSON.stringify(targets), back],
   );
-  const row = updated.rows[0] as RotationRecord | undefined;
+  const row = updated.rows[0] as RotationRow | undefined;
   if (!row) throw new RekeyError('KR_FENCED', `${rotation.id} has ended`);
   await client.query('update credentials set fence = $2, generation_taken = greatest(generation_taken, $3) where name = $1', [
     rotation.credential,

@@ -1,9 +1,9 @@
 /** Owns how rows become the port's types. */
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
+import type { RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, Sequence, VersionState } from '../../workflows/domain/states.js';
-import type { RotationRow, VersionRow } from '../ports/ledger.js';
 
-export interface RotationRecord {
+export interface RotationRow {
   id: string;
   credential: string;
   generation: number;
@@ -17,7 +17,7 @@ export interface RotationRecord {
   reason: string | null;
   options: RotationOptions;
   spec: CredentialSpec;
-  stores: RotationRow['stores'];
+  stores: RotationRecord['stores'];
   targets: readonly ConsumerSpec[] | null;
   paused: boolean;
   expedited: boolean;
@@ -26,7 +26,7 @@ export interface RotationRecord {
   cutover_at: Date | null;
 }
 
-export function toRotation(row: RotationRecord): RotationRow {
+export function toRotation(row: RotationRow): RotationRecord {
   return {
     id: row.id,
     credential: row.credential,
@@ -50,20 +50,20 @@ export function toRotation(row: RotationRecord): RotationRow {
   };
 }
 
-export interface VersionRecord {
+export interface VersionRow {
   generation: number;
   state: VersionState;
   account: string;
   key_id: string;
   key_name: string | null;
-  origin: VersionRow['origin'];
+  origin: VersionRecord['origin'];
   fingerprint: string | null;
   secret_ref: string | null;
   age: string;
   changed: string;
 }
 
-export function toVersion(row: VersionRecord): VersionRow {
+export function toVersion(row: VersionRow): VersionRecord {
   return {
     generation: row.generation,
     state: row.state,
@@ -78,7 +78,7 @@ export function toVersion(row: VersionRecord): VersionRow {
   };
 }
 
-export interface StepRecord {
+export interface StepRow {
   attempt: string;
   outcome: JsonObject | null;
 }

@@ -1,4 +1,4 @@
-import { connector } from '../../activities/key-stores/algolia/key-store.js';
+import { connector } from '../../activities/connectors/key-stores/algolia/key-store.js';
 import { describeVendor } from './suites/sandbox-bench.js';
 
 describeVendor({

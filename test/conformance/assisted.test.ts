@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { connector } from '../../activities/app-hosts/assisted/app-host.js';
-import { connector as fileHost } from '../../activities/app-hosts/file/app-host.js';
+import { connector } from '../../activities/connectors/app-hosts/assisted/app-host.js';
+import { connector as fileHost } from '../../activities/connectors/app-hosts/file/app-host.js';
 import { Secret } from '../../activities/ports/secret.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { type DeliverableVersion, ledger } from './suites/app-host.js';

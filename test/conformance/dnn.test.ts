@@ -1,4 +1,4 @@
-import { connector } from '../../activities/key-stores/dnn/key-store.js';
+import { connector } from '../../activities/connectors/key-stores/dnn/key-store.js';
 import { describeVendor } from './suites/sandbox-bench.js';
 
 /** With a host's token; what a person does in its place is in test/unit/key-stores/dnn.test.ts. */

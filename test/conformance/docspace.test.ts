@@ -1,4 +1,4 @@
-import { connector } from '../../activities/key-stores/docspace/key-store.js';
+import { connector } from '../../activities/connectors/key-stores/docspace/key-store.js';
 import { describeVendor } from './suites/sandbox-bench.js';
 
 describeVendor({

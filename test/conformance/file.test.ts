@@ -1,5 +1,5 @@
-import { connector } from '../../activities/app-hosts/file/app-host.js';
-import { LocalMachine } from '../../activities/app-hosts/file/machine.js';
+import { connector } from '../../activities/connectors/app-hosts/file/app-host.js';
+import { LocalMachine } from '../../activities/connectors/app-hosts/file/machine.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { describeMachine } from './suites/machine.js';
 import { context, throughLedger } from './suites/sandbox.js';

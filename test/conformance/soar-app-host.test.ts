@@ -1,5 +1,5 @@
-import { connector } from '../../activities/app-hosts/soar-app-host/app-host.js';
-import { connector as soar } from '../../activities/key-stores/soar/key-store.js';
+import { connector } from '../../activities/connectors/app-hosts/soar-app-host/app-host.js';
+import { connector as soar } from '../../activities/connectors/key-stores/soar/key-store.js';
 import { Secret } from '../../activities/ports/secret.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { never } from './suites/expect.js';

@@ -1,4 +1,4 @@
-import { connector } from '../../activities/key-stores/soar/key-store.js';
+import { connector } from '../../activities/connectors/key-stores/soar/key-store.js';
 import { describeVendor } from './suites/sandbox-bench.js';
 
 describeVendor({

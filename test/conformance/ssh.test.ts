@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll } from 'vitest';
-import { connector } from '../../activities/app-hosts/ssh/app-host.js';
-import type { SshSettings } from '../../activities/app-hosts/ssh/config.js';
-import { Connections } from '../../activities/app-hosts/ssh/connections.js';
-import { RemoteMachine } from '../../activities/app-hosts/ssh/machine.js';
+import { connector } from '../../activities/connectors/app-hosts/ssh/app-host.js';
+import type { SshSettings } from '../../activities/connectors/app-hosts/ssh/config.js';
+import { Connections } from '../../activities/connectors/app-hosts/ssh/connections.js';
+import { RemoteMachine } from '../../activities/connectors/app-hosts/ssh/machine.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { type SshServer, startSshServer } from '../support/sshd.js';
 import { describeMachine } from './suites/machine.js';

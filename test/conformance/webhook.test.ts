@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { connector } from '../../activities/app-hosts/webhook/app-host.js';
+import { connector } from '../../activities/connectors/app-hosts/webhook/app-host.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { context, requestDeadline, throughLedger } from './suites/sandbox.js';
 import { agentOf, describeVendorHost, type SandboxWorld } from './suites/sandbox-host.js';

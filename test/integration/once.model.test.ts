@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openLedger } from '../../activities/postgres/ledger.js';
 import { openDatabase } from '../../activities/postgres/pool.js';
-import { KeyFolder } from '../../activities/vault/vault.js';
+import { KeyFolder } from '../../activities/vault/key-folder.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { ConsumersSpec } from '../../workflows/domain/credential.js';
 import { cloneDatabase } from '../support/database.js';

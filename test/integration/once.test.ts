@@ -1,18 +1,21 @@
 /** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Ledger, StepRef } from '../../activities/ports/ledger.js';
+import type { Ledger } from '../../activities/ports/ledger.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { verifyAudit } from '../../activities/postgres/audit.js';
 import { openLedger } from '../../activities/postgres/ledger.js';
 import type { Database } from '../../activities/postgres/pool.js';
-import { KeyFolder, PostgresVault } from '../../activities/vault/vault.js';
+import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
+import { KeyFolder } from '../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../activities/vault/vault.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
+import type { StepRef } from '../../workflows/domain/records.js';
 import { cloneDatabase } from '../support/database.js';
 
 let database: Database;
 let ledger: Ledger;
-let vault: PostgresVault;
+let vault: EnvelopeVault;
 
 const credential = (name: string): Configuration['credentials'][string] => ({
   name,
@@ -47,7 +50,7 @@ const quick = { deadline: 400, settle: 100, waitsOut: false } as const;
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
-  vault = new PostgresVault(database, new KeyFolder(inject('servers').keys, 'vault'));
+  vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
   await ledger.saveConfiguration(configuration, 'h1', 'test');
 });
 
@@ -270,16 +273,12 @@ describe('the vault', () => {
     const { randomBytes } = await import('node:crypto');
     const { writeFileSync } = await import('node:fs');
     const secret = new Secret(randomBytes(16).toString('hex'));
-    const sealed = await vault.seal(secret);
-    const { storeSealed } = await import('../../activities/vault/vault.js');
-    await database.transaction((client) => storeSealed(client, sealed));
+    const ref = await vault.keep(secret);
     const stale = await vault.seal(secret);
     writeFileSync(`${keys}/vault-zz99.key`, randomBytes(32).toString('base64'), { mode: 0o600 });
     expect(await vault.rewrap('zz99')).toBeGreaterThan(0);
-    expect((await vault.open(sealed.ref)).equals(secret)).toBe(true);
-    await expect(database.transaction((client) => storeSealed(client, stale))).rejects.toMatchObject({
-      code: 'KR_VAULT_KEY_RETIRED',
-    });
+    expect((await vault.open(ref)).equals(secret)).toBe(true);
+    await expect(sealedSecrets(database).store(stale)).rejects.toMatchObject({ code: 'KR_VAULT_KEY_RETIRED' });
   });
 
   it('refuses a secret that could be guessed', async () => {

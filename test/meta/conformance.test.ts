@@ -16,7 +16,7 @@ const ports = [
   {
     port: 'KeyStore',
     file: 'activities/ports/key-store.ts',
-    place: 'activities/key-stores',
+    place: 'activities/connectors/key-stores',
     main: 'key-store',
     registered: keyStoreConnectors,
     configured: connectors.stores,
@@ -24,7 +24,7 @@ const ports = [
   {
     port: 'AppHost',
     file: 'activities/ports/app-host.ts',
-    place: 'activities/app-hosts',
+    place: 'activities/connectors/app-hosts',
     main: 'app-host',
     registered: appHostConnectors,
     configured: connectors.hosts,

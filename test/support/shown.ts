@@ -2,7 +2,7 @@
  * Owns what tests are shown of keys, programs and rotations: by the sandbox, and by the ledger's
  * views.
  */
-import type { Wait } from '../../activities/ports/ledger.js';
+import type { Wait } from '../../workflows/domain/records.js';
 
 export type { KeyRow as KeyShown } from '../../sandbox/vendors/vendor.js';
 

@@ -1,8 +1,8 @@
 /** What adopting does with a secret that stands in a consumer's source: it is read there, proved at the store, and refused where it is another. */
 import { describe, expect, it } from 'vitest';
-import { adoptVersion } from '../../activities/apply.js';
 import type { Deps } from '../../activities/deps.js';
 import { Secret } from '../../activities/ports/secret.js';
+import { adoptVersion } from '../../activities/steps/apply.js';
 
 const held = new Secret('aaaabbbbccccddddeeeeffff00001111');
 

@@ -1,20 +1,20 @@
 /** Owns the process behind `rekey adopt`: a secret goes from standard input straight into the vault, and only its reference travels on. */
-import type { AdoptResult } from '../../activities/apply.js';
+import type { AdoptResult } from '../../activities/index.js';
+import { Secret } from '../../activities/ports/secret.js';
 import { connect } from '../../client/connection.js';
 import { findInstallation, whoAsks } from '../../client/environment.js';
 import { adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { compose } from '../composition.js';
 import { answer, main, option } from './process.js';
-import { keepInVault, readSecret } from './secret-input.js';
+import { readSecret } from './secret-input.js';
 
 await main(async () => {
   const credential = process.argv[2];
   const keyId = option('id');
   if (!credential) throw new RekeyError('KR_USAGE', 'adopt needs a credential');
   const value = await readSecret(null);
-  const composition = await compose(findInstallation());
-  const { deps } = composition;
+  const { deps } = await compose(findInstallation());
   const spec = await deps.ledger.credential(credential);
   const { idIsSecret } = (await deps.stores.of(spec.store)).capabilities;
   if (idIsSecret && keyId !== null)
@@ -26,7 +26,7 @@ await main(async () => {
       `the secret is read from standard input, and there is none: rekey adopt NAME${idIsSecret ? '' : ' --id ID'} < secret-file`,
     );
 
-  const secret = value ? `vault:${await keepInVault(composition, value)}` : null;
+  const secret = value ? `vault:${await deps.vault.keep(new Secret(value))}` : null;
   const { client } = await connect(findInstallation());
   const result = (await client.workflow.execute('adoptCredential', {
     workflowId: adoptWorkflowId(credential),

@@ -1,4 +1,5 @@
 /** Owns the process behind `rekey provide`: a person has done what a rotation asked for; a secret goes straight into the vault, and only its reference travels on. */
+import { Secret } from '../../activities/ports/secret.js';
 import { connect } from '../../client/connection.js';
 import { findInstallation, whoAsks } from '../../client/environment.js';
 import { LedgerView } from '../../client/ledger/views.js';
@@ -7,7 +8,7 @@ import type { ProvideReceipt } from '../../workflows/domain/assisted.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { compose } from '../composition.js';
 import { answer, main, option } from './process.js';
-import { keepInVault, readSecret } from './secret-input.js';
+import { readSecret } from './secret-input.js';
 
 await main(async () => {
   const id = process.argv[2];
@@ -21,7 +22,7 @@ await main(async () => {
   if (!value && !process.argv.includes('--done'))
     throw new RekeyError('KR_USAGE', 'nothing was handed in: the key comes on standard input, or say --done where there is none');
   const composition = await compose(installation);
-  const secretRef = value ? await keepInVault(composition, value) : null;
+  const secretRef = value ? await composition.vault.keep(new Secret(value)) : null;
   const { client, close } = await connect(installation);
   let receipt: ProvideReceipt;
   try {

@@ -1,21 +1,11 @@
 /** Owns how a secret is handed in by a person: on standard input, or typed where nobody can read it; never as an argument. */
 import { text } from 'node:stream/consumers';
-import { Secret } from '../../activities/ports/secret.js';
-import { storeSealed } from '../../activities/vault/vault.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Composition } from '../composition.js';
 
 /** Empty where nothing was handed in. `prompt` is asked on a terminal. */
 export async function readSecret(prompt: string | null): Promise<string> {
   if (!process.stdin.isTTY) return (await text(process.stdin)).replace(/\r?\n$/, '');
   return prompt === null ? '' : readHidden(prompt);
-}
-
-/** Puts the value into the vault; the reference is all that may travel on. Throws KR_WEAK_SECRET. */
-export async function keepInVault({ vault, database }: Composition, value: string): Promise<string> {
-  const sealed = await vault.seal(new Secret(value));
-  await database.transaction((client) => storeSealed(client, sealed));
-  return sealed.ref;
 }
 
 function readHidden(prompt: string): Promise<string> {

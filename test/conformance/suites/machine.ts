@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CommandEnded, type Machine } from '../../../activities/machines/machine.js';
+import { CommandEnded, type Machine } from '../../../activities/connectors/machines/machine.js';
 import { failure } from './sandbox.js';
 
 export interface MachineSubject {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { connector as datadog } from '../../../activities/key-stores/datadog/key-store.js';
+import { connector as datadog } from '../../../activities/connectors/key-stores/datadog/key-store.js';
 import { acceptedEverywhere } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';

@@ -1,7 +1,7 @@
 /** Owns what must be true of a world when all has come to rest, read from the ledger and from the store side by side. */
 import { expect } from 'vitest';
 import type { Database } from '../../../activities/postgres/pool.js';
-import type { PostgresVault } from '../../../activities/vault/vault.js';
+import type { EnvelopeVault } from '../../../activities/vault/vault.js';
 import type { VersionState } from '../../../workflows/domain/states.js';
 import type { EffectKind, ModelVendor } from './vendor.js';
 
@@ -33,7 +33,7 @@ export async function requireNotSent(database: Database, vendor: ModelVendor, ro
 /** Each version that is not revoked can be used: its key lives, and the vault gives back the very secret that the store accepts. */
 export async function requireUsable(
   database: Database,
-  vault: PostgresVault,
+  vault: EnvelopeVault,
   vendor: ModelVendor,
   credential: string,
 ): Promise<void> {

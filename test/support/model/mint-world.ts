@@ -1,7 +1,7 @@
 /** Owns the story of a mint: a key is made, perhaps more than one, the rotation goes on or back, and what nobody can use is removed. */
 import { expect } from 'vitest';
-import { mintVersion } from '../../../activities/mint.js';
-import { removeStrays, revokeVersion } from '../../../activities/retire.js';
+import { mintVersion } from '../../../activities/steps/mint.js';
+import { removeStrays, revokeVersion } from '../../../activities/steps/retire.js';
 import { requireNotSent, requireOneOutcome, requireUsable, versionsOf } from './invariants.js';
 import { type Move, World } from './world.js';
 

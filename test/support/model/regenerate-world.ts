@@ -1,6 +1,6 @@
 /** Owns the story of a regenerate: the one secret of a key is replaced while nothing runs; as long as a rotation may still turn back, the old secret is the one that works. */
 import { expect } from 'vitest';
-import { regenerateSecret } from '../../../activities/regenerate.js';
+import { regenerateSecret } from '../../../activities/steps/regenerate.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
 import { freshMs } from '../../../workflows/domain/revoke.js';
 import { requireNotSent, requireOneOutcome, requireUsable, versionsOf } from './invariants.js';

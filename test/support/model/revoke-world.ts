@@ -1,8 +1,8 @@
 /** Owns the story of a revoke: the old key goes while a program may fall back to it; as long as a rotation may still turn back, the old key lives. */
 import { expect } from 'vitest';
-import { createBooks } from '../../../activities/books.js';
-import { mintVersion } from '../../../activities/mint.js';
-import { revokeVersion } from '../../../activities/retire.js';
+import { createBooks } from '../../../activities/steps/books.js';
+import { mintVersion } from '../../../activities/steps/mint.js';
+import { revokeVersion } from '../../../activities/steps/retire.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
 import { freshMs } from '../../../workflows/domain/revoke.js';
 import { requireNotSent, requireOneOutcome, requireUsable, versionsOf } from './invariants.js';

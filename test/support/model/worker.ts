@@ -2,7 +2,9 @@
 import type { Deps } from '../../../activities/deps.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';
-import { type KeyFolder, PostgresVault } from '../../../activities/vault/vault.js';
+import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
+import type { KeyFolder } from '../../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Clock } from './clock.js';
 import type { ModelVendor } from './vendor.js';
@@ -111,7 +113,7 @@ export class Worker {
             return body(attempt);
           }),
       },
-      vault: new PostgresVault(database, keys),
+      vault: new EnvelopeVault(sealedSecrets(database), keys),
       stores: { of: async () => store, configOf: () => Promise.reject(new Error('no configuration is asked for here')) },
       hosts: { of: () => Promise.reject(new Error('no host is asked here')) },
       resolve: () => Promise.reject(new Error('no reference is asked for here')),

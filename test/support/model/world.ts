@@ -1,10 +1,14 @@
 /** Owns a world of one credential: its rotation in the real ledger, workers that attempt its steps, and all the moves by which the two can go wrong together. */
-import { createBooks } from '../../../activities/books.js';
+
 import type { Deps } from '../../../activities/deps.js';
-import type { ChainHead, Ledger, RotationRow, StepRef } from '../../../activities/ports/ledger.js';
+import type { Ledger } from '../../../activities/ports/ledger.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';
-import { type KeyFolder, PostgresVault } from '../../../activities/vault/vault.js';
+import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
+import { createBooks } from '../../../activities/steps/books.js';
+import type { KeyFolder } from '../../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../../activities/vault/vault.js';
+import type { ChainHead, RotationRecord, StepRef } from '../../../workflows/domain/records.js';
 import type { Phase } from '../../../workflows/domain/states.js';
 import type { Clock } from './clock.js';
 import { type ModelKey, ModelVendor, timing } from './vendor.js';
@@ -42,10 +46,10 @@ export abstract class World {
   readonly vendor: ModelVendor;
   readonly stranger: ModelKey;
   readonly old: ModelKey;
-  rotation!: RotationRow;
+  rotation!: RotationRecord;
   fence = 0;
   protected ledger!: Ledger;
-  protected vault!: PostgresVault;
+  protected vault!: EnvelopeVault;
   protected task: Task | null = null;
   readonly #began: number;
   #head: ChainHead | null = null;
@@ -72,7 +76,7 @@ export abstract class World {
       [this.credential, strategy, like],
     );
     this.ledger = await openLedger(database);
-    this.vault = new PostgresVault(database, keys);
+    this.vault = new EnvelopeVault(sealedSecrets(database), keys);
     const { secret, id } = this.old;
     const version = { account: `org-${this.credential}`, keyId: id, keyName: id, fingerprint: secret.fingerprint };
     await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, 'test');

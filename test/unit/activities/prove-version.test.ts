@@ -1,9 +1,9 @@
 /** The proof of a new version begins with its rights: one that may do more or less than the old one is handed to nobody. */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
-import { proveVersion } from '../../../activities/mint.js';
 import type { KeyDescription } from '../../../activities/ports/key-store.js';
-import type { StepRef } from '../../../activities/ports/ledger.js';
+import { proveVersion } from '../../../activities/steps/mint.js';
+import type { StepRef } from '../../../workflows/domain/records.js';
 
 const described = (id: string, rights: KeyDescription['rights']): KeyDescription => ({
   id,

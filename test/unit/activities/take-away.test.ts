@@ -4,10 +4,12 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
-import { disableVersion } from '../../../activities/disable.js';
+import type { Attempt } from '../../../activities/ports/journal.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
-import type { Attempt, Ledger, StepRef, VersionRow } from '../../../activities/ports/ledger.js';
-import { revokeVersion } from '../../../activities/retire.js';
+import type { Ledger } from '../../../activities/ports/ledger.js';
+import { disableVersion } from '../../../activities/steps/disable.js';
+import { revokeVersion } from '../../../activities/steps/retire.js';
+import type { StepRef, VersionRecord } from '../../../workflows/domain/records.js';
 
 interface Told {
   /** What the store was asked to do, in order; a probe is what the guard looks with. */
@@ -41,7 +43,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     disable: async (id: string) => void asked.push(`disable ${id}`),
   } as unknown as KeyStore;
   const version = (generation: number) =>
-    ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r', state: 'active' }) as VersionRow;
+    ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r', state: 'active' }) as VersionRecord;
   const attempt = {
     earlier: [],
     before: {},

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { connector as appHost } from '../../../activities/app-hosts/soar-app-host/app-host.js';
-import { secretNames } from '../../../activities/app-hosts/soar-app-host/secrets.js';
+import { connector as appHost } from '../../../activities/connectors/app-hosts/soar-app-host/app-host.js';
+import { secretNames } from '../../../activities/connectors/app-hosts/soar-app-host/secrets.js';
 import {
   app,
   asked,

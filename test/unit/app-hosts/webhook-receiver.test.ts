@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connector } from '../../../activities/app-hosts/webhook/app-host.js';
-import { signatureHeaders } from '../../../activities/app-hosts/webhook/signature.js';
+import { connector } from '../../../activities/connectors/app-hosts/webhook/app-host.js';
+import { signatureHeaders } from '../../../activities/connectors/app-hosts/webhook/signature.js';
 import type { AppHost } from '../../../activities/ports/app-host.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connector } from '../../../activities/app-hosts/webhook/app-host.js';
-import { signatureHeaders } from '../../../activities/app-hosts/webhook/signature.js';
+import { connector } from '../../../activities/connectors/app-hosts/webhook/app-host.js';
+import { signatureHeaders } from '../../../activities/connectors/app-hosts/webhook/signature.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
 import { json, startServer, type TestServer } from '../http/server.js';

@@ -1,8 +1,8 @@
 /** Owns the connectors and the small rekey.yaml that the tests of the configuration start from. */
 import { z } from 'zod';
-import { duration } from '../../../activities/configuration/duration.js';
 import { formatProblem, type Parsed, parseConfiguration } from '../../../activities/configuration/parse.js';
 import type { ConnectorConfigs } from '../../../activities/configuration/schema.js';
+import { duration } from '../../../activities/ports/duration.js';
 
 /** A store that can do everything, one that can only overlap, a host that needs a file, and one that finds consumers through a store. */
 export const fakes: ConnectorConfigs = {

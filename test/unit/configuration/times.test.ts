@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duration } from '../../../activities/configuration/duration.js';
+import { duration } from '../../../activities/ports/duration.js';
 import type { Policy } from '../../../workflows/domain/credential.js';
 import { formatDuration, parseDuration } from '../../../workflows/domain/duration.js';
 import { lifetimesHold } from '../../../workflows/domain/lifetimes.js';

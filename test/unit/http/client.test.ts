@@ -1,8 +1,8 @@
 import { createServer as createTcpServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Call, HttpClient } from '../../../activities/http/client.js';
-import { storeFaults } from '../../../activities/http/faults.js';
+import { type Call, HttpClient } from '../../../activities/connectors/http/client.js';
+import { storeFaults } from '../../../activities/connectors/http/faults.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import { json, startServer, type TestServer } from './server.js';

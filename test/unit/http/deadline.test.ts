@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { within } from '../../../activities/http/deadline.js';
+import { within } from '../../../activities/ports/deadline.js';
 
 const ended = (signal: AbortSignal) =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }));
@@ -39,7 +39,7 @@ describe('a deadline', () => {
   });
 
   it('comes although memory is cleaned up meanwhile', () => {
-    const module = path.resolve(import.meta.dirname, '../../../dist/activities/http/deadline.js');
+    const module = path.resolve(import.meta.dirname, '../../../dist/activities/ports/deadline.js');
     const script = `
       import { within } from ${JSON.stringify(module)};
       let ended = 0;

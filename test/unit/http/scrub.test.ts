@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { path } from '../../../activities/http/path.js';
-import { scrub } from '../../../activities/http/scrub.js';
+import { path } from '../../../activities/connectors/http/path.js';
+import { scrub } from '../../../activities/connectors/http/scrub.js';
 import { Secret } from '../../../activities/ports/secret.js';
 
 describe('scrub', () => {

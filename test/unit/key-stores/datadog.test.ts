@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connector } from '../../../activities/key-stores/datadog/key-store.js';
+import { connector } from '../../../activities/connectors/key-stores/datadog/key-store.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { json, startServer, type TestServer } from '../http/server.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { config, toggles, unpublishedCalls } from '../../../activities/key-stores/dnn/config.js';
-import { connector } from '../../../activities/key-stores/dnn/key-store.js';
+import { config, toggles, unpublishedCalls } from '../../../activities/connectors/key-stores/dnn/config.js';
+import { connector } from '../../../activities/connectors/key-stores/dnn/key-store.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { json, startServer, type TestServer } from '../http/server.js';

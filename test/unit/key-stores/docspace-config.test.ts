@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { config } from '../../../activities/key-stores/docspace/config.js';
+import { config } from '../../../activities/connectors/key-stores/docspace/config.js';
 
 describe('what a change opens', () => {
   const opens = (before: object, after: object) => config.opens!(before as never, after as never);

@@ -1,6 +1,6 @@
 /** Owns a server that answers like a DocSpace portal with keys of a test's own, and the store that is opened on it. */
 import { afterEach, beforeEach } from 'vitest';
-import { connector } from '../../../activities/key-stores/docspace/key-store.js';
+import { connector } from '../../../activities/connectors/key-stores/docspace/key-store.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import { json, startServer, type TestServer } from '../http/server.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { moved } from '../../../activities/app-hosts/soar-app-host/app-config.js';
-import { config } from '../../../activities/key-stores/soar/config.js';
+import { moved } from '../../../activities/connectors/app-hosts/soar-app-host/app-config.js';
+import { config } from '../../../activities/connectors/key-stores/soar/config.js';
 import { all, app, asked, clientId, host, key, never, open, secret, server, soar, useSoar } from './soar-server.js';
 
 useSoar();

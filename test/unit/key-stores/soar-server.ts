@@ -1,9 +1,9 @@
 /** Owns a SOAR of three answers, for tests of what the connectors make of them. */
 
 import { afterEach, beforeEach } from 'vitest';
-import { connector as appHost } from '../../../activities/app-hosts/soar-app-host/app-host.js';
-import { unpublishedCalls } from '../../../activities/key-stores/soar/config.js';
-import { connector } from '../../../activities/key-stores/soar/key-store.js';
+import { connector as appHost } from '../../../activities/connectors/app-hosts/soar-app-host/app-host.js';
+import { unpublishedCalls } from '../../../activities/connectors/key-stores/soar/config.js';
+import { connector } from '../../../activities/connectors/key-stores/soar/key-store.js';
 import type { AppHost } from '../../../activities/ports/app-host.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connector } from '../../../activities/app-hosts/file/app-host.js';
+import { connector } from '../../../activities/connectors/app-hosts/file/app-host.js';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import type { RekeyError } from '../../../workflows/domain/errors.js';

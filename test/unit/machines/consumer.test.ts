@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { machineConsumer } from '../../../activities/machines/consumer.js';
+import { machineConsumer } from '../../../activities/connectors/machines/consumer.js';
 
 describe('a consumer on a machine', () => {
   const place = { file: '/a', format: 'yaml', at: 'a' };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NoPlace } from '../../../activities/machines/formats/format.js';
-import { findIn } from '../../../activities/machines/formats/index.js';
+import { NoPlace } from '../../../activities/connectors/machines/formats/format.js';
+import { findIn } from '../../../activities/connectors/machines/formats/index.js';
 
 const old = 'aaaabbbbccccddddeeeeffff00001111';
 const next = 'f1e2d3c4b5a6978877665544332211ff';

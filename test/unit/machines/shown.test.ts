@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { instancesByEnding, instancesByFingerprint } from '../../../activities/machines/shown.js';
+import { instancesByEnding, instancesByFingerprint } from '../../../activities/connectors/machines/shown.js';
 import { Secret } from '../../../activities/ports/secret.js';
 
 const one = { generation: 1, keyId: 'a', secret: new Secret('aaaabbbbccccddddeeeeffff00001111') };

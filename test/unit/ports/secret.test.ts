@@ -3,7 +3,9 @@ import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../activities/ports/secret.js';
 import type { Database } from '../../../activities/postgres/pool.js';
-import { KeyFolder, PostgresVault } from '../../../activities/vault/vault.js';
+import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
+import { KeyFolder } from '../../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../../activities/vault/vault.js';
 
 const value = '0123456789abcdef0123456789abcdef';
 const secret = new Secret(value);
@@ -50,7 +52,7 @@ describe('the vault', () => {
     transaction: () => Promise.reject(reached),
     end: async () => undefined,
   };
-  const vault = new PostgresVault(database, new KeyFolder('/nowhere', 'vault'));
+  const vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder('/nowhere', 'vault'));
 
   it.each([
     ['hexadecimal', 'a1', 32],

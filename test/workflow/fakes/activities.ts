@@ -12,9 +12,10 @@ import {
   type LedgerActivities,
   type StoreActivities,
 } from '../../../activities/index.js';
-import type { Attempt, Change, Note, RotationRow } from '../../../activities/ports/ledger.js';
+import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { AssistedEffect } from '../../../workflows/domain/assisted.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
+import type { Note, RotationRecord } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -173,7 +174,7 @@ export function hostActivities(find: Find): HostActivities {
  */
 function changesOf(
   effect: AssistedEffect,
-  { generation, previousGeneration }: RotationRow,
+  { generation, previousGeneration }: RotationRecord,
   about = previousGeneration!,
 ): readonly Change[] {
   const added = (state: 'prepared' | 'active', origin: 'minted' | 'regenerated'): Change => ({

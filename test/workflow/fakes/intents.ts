@@ -3,7 +3,7 @@
  * come to.
  */
 import { randomUUID } from 'node:crypto';
-import type { StepRef } from '../../../activities/ports/ledger.js';
+import type { StepRef } from '../../../workflows/domain/records.js';
 
 export interface Intent {
   readonly key: string;

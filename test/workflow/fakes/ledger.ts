@@ -3,29 +3,28 @@
  * chain behave as they do in PostgreSQL.
  */
 import { randomUUID } from 'node:crypto';
-import type {
-  Attempt,
-  Beyond,
-  ChainHead,
-  Change,
-  Ledger,
-  Note,
-  Recorded,
-  RotationRow,
-  StepRef,
-  VersionRow,
-} from '../../../activities/ports/ledger.js';
+import type { Attempt, Change } from '../../../activities/ports/journal.js';
+import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
+import type {
+  Beyond,
+  ChainHead,
+  Note,
+  Recorded,
+  RotationRecord,
+  StepRef,
+  VersionRecord,
+} from '../../../workflows/domain/records.js';
 import { type Outcome, transition } from '../../../workflows/domain/states.js';
 import { beginIntent, beyondReturn, closeNotSent, type Intent, sentOf, subjectsOf } from './intents.js';
 
 interface Books {
-  row: RotationRow | null;
+  row: RotationRecord | null;
   runId: string;
   fence: number;
   generation: number;
-  versions: VersionRow[];
+  versions: VersionRecord[];
   outcomes: Record<string, JsonObject>;
   intents: Intent[];
   leases: string[];
@@ -60,7 +59,7 @@ type Faked = Pick<
   | 'openRotations'
 >;
 
-const version = (generation: number, state: VersionRow['state']): VersionRow => ({
+const version = (generation: number, state: VersionRecord['state']): VersionRecord => ({
   generation,
   state,
   account: 'account',
@@ -88,7 +87,7 @@ export class FakeLedger implements Faked {
 
   constructor(
     private readonly spec: CredentialSpec,
-    private readonly stores: RotationRow['stores'],
+    private readonly stores: RotationRecord['stores'],
   ) {}
 
   /** A copy to set it back to. */
@@ -105,13 +104,13 @@ export class FakeLedger implements Faked {
     return this.#books.leases;
   }
 
-  get row(): RotationRow {
+  get row(): RotationRecord {
     if (!this.#books.row) throw new RekeyError('KR_LEDGER_BEHIND', 'the ledger does not know the rotation');
     return this.#books.row;
   }
 
   /** The states of the versions, by generation. */
-  get states(): Readonly<Record<number, VersionRow['state']>> {
+  get states(): Readonly<Record<number, VersionRecord['state']>> {
     return Object.fromEntries(this.#books.versions.map((v) => [v.generation, v.state]));
   }
 
@@ -334,7 +333,7 @@ export class FakeLedger implements Faked {
     return key === null ? null : { key, done: key in this.#books.outcomes };
   }
 
-  #change(change: Partial<RotationRow>): void {
+  #change(change: Partial<RotationRecord>): void {
     this.#books.row = { ...this.row, ...change };
   }
 

@@ -3,9 +3,9 @@
  * and number, never at a clock.
  */
 import { Context } from '@temporalio/activity';
-import type { StepRef } from '../../../activities/ports/ledger.js';
 import type { ErrorCode } from '../../../workflows/domain/errors.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
+import type { StepRef } from '../../../workflows/domain/records.js';
 
 export interface Entry {
   /**

@@ -15,7 +15,7 @@ import type * as Files from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connector } from '../../../../activities/app-hosts/file/app-host.js';
+import { connector } from '../../../../activities/connectors/app-hosts/file/app-host.js';
 import type { AppHost } from '../../../../activities/ports/app-host.js';
 import { Secret } from '../../../../activities/ports/secret.js';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';

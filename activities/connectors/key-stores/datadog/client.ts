@@ -1,0 +1,211 @@
+/** Owns the calls of Datadog's key management that we make: KeyManagementApi (v2) and `validate`, as in `@datadog/datadog-api-client` 1.64.0 and its cassettes. */
+import { z } from 'zod';
+import { RekeyError } from '../../../../workflows/domain/errors.js';
+import type { ConnectorContext } from '../../../ports/connector.js';
+import type { Secret } from '../../../ports/secret.js';
+import { HttpClient, type Reply } from '../../http/client.js';
+import { storeFaults } from '../../http/faults.js';
+import { path } from '../../http/path.js';
+import type { DatadogSettings } from './config.js';
+import { faultOf, faultText } from './errors.js';
+
+const attributes = z
+  .record(z.string(), z.json())
+  .and(z.object({ name: z.string(), last4: z.string().optional(), key: z.string().optional() }));
+const resource = z.object({ id: z.string().min(1), attributes });
+const one = z.object({ data: resource });
+const page = z.object({
+  data: z.array(resource),
+  meta: z
+    .object({ max_allowed: z.number().optional(), page: z.object({ total_filtered_count: z.number().optional() }).optional() })
+    .optional(),
+});
+const minted = z.object({
+  data: z.object({ id: z.string().min(1), attributes: z.object({ name: z.string(), key: z.string().min(1) }) }),
+});
+const validation = z.object({ valid: z.boolean() });
+const owner = z.object({
+  data: z.object({ id: z.string().min(1), attributes: z.object({ api_key_id: z.string().min(1).optional() }) }),
+});
+
+export type ApiKey = z.infer<typeof resource>;
+export interface KeyList {
+  readonly keys: readonly ApiKey[];
+  readonly maxAllowed: number | null;
+}
+
+const pageSize = 100;
+const mostPages = 50;
+/** The list moves while it is read page by page; so often is it read anew before we say that it cannot be read. */
+const listTries = 4;
+
+export class DatadogClient {
+  readonly #api: HttpClient;
+  readonly #doors: readonly { readonly door: string; readonly http: HttpClient }[];
+
+  constructor(
+    private readonly settings: DatadogSettings,
+    private readonly context: ConnectorContext,
+  ) {
+    this.#api = this.#client(settings.url, context.name, faultOf);
+    this.#doors = settings.endpoints.map((url) => ({
+      door: new URL(url).host,
+      http: this.#client(url, `${context.name} at ${new URL(url).host}`),
+    }));
+  }
+
+  /** Throws KR_STORE_UNAUTHORIZED unless both management keys are accepted. */
+  async mustBeAuthorized(signal: AbortSignal): Promise<void> {
+    await this.#api.observe(
+      {
+        title: 'check the management keys',
+        method: 'GET',
+        path: '/api/v2/validate_keys',
+        headers: await this.#management(),
+        answers: [200],
+      },
+      signal,
+    );
+  }
+
+  /** The organisation and id of the management key; null where the call, marked unstable by Datadog, does not exist or says something else. */
+  async managementOwner(signal: AbortSignal): Promise<{ organisation: string; keyId: string | null } | null> {
+    const headers = { 'dd-api-key': await this.#apiKey() };
+    const call = {
+      title: 'ask whose the management key is',
+      method: 'GET',
+      path: '/api/v2/validate',
+      headers,
+      answers: [200, 400, 404, 405, 410],
+    } as const;
+    const reply = await this.#api.observe(call, signal);
+    const found = owner.safeParse(reply.body);
+    if (reply.status !== 200 || !found.success) return null;
+    return { organisation: found.data.data.id, keyId: found.data.data.attributes.api_key_id ?? null };
+  }
+
+  /** Every key. A list of several pages moves while it is read, so it counts only when it reads the same twice: no key may fall between two pages. */
+  async list(signal: AbortSignal): Promise<KeyList> {
+    let before: KeyList | null = null;
+    for (let tries = 0; tries < listTries; tries++) {
+      const { pages, ...found } = await this.#readPages(signal);
+      if (pages === 1 || (before && sameKeys(before, found))) return found;
+      before = found;
+    }
+    throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.context.name}: list keys: the list changed each time while it was read`);
+  }
+
+  async #readPages(signal: AbortSignal): Promise<KeyList & { pages: number }> {
+    const keys: ApiKey[] = [];
+    for (let number = 0; number < mostPages; number++) {
+      const query = { 'page[size]': `${pageSize}`, 'page[number]': `${number}`, sort: 'created_at' };
+      const call = { title: 'list keys', method: 'GET', path: '/api/v2/api_keys', query, answers: [200] } as const;
+      const { data, meta } = (await this.#api.observe({ ...call, headers: await this.#management() }, signal)).read(page);
+      keys.push(...data);
+      const isLast = data.length < pageSize || keys.length === meta?.page?.total_filtered_count;
+      if (isLast) return { keys, maxAllowed: meta?.max_allowed ?? null, pages: number + 1 };
+    }
+    throw new RekeyError('KR_STORE_REFUSED', `${this.context.name}: list keys: there are more than ${mostPages * pageSize}`);
+  }
+
+  /** The key with its value, which Datadog shows at any time, except for the keys of its own integrations; null where there is none. */
+  async get(id: string, signal: AbortSignal): Promise<ApiKey | null> {
+    if (!/^[\w-]+$/.test(id)) return null;
+    const reply = await this.#api.observe(
+      {
+        title: 'read a key',
+        method: 'GET',
+        path: path`/api/v2/api_keys/${id}`,
+        headers: await this.#management(),
+        answers: [200, 404],
+      },
+      signal,
+    );
+    return reply.status === 404 ? null : reply.read(one).data;
+  }
+
+  async create(
+    wanted: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<{ id: string; name: string; key: string }> {
+    const body = { data: { type: 'api_keys', attributes: wanted } };
+    const reply = await this.#api.effect(
+      {
+        title: 'create a key',
+        method: 'POST',
+        path: '/api/v2/api_keys',
+        headers: await this.#management(),
+        body,
+        answers: [201],
+      },
+      signal,
+    );
+    const { id, attributes: made } = reply.read(minted).data;
+    return { id, name: made.name, key: made.key };
+  }
+
+  /** 404 is the answer to a key that is already gone. */
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.#api.effect(
+      {
+        title: 'revoke a key',
+        method: 'DELETE',
+        path: path`/api/v2/api_keys/${id}`,
+        headers: await this.#management(),
+        answers: [204, 404],
+      },
+      signal,
+    );
+  }
+
+  /** Asks every door; never by sending data, since intake takes any well-formed key. */
+  async validate(key: Secret, signal: AbortSignal): Promise<readonly { door: string; accepted: boolean }[]> {
+    const call = {
+      title: 'validate a key',
+      method: 'GET',
+      path: '/api/v1/validate',
+      headers: { 'dd-api-key': key },
+      answers: [200, 401, 403],
+    } as const;
+    const asked = await Promise.allSettled(
+      this.#doors.map(async ({ door, http }) => ({ door, accepted: accepts(await http.observe(call, signal)) })),
+    );
+    return asked.map((answer) => {
+      if (answer.status === 'rejected') throw answer.reason;
+      return answer.value;
+    });
+  }
+
+  async #management(): Promise<Record<string, Secret>> {
+    return {
+      'dd-api-key': await this.#apiKey(),
+      'dd-application-key': await this.context.resolve(this.settings.management.applicationKey),
+    };
+  }
+
+  #apiKey(): Promise<Secret> {
+    return this.context.resolve(this.settings.management.apiKey);
+  }
+
+  #client(baseUrl: string, label: string, meaning?: typeof faultOf): HttpClient {
+    return new HttpClient({
+      label,
+      baseUrl,
+      userAgent: this.context.userAgent,
+      deadline: this.settings.timing.request,
+      faults: storeFaults,
+      faultText,
+      ...(meaning && { faultOf: meaning }),
+      // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and no Retry-After.
+      waitHeaders: ['retry-after', 'x-ratelimit-reset'],
+    });
+  }
+}
+
+function accepts(reply: Reply): boolean {
+  return reply.status === 200 && reply.read(validation).valid;
+}
+
+function sameKeys(a: KeyList, b: KeyList): boolean {
+  return a.keys.length === b.keys.length && a.keys.every(({ id }, at) => id === b.keys[at]!.id);
+}

@@ -1,0 +1,22 @@
+/** Owns the port to the applied configurations, and to the keys that were adopted through them. */
+import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { SealedSecret } from './vault.js';
+
+export interface Declarations {
+  saveConfiguration(configuration: Configuration, hash: string, by: string): Promise<{ readonly changed: boolean }>;
+  configurationHash(): Promise<string | null>;
+  configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
+  credential(name: string): Promise<CredentialDeclaration>;
+  /** Records a key that exists already as the active version; the same key again changes nothing. */
+  adopt(
+    credential: string,
+    version: {
+      readonly account: string;
+      readonly keyId: string;
+      readonly keyName: string;
+      readonly fingerprint: string | null;
+      readonly secret: SealedSecret | null;
+    },
+    by: string,
+  ): Promise<{ readonly generation: number; readonly adopted: boolean }>;
+}

@@ -1,0 +1,280 @@
+/** Owns the change of a key that leaves its secret alone: what it would do, the change itself, the proof that it holds, and its way back. */
+
+import type { KeyLook } from '../../workflows/domain/attributes.js';
+import {
+  type Difference,
+  imageFinding,
+  imagesDiffer,
+  inWords,
+  type KeyImage,
+  opened,
+  type UpdateFacts,
+  updateFinding,
+  wantedImage,
+} from '../../workflows/domain/attributes.js';
+import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
+import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
+import { type Deps, type StepInput, sleep, versionOf, within } from '../deps.js';
+import type { StoreConfig } from '../ports/connector.js';
+import type { Attempt } from '../ports/journal.js';
+import type { KeyDescription, KeyStore } from '../ports/key-store.js';
+import { checkedAccount } from './preflight.js';
+
+/** What a change does; the images are null where something speaks against it. */
+export type UpdatePlan = {
+  readonly findings: readonly { readonly reason: string; readonly message: string }[];
+  readonly keyId: string;
+  /** How it was, so that it can be put back. */
+  readonly before: KeyImage | null;
+  readonly after: KeyImage | null;
+  readonly differences: readonly Difference[];
+  readonly opens: readonly string[];
+  /** Milliseconds in which the store knows a change everywhere. */
+  readonly propagation: number;
+};
+
+export interface PlanInput extends StepInput {
+  /** What this run has planned and the ledger has lost: by now the key may be changed. */
+  readonly known: UpdatePlan | null;
+}
+
+/** Observes: the key as it is. Writes: the plan, with the image that it can be put back to. */
+export async function planUpdate(deps: Deps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
+  const { spec, options, previousGeneration } = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(spec.store);
+  const config = await deps.stores.configOf(spec.store);
+  const version = (await deps.ledger.versions(step.credential)).find((v) => v.generation === previousGeneration) ?? null;
+  const { change } = options.update!;
+  return deps.ledger.once(
+    step,
+    { deadline: store.capabilities.timing.request * 3, settle: 0, waitsOut: false },
+    async (attempt) => {
+      if (known) return known;
+      const { facts, key } = await look(deps, store, config, spec, version, attempt.signal);
+      return planOf(facts, change, key, spec, store, config);
+    },
+  );
+}
+
+async function look(
+  deps: Deps,
+  store: KeyStore,
+  config: StoreConfig,
+  spec: CredentialSpec,
+  version: VersionRecord | null,
+  signal: AbortSignal,
+): Promise<{ facts: UpdateFacts; key: KeyDescription | null }> {
+  const account = await checkedAccount(store, signal);
+  const key = account && version && store.capabilities.listsKeys ? await store.describe(version.keyId, signal) : null;
+  const { disable, undoDelete } = store.capabilities;
+  const facts = {
+    store: spec.store,
+    managementWorks: account !== null,
+    isManagementKey: version !== null && account?.managementKeyId === version.keyId,
+    sameAccount: account === null || version === null || account.identity === version.account,
+    changes: store.update !== undefined && config.changes !== undefined,
+    disables: disable && undoDelete !== 'api',
+    keyId: version?.keyId ?? null,
+    state: key?.state ?? null,
+    used: spec.consumers.kind !== 'none',
+    last: await deps.ledger.lastUpdate(spec.name),
+  };
+  return { facts, key };
+}
+
+function planOf(
+  facts: UpdateFacts,
+  change: KeyChange,
+  key: KeyDescription | null,
+  spec: CredentialSpec,
+  store: KeyStore,
+  config: StoreConfig,
+): UpdatePlan {
+  const { propagation } = store.capabilities.timing;
+  const nothing = { keyId: facts.keyId ?? '', before: null, after: null, differences: [], opens: [], propagation };
+  const finding = updateFinding(facts, change);
+  if (finding) return { ...nothing, findings: [finding] };
+  const before = imageOf(key!);
+  try {
+    const after = change.kind === 'undo' ? facts.last!.before : wanted(change, before, spec, store, config);
+    const against = imageFinding(facts, change, before, after);
+    if (against) return { ...nothing, findings: [against] };
+    const differences = imagesDiffer(before, after);
+    return { ...nothing, before, after, differences, opens: opened(before, after, config.opens), findings: [] };
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    return { ...nothing, findings: [{ reason: 'cannot-be', message: error.detail }] };
+  }
+}
+
+function wanted(
+  change: Exclude<KeyChange, { kind: 'undo' }>,
+  present: KeyImage,
+  spec: CredentialSpec,
+  store: KeyStore,
+  config: StoreConfig,
+): KeyImage {
+  const { rightsWith, ofNewKeys } = config.changes!;
+  return wantedImage(change, present, {
+    declared: spec.attributes,
+    ofNewKeys,
+    defaults: config.defaultRights ?? {},
+    longestName: store.capabilities.names.maxLength,
+    rightsWith: (rights, attributes) => rightsWith(rights, attributes, Date.now()),
+  });
+}
+
+export interface ChangeInput extends StepInput {
+  readonly plan: UpdatePlan;
+}
+
+/** Observes: that the key is as it was planned for. Writes: the whole of its new image, at once. */
+export async function changeKey(deps: Deps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
+  const { keyId, before, after } = plan;
+  return changed(deps, step, keyId, after!, (seen, attempt) => {
+    attempt.notSent('this');
+    if (!seen) throw new RekeyError('KR_KEY_CHANGED', `key ${keyId} is not there any more`);
+    const done = imagesDiffer(seen, after!).length === 0;
+    const other = imagesDiffer(before!, seen);
+    if (!done && other.length > 0) throw new RekeyError('KR_KEY_CHANGED', `since it was planned: ${inWords(other)}`);
+    return !done;
+  });
+}
+
+export interface PutBackInput extends ChangeInput {
+  /** A person knows that the key is neither as it was nor as it was to be. */
+  readonly agreed: boolean;
+}
+
+/**
+ * Writes: the image that the key had. It is sent whatever the store shows, since a change that was sent may not show yet; only where somebody
+ * else has changed the key since, a person is asked first.
+ */
+export async function putBackKey(
+  deps: Deps,
+  { step, plan, agreed }: PutBackInput,
+): Promise<Recorded<{ readonly sent: boolean }>> {
+  const { keyId, before, after } = plan;
+  return changed(deps, step, keyId, before!, (seen, attempt) => {
+    attempt.notSent('this');
+    if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
+    const other = imagesDiffer(before!, seen);
+    if (!agreed && other.length > 0 && imagesDiffer(after!, seen).length > 0)
+      throw new RekeyError('KR_STATE_UNCLEAR', `somebody else changed the key (${inWords(other)}); retry puts it back as it was`);
+    return true;
+  });
+}
+
+/** Sends an image where `decide` says so: it throws where nothing may be sent. */
+async function changed(
+  deps: Deps,
+  step: StepInput['step'],
+  keyId: string,
+  image: KeyImage,
+  decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
+): Promise<Recorded<{ readonly sent: boolean }>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const version = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  const { request, settle } = store.capabilities.timing;
+  const before = async (signal: AbortSignal) => {
+    const key = await store.describe(keyId, signal);
+    return { account: (await store.check(signal)).identity, image: key && imageOf(key) };
+  };
+  return deps.ledger.once(step, { deadline: request * 4, settle, waitsOut: false, look: before }, async (attempt) => {
+    const seen = attempt.before as unknown as Awaited<ReturnType<typeof before>>;
+    if (seen.account !== version.account) {
+      attempt.notSent('this');
+      throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one of the key`);
+    }
+    const sends = decide(seen.image, attempt);
+    if (sends) {
+      attempt.beforeSending();
+      attempt.notSent('no');
+      await refusable(attempt, () => store.update!(keyId, image, attempt.signal));
+    }
+    if (version.keyName !== image.name)
+      attempt.stage({ kind: 'rename-version', generation: version.generation, keyName: image.name });
+    return { sent: sends };
+  });
+}
+
+/** What the store refused for good was not done: then there is nothing to put back. */
+async function refusable(attempt: Attempt, send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } catch (error) {
+    if (error instanceof RekeyError && !error.retryable && errorCodes[error.code].effect === 'none') attempt.notSent('this');
+    throw error;
+  }
+}
+
+/** Looks in a row, and the milliseconds between them: longer than an authentication takes that may write an old row back. */
+const proofs = { inARow: 6, apart: 200 } as const;
+
+export interface ProveImageInput extends StepInput {
+  readonly keyId: string;
+  readonly image: KeyImage;
+}
+
+/** Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs. */
+export async function proveImage(deps: Deps, { step, keyId, image }: ProveImageInput, signal: AbortSignal): Promise<void> {
+  await deps.ledger.enter(step, null);
+  const { spec } = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(spec.store);
+  for (let looks = 0; looks < proofs.inARow; looks++) {
+    if (looks > 0) await sleep(proofs.apart);
+    const key = await store.describe(keyId, signal);
+    const other = key ? imagesDiffer(image, imageOf(key)) : null;
+    if (other?.length !== 0)
+      throw new RekeyError('KR_NOT_YET_HELD', other ? `the store shows ${inWords(other)}` : 'the store does not show the key');
+  }
+}
+
+export interface CompareInput {
+  readonly store: string;
+  readonly credentials: readonly string[];
+  /** Leaves out what could not be changed anyway: no key is adopted, or the store changes none. */
+  readonly changeable: boolean;
+}
+
+/** Observes, outside of any rotation: each key as it is, and what would change if it were as it is declared. One that cannot be looked at does not hold up the others. */
+export async function compareKeys(
+  deps: Deps,
+  { store, credentials, changeable }: CompareInput,
+  signal: AbortSignal,
+): Promise<readonly KeyLook[]> {
+  const looks: (KeyLook | null)[] = [];
+  for (const credential of credentials) looks.push(await compareKey(deps, store, credential, changeable, signal));
+  return looks.filter((seen) => seen !== null);
+}
+
+async function compareKey(
+  deps: Deps,
+  name: string,
+  credential: string,
+  changeable: boolean,
+  signal: AbortSignal,
+): Promise<KeyLook | null> {
+  const nothing = { credential, generation: null, key: null, differences: [], opens: [] };
+  try {
+    const spec = await deps.ledger.credential(credential);
+    const [store, config] = [await deps.stores.of(name), await deps.stores.configOf(name)];
+    const version = (await deps.ledger.versions(credential)).find((v) => v.state === 'active') ?? null;
+    if (changeable && !(version && store.update && config.changes)) return null;
+    const { facts, key } = await look(deps, store, config, spec, version, within(signal, store.capabilities.timing.request * 2));
+    const { findings, differences, opens } = planOf(facts, { kind: 'declared' }, key, spec, store, config);
+    const shown = key && { id: key.id, name: key.name, state: key.state, rights: key.rights };
+    const problem = findings[0]?.message ?? null;
+    return { credential, generation: version?.generation ?? null, key: shown, differences, opens, problem };
+  } catch (error) {
+    if (error instanceof RekeyError) return { ...nothing, problem: error.detail };
+    throw error;
+  }
+}
+
+/** A key that cannot be put in these words never gets so far. */
+function imageOf({ name, rights, state }: KeyDescription): KeyImage {
+  return { name, rights, state: state === 'live' ? 'live' : 'disabled' };
+}

@@ -1,0 +1,164 @@
+/** Owns the steps that touch our own books alone; they run as local activities, since repeating them is harmless and nothing outside is asked. */
+import { createHash } from 'node:crypto';
+import type { ConsumerSpec } from '../../workflows/domain/credential.js';
+import { programOf } from '../../workflows/domain/credential.js';
+import { canonicalJson } from '../../workflows/domain/json.js';
+import type { Finding } from '../../workflows/domain/preflight.js';
+import type {
+  ChainHead,
+  Note,
+  OpenOrder,
+  OpenRequest,
+  Recorded,
+  Remembered,
+  RotationRecord,
+} from '../../workflows/domain/records.js';
+import type { Outcome } from '../../workflows/domain/states.js';
+import { inWindow, nextOpening } from '../../workflows/domain/window.js';
+import { type Deps, requiredOf, type StepInput } from '../deps.js';
+
+const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
+
+export function createBooks(deps: Deps) {
+  const { ledger } = deps;
+  return {
+    /** The window's next opening; its distance is 0 while it is open. Asked here, since zones change and a history must not. */
+    windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
+      const now = new Date();
+      const opens = nextOpening(window, now);
+      return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
+    },
+
+    /** What is to be started now: due, and inside its window. */
+    dueRotations: async (): Promise<readonly OpenOrder[]> =>
+      (await ledger.due())
+        .filter(({ window }) => window === null || inWindow(window, new Date()))
+        .map(({ window: _, ...order }) => order),
+    openRotations: () => ledger.openRotations(),
+
+    openRotation: (request: OpenRequest) => ledger.open(request),
+
+    reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
+
+    /** Freezes the consumers that preflight found, and the hash of the whole plan. */
+    freezePlan: async ({
+      step,
+      targets,
+    }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const planHash = createHash('sha256')
+        .update(canonicalJson([rotation.spec, targets, rotation.options] as never))
+        .digest('hex')
+        .slice(0, 16);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        attempt.stage({ kind: 'freeze-targets', targets, planHash });
+        return { planHash };
+      });
+    },
+
+    /** The last wave is confirmed: from now on the new version is the one to use, and the old one is watched. */
+    cutOver: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const versions = await ledger.versions(step.credential);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'active') {
+          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'supersede' });
+        }
+        if (versions.find((v) => v.generation === rotation.generation)?.state === 'prepared') {
+          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'activate' });
+        }
+        attempt.stage({ kind: 'cutover' });
+        return {};
+      });
+    },
+
+    /** Every consumer is back on the old version: it is the one to use again. */
+    reinstate: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const versions = await ledger.versions(step.credential);
+      return ledger.once(step, ownDeadline, async (attempt) => {
+        if (versions.find((v) => v.generation === rotation.generation)?.state === 'active')
+          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'supersede' });
+        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'retiring') {
+          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'reinstate' });
+        }
+        return {};
+      });
+    },
+
+    /** What has to be undone: who was ever told to take the new version or to stop, and whether a new version stands. */
+    readUndo: async ({
+      step,
+    }: StepInput): Promise<{
+      delivered: readonly string[];
+      minted: boolean;
+      versionStands: boolean;
+      /** A disable of the old version may be out, and nothing has made up for it yet. */
+      disabled: boolean;
+      undeployed: readonly string[];
+      /** What a person was asked for and has not answered. */
+      asked: readonly { readonly key: string; readonly kind: string }[];
+      rotation: RotationRecord;
+    }> => {
+      const rotation = await ledger.rotation(step.rotation);
+      const version = (await ledger.versions(step.credential)).find((v) => v.generation === rotation.generation);
+      return {
+        rotation,
+        delivered: await ledger.deliveredTo(step.rotation),
+        asked: await ledger.openAsks(step.rotation),
+        undeployed: await ledger.undeployed(step.rotation),
+        minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
+        disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
+        versionStands: version !== undefined && version.state !== 'revoked',
+      };
+    },
+
+    /** Which programs ran when preflight looked; a run that takes over gets what the first one saw. */
+    rememberRunning: async ({ step, running }: StepInput & { running: readonly string[] }): Promise<readonly string[]> =>
+      (await ledger.once(step, ownDeadline, async () => ({ running: [...running] }))).result.running,
+
+    /** When programs were first told to stop; a run that takes over goes on counting from there. */
+    openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
+
+    /** Whether an intent of a kind may have had its effect. */
+    mayHaveSent: ({ step, kind }: StepInput & { kind: string }): Promise<boolean> => ledger.mayHaveSent(step.rotation, kind),
+    /** Milliseconds until no request of the kinds can land any more, whoever they were about. */
+    unsettled: ({ step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> =>
+      ledger.unsettled(step.rotation, kinds, null),
+
+    declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
+
+    releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
+      ledger.releaseLease(program, step.rotation),
+    releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
+    note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
+    close: ({
+      step,
+      outcome,
+      reason,
+      downtimeMs,
+    }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>
+      ledger.close(step, outcome, reason, downtimeMs),
+    refuse: ({ step, findings }: StepInput & { findings: readonly Finding[] }): Promise<ChainHead> =>
+      ledger.close(step, 'refused', findings.map((f) => f.message).join('; '), null),
+  };
+}
+
+/** Takes the leases of all consumers in the order of their names, so that two rotations never wait for each other in a ring. Waits by retry. */
+export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  await deps.ledger.enter(step, null);
+  for (const program of requiredOf(rotation).map(programOf).sort()) await deps.ledger.lease(step, program);
+}
+
+/** Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host that remembers its fence is void already. */
+export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  let left = 0;
+  for (const { host, name } of rotation.targets ?? []) {
+    const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
+    const open = kinds.filter((kind) => !(fenced && kind === 'hand-out'));
+    left = Math.max(left, await deps.ledger.unsettled(step.rotation, open, name));
+  }
+  return left;
+}

@@ -1,0 +1,92 @@
+/** Owns the two halves of a hand-out that a person carries out: asking for that person's word, and taking it. Runs on the queue of the host. */
+import { evidenceRanks } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded } from '../../workflows/domain/records.js';
+import { isConverged } from '../../workflows/domain/revoke.js';
+import { type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
+import type { NotTaken } from './assisted.js';
+import type { ConsumerInput, HandOutInput } from './consumers.js';
+
+export interface AskForWordInput extends HandOutInput {
+  readonly laidOut: boolean;
+  readonly overdue: boolean;
+}
+
+/** Observes: whether it was said already. Writes: what a person is to do, for everyone who looks. */
+export async function askForWord(
+  deps: Deps,
+  { step, consumer: name, generation, laidOut, overdue }: AskForWordInput,
+  signal: AbortSignal,
+): Promise<{ readonly said: boolean }> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const consumer = targetOf(rotation, name);
+  const host = await deps.hosts.of(consumer.host);
+  const { evidence, approveWithin } = rotation.spec.policy;
+  const known = await knownVersions(deps, step.credential);
+  const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));
+  if (isConverged(seen, generation, evidence)) return { said: true };
+  const exits = [
+    `Then: rekey provide '${rotation.id}' --done, with --fingerprint F where it shows one.`,
+    `If it cannot be done: rekey reject '${rotation.id}'.`,
+  ].join(' ');
+  await deps.ledger.enter(step, {
+    text: `a person to ${laidOut ? `put generation ${generation} into` : `say which key is in`} ${name}${overdue ? '; overdue' : ''}`,
+    person: true,
+    deadline: new Date(Date.now() + approveWithin).toISOString(),
+    exits: ['provide', 'reject'],
+    instructions: [...host.byHand!.instructions(consumer, generation, laidOut), exits],
+    asks: step.key,
+  });
+  return { said: false };
+}
+
+export interface WordInput extends HandOutInput {
+  readonly fingerprint: string | null;
+  /** A key that was handed in, although none was asked for. */
+  readonly secretRef: string | null;
+}
+
+/** Writes: the word, beside the consumer's source and as the outcome of the step; or nothing, and why. */
+export async function takeWord(
+  deps: Deps,
+  { step, consumer: name, generation, fingerprint, secretRef }: WordInput,
+): Promise<Recorded<Record<string, never>> | NotTaken> {
+  if (secretRef !== null) {
+    await deps.vault.discard(secretRef);
+    return { refused: 'no key was asked for: say --done' };
+  }
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const consumer = targetOf(rotation, name);
+  const host = await deps.hosts.of(consumer.host);
+  const { request, settle } = host.capabilities.timing;
+  const versions = await deps.ledger.versions(step.credential);
+  const other = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
+  if (fingerprint !== null && other)
+    return { refused: `this is the fingerprint of generation ${other.generation}, not of ${generation}` };
+  // A word alone is `rolled-out`: taken all the same, it would prove nothing to whoever confirms.
+  if (fingerprint === null && evidenceRanks.indexOf('rolled-out') < evidenceRanks.indexOf(rotation.spec.policy.evidence))
+    return {
+      refused: `policy.evidence is ${rotation.spec.policy.evidence}: say the fingerprint that ${name} shows, with --fingerprint`,
+    };
+  const delivery = await deliveryOf(deps, step, consumer, generation);
+  try {
+    return await deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+      attempt.beforeSending();
+      const refused = await host.byHand!.take(delivery, fingerprint, within(attempt.signal, request));
+      if (refused === null) return {};
+      attempt.notSent('this');
+      throw new RekeyError('KR_PROVIDED_REFUSED', refused);
+    });
+  } catch (error) {
+    if (error instanceof RekeyError && error.code === 'KR_PROVIDED_REFUSED') return { refused: error.detail };
+    throw error;
+  }
+}
+
+/** Writes: the key that lies ready for a person goes, and that person is asked no more. */
+export async function withdrawHandOut(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<void> {
+  const consumer = targetOf(await deps.ledger.rotation(step.rotation), name);
+  const host = await deps.hosts.of(consumer.host);
+  await host.byHand!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
+  await deps.ledger.enter(step, null);
+}

@@ -1,0 +1,142 @@
+/** Owns the reversible half of taking away: disable, the watch that follows, and enable when anybody turns out to need the version. */
+import type { JsonObject } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded } from '../../workflows/domain/records.js';
+import { isConverged, named } from '../../workflows/domain/revoke.js';
+import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from '../deps.js';
+import { acceptedEverywhere } from '../ports/key-store.js';
+import type { InspectInput } from './consumers.js';
+import { requireMayTakeAway } from './guard.js';
+import type { RetireInput } from './retire.js';
+
+/** Makes a version unusable, under the same guard as the revoke; its rights are kept with the intent, so that enable can put them back. */
+export async function disableVersion(
+  deps: Deps,
+  { step, going: generation, staying }: RetireInput,
+): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const going = versionOf(versions, generation);
+  const { request, settle } = store.capabilities.timing;
+  const look = async (signal: AbortSignal): Promise<JsonObject> => ({
+    rights: (await store.describe(going.keyId, signal))?.rights ?? null,
+  });
+  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: false, look }, async (attempt) => {
+    attempt.notSent('and-before');
+    await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, staying), attempt.signal);
+    attempt.notSent('no');
+    attempt.beforeSending();
+    await store.disable!(going.keyId, within(attempt.signal, request));
+    attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+    return { generation };
+  });
+}
+
+export interface EnableInput extends StepInput {
+  readonly generation: number;
+}
+
+/** Makes a disabled version usable again, with the rights that it had. */
+export async function enableVersion(
+  deps: Deps,
+  { step, generation }: EnableInput,
+): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const version = versionOf(await deps.ledger.versions(step.credential), generation);
+  const rights = ((await deps.ledger.seenBefore(step.rotation, 'disable'))?.rights ?? {}) as JsonObject;
+  const { request, settle } = store.capabilities.timing;
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+    attempt.beforeSending();
+    await store.enable!({ keyId: version.keyId, secret: await secretOf(deps, version), rights }, within(attempt.signal, request));
+    if (version.state === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
+    return { generation };
+  });
+}
+
+/** Acceptances in a row that count as proof. */
+const proofs = 3;
+
+/** Observes: whether every door accepts the version again, once no disable of ours can land any more. False: not within the store's own time. */
+export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
+  const left = await deps.ledger.unsettled(step.rotation, ['disable'], null);
+  if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
+  await deps.ledger.enter(step, null);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const version = versionOf(await deps.ledger.versions(step.credential), generation);
+  const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
+  const until = performance.now() + store.capabilities.timing.propagation;
+  for (let accepted = 0; accepted < proofs; await sleep(100)) {
+    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
+    accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
+    if (accepted === 0 && performance.now() > until) return false;
+  }
+  return true;
+}
+
+export interface SoakInput extends InspectInput {
+  /** The disabled version, and the one that everyone must stay on. */
+  readonly going: number;
+  readonly staying: number;
+}
+
+/** Milliseconds between two looks of a soak: a hundredth of it, within these bounds. */
+const lookAgain = { least: 200, most: 60_000 } as const;
+/** A consumer that is not right gets this many further looks before it counts: it may just be starting. */
+const furtherLooks = 10;
+
+/**
+ * Observes: the consumers of one host while a version is disabled, for as long as the soak lasts. Answers with those that seem to need it, and why;
+ * none when the soak is over. Throws KR_SOAKING, with the time after which it looks again.
+ */
+export async function watchSoak(
+  deps: Deps,
+  { step, host: name, consumers, going, staying }: SoakInput,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const host = await deps.hosts.of(name);
+  const { evidence } = rotation.spec.policy;
+  let behind: readonly string[] = consumers;
+  for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
+    if (looks > 0) await sleep(lookAgain.least);
+    const known = await knownVersions(deps, step.credential);
+    const seen = await Promise.all(
+      consumers.map((c) => host.inspect(targetOf(rotation, c), known, within(signal, host.capabilities.timing.request * 2))),
+    );
+    await deps.ledger.recordInspections(step, seen);
+    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map(named);
+    // A login that was refused is no program that is just starting.
+    if (seen.some((i) => i.authenticationFailed)) break;
+  }
+  if (behind.length > 0) return behind;
+  await waitOutSoak(deps, { step, going });
+  return [];
+}
+
+export interface SoakedInput extends StepInput {
+  /** The disabled version. */
+  readonly going: number;
+}
+
+/** Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is worth asking again, until the soak is over. */
+export async function waitOutSoak(deps: Deps, { step, going }: SoakedInput): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const { soak } = rotation.spec.policy;
+  const since = versionOf(await deps.ledger.versions(step.credential), going).changedMs;
+  const left = rotation.expedited ? 0 : soak - since;
+  if (left <= 0) return;
+  await deps.ledger.enter(step, {
+    text: `generation ${going} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
+    person: false,
+    deadline: new Date(Date.now() + left).toISOString(),
+    exits: ['expedite', 'abort'],
+  });
+  throw new RekeyError('KR_SOAKING', `${Math.ceil(left / 1000)} s left`, pauseOf(soak, left));
+}
+
+function pauseOf(soak: number, left: number): number {
+  return Math.min(Math.max(soak / 100, lookAgain.least), lookAgain.most, left + 10);
+}

@@ -1,0 +1,64 @@
+/** Owns the guard of whatever takes a version away: it looks once more, within the very attempt, and refuses with nothing sent. */
+import type { ErrorCode } from '../../workflows/domain/errors.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
+import { type Deps, requiredOf, secretOf, sleep, within } from '../deps.js';
+import { acceptedEverywhere, type KeyStore } from '../ports/key-store.js';
+
+/** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
+const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
+  stale: 'KR_GUARD_STALE',
+  'consumers-behind': 'KR_CONSUMER_BEHIND',
+  'source-behind': 'KR_CONSUMER_BEHIND',
+};
+
+/**
+ * Writes, once the other may go: what the version that stays lacks in the lists of the store. Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND,
+ * KR_GUARD_REFUSED or KR_TARGET_CHANGED, and then has written nothing.
+ */
+export async function requireMayTakeAway(
+  deps: Deps,
+  store: KeyStore,
+  rotation: RotationRecord,
+  going: VersionRecord,
+  staying: VersionRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const account = await store.check(signal);
+  if (account.identity !== going.account)
+    throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
+  // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
+  const back = rotation.direction === 'back';
+  const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
+  const required = requiredOf(rotation)
+    .map((c) => c.name)
+    .filter((name) => !delivered || delivered.has(name));
+  const decision = mayRevoke(
+    {
+      owned: true,
+      isManagementKey: account.managementKeyId === going.keyId,
+      going: going.generation,
+      staying: staying.generation,
+      keysInStore: store.capabilities.listsKeys ? account.keys : null,
+      minimumKeys: store.capabilities.minKeys,
+      stayingProvedNow: await isAliveNow(deps, store, staying, signal),
+      required,
+      inspections: await deps.ledger.inspections(rotation.id),
+    },
+    { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
+  );
+  if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+  // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
+  await store.enlist?.(staying.keyId, going.keyId, within(signal, store.capabilities.timing.request));
+}
+
+/** A door may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */
+async function isAliveNow(deps: Deps, store: KeyStore, version: VersionRecord, signal: AbortSignal): Promise<boolean> {
+  const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
+  for (let tries = store.capabilities.probeRetryOn401 ? 3 : 1; tries > 0; tries--) {
+    if (acceptedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request)))) return true;
+    if (tries > 1) await sleep(100);
+  }
+  return false;
+}

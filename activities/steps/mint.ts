@@ -1,0 +1,157 @@
+/** Owns the making of a new version: mint with a unique tag, find again what a lost reply left behind, prove that it is accepted everywhere. */
+import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import type { Attempt, Change } from '../ports/journal.js';
+import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from '../ports/key-store.js';
+import type { SealedSecret } from '../ports/vault.js';
+
+export interface VersionRef {
+  readonly [key: string]: string | number;
+  readonly generation: number;
+  readonly keyId: string;
+  readonly fingerprint: string;
+}
+
+export interface MintInput extends StepInput {
+  /** The key that this run has minted and the ledger has lost; null on any other day. */
+  readonly known: string | null;
+  /** Whether this run has begun to hand it out. */
+  readonly delivered: boolean;
+}
+
+/**
+ * Mints the next version and puts its secret into the vault.
+ * Observes: the intents of earlier attempts, the store's list. Writes: intent, version, vault entry, audit.
+ */
+export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const { request, settle } = store.capabilities.timing;
+  const versions = await deps.ledger.versions(step.credential);
+  const previous = versionOf(versions, rotation.previousGeneration);
+
+  // A configuration that was changed since points somewhere else: a key of ours must not be made in a stranger's account.
+  const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
+    if (attempt.before?.account !== previous.account) {
+      attempt.notSent('this');
+      throw new RekeyError(
+        'KR_TARGET_CHANGED',
+        `${rotation.spec.store} is another account than the one that the key was adopted from`,
+      );
+    }
+    const lost = (await findLostMint(store, attempt)) ?? (known ? await recover(store, known, delivered, attempt) : null);
+    const key = lost ?? (await mint(store, rotation, previous.keyId, attempt));
+    const { fingerprint } = key.secret;
+    attempt.stage(mintedVersion(rotation, previous, key, await deps.vault.seal(key.secret)));
+    return { generation: rotation.generation, keyId: key.id, fingerprint };
+  });
+}
+
+/** Not used by anybody yet; it is in the account of the one before it. */
+export function mintedVersion(
+  { generation }: RotationRecord,
+  { account }: VersionRecord,
+  key: MintedKey,
+  secret: SealedSecret,
+): Change {
+  const { id: keyId, name: keyName } = key;
+  const { fingerprint } = key.secret;
+  return { kind: 'add-version', generation, state: 'prepared', account, keyId, keyName, origin: 'minted', fingerprint, secret };
+}
+
+function mint(store: KeyStore, rotation: RotationRecord, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
+  attempt.beforeSending();
+  return store.create(
+    { tag: attempt.tag, attributes: rotation.spec.attributes, likeKeyId },
+    within(attempt.signal, store.capabilities.timing.request),
+  );
+}
+
+/**
+ * The key of an earlier attempt whose reply was lost. Where the store shows secrets again it is adopted; else it is removed, since nobody can
+ * ever use it: the intent is ours, and a version that was never recorded was never delivered.
+ */
+async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKey | null> {
+  for (const earlier of attempt.earlier) {
+    for (const found of await store.findByTag(earlier.tag, attempt.signal)) {
+      const secret = store.readSecret ? await store.readSecret(found.id, attempt.signal) : null;
+      if (secret) return { id: found.id, name: found.name, secret };
+      await store.revoke(found.id, attempt.signal);
+    }
+  }
+  return null;
+}
+
+/**
+ * The key that a ledger has lost together with its secret. Read again where the store shows it; else removed, if nobody was handed it: then the
+ * next one takes its place. What consumers may hold and nobody can read is for a person.
+ */
+async function recover(store: KeyStore, known: string, delivered: boolean, attempt: Attempt): Promise<MintedKey | null> {
+  const found = await store.describe(known, attempt.signal);
+  if (!found) return null;
+  const secret = store.readSecret ? await store.readSecret(known, attempt.signal) : null;
+  if (secret) return { id: known, name: found.name, secret };
+  if (delivered) {
+    attempt.notSent('this');
+    throw new RekeyError('KR_STATE_UNCLEAR', `the ledger has lost the secret of key ${known}, which consumers may hold`);
+  }
+  await store.revoke(known, attempt.signal);
+  return null;
+}
+
+/**
+ * Observes: every door of the store, again and again, and the rights of both keys. Writes: the new key's places in the lists of the store, until
+ * they last. Such a list is written back whole, so that what another one adds, or a late write of ours, can take out what was just put in.
+ */
+export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+  await deps.ledger.enter(step, null);
+  const { spec, generation, previousGeneration } = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const [previous, next] = [versionOf(versions, previousGeneration), versionOf(versions, generation)];
+  await requireSameRights(store, previous.keyId, next.keyId, signal);
+
+  const { request, propagation } = store.capabilities.timing;
+  const enlist = () => store.enlist?.(next.keyId, previous.keyId, within(signal, request));
+  const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
+  const inTime = async (why: string) => {
+    const { ageMs } = versionOf(await deps.ledger.versions(step.credential), generation);
+    if (ageMs > propagation) throw new RekeyError('KR_NOT_PROVED', `after ${Math.round(ageMs / 1000)} s it is ${why}`);
+  };
+  await enlist();
+  for (;;) {
+    await acceptedInARow(store, key, inTime, signal);
+    if (!(await enlist())) return;
+    await inTime('still taken out of a list of the store');
+  }
+}
+
+/** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
+const proofs = { inARow: 10, apart: 100 } as const;
+
+async function acceptedInARow(
+  store: KeyStore,
+  key: KeyReference,
+  inTime: (why: string) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let accepted = 0; accepted < proofs.inARow; await sleep(proofs.apart)) {
+    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
+    accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
+    const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
+    if (accepted === 0) await inTime(`refused by ${refusing.join(', ')}`);
+  }
+}
+
+async function requireSameRights(store: KeyStore, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
+  if (!store.capabilities.listsKeys) return;
+  const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
+  // A list that lags behind does not know the new key yet; that is no difference.
+  if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
+  const other = before ? rightsDiffer(before.rights, after.rights) : [];
+  if (other.length > 0)
+    throw new RekeyError('KR_RIGHTS_DIFFER', `the new key has other rights than the old one: ${inWords(other)}`);
+}

@@ -1,0 +1,133 @@
+/** Owns the look before the first change: at the store and at the consumers. Observes only; what it finds is decided in the domain. */
+import type { ConsumerSpec } from '../../workflows/domain/credential.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
+import { isConverged } from '../../workflows/domain/revoke.js';
+import { type Deps, knownVersions, requiredOf, type StepInput, secretOf, within } from '../deps.js';
+import { acceptedEverywhere, type KeyStore, type StoreAccount } from '../ports/key-store.js';
+
+export interface StorePreflight {
+  readonly findings: readonly Finding[];
+  /** Apps that use the key, where the store knows them. */
+  readonly usedBy: readonly string[] | null;
+  /** Whether the store can make a key unusable in a way that can be undone. */
+  readonly disables: boolean;
+}
+
+export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
+  await deps.ledger.enter(step, null);
+  await deps.vault.roundTrip();
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const account = await checkedAccount(store, signal);
+  const previous =
+    (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration) ?? null;
+
+  let key = null;
+  let usedBy: readonly string[] | null = null;
+  if (account && previous) {
+    const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
+    // In place the old secret is never needed, and a login with it could count towards a lock.
+    const probed =
+      rotation.strategy === 'overlap' && inStore && previous.secretRef
+        ? await store.probe({ keyId: previous.keyId, secret: await secretOf(deps, previous) }, signal)
+        : null;
+    key = {
+      generation: previous.generation,
+      keyId: previous.keyId,
+      inStore,
+      inVault: previous.secretRef !== null,
+      accepted: probed !== null && acceptedEverywhere(probed),
+    };
+    if (store.consumersOf && inStore) usedBy = await store.consumersOf(previous.keyId, signal);
+  }
+  const declared = rotation.spec.consumers.kind === 'list' ? rotation.spec.consumers.list.map((c) => c.name) : [];
+  const findings = storeFindings(
+    {
+      managementWorks: account !== null,
+      isManagementKey: account !== null && previous !== null && account.managementKeyId === previous.keyId,
+      sameAccount: account === null || previous === null || account.identity === previous.account,
+      keys: account?.keys ?? 0,
+      maxKeys: account?.maxKeys ?? null,
+      previous: key,
+      hasLastUsed: store.capabilities.lastUsed !== 'none',
+      usedBy,
+    },
+    rotation.spec,
+    declared,
+  );
+  return {
+    findings,
+    usedBy,
+    disables: store.capabilities.disable || rotation.stores.store.assisted?.includes('disable') === true,
+  };
+}
+
+/** Null when the management credential is refused; a store that is away is waited for. */
+export async function checkedAccount(store: KeyStore, signal: AbortSignal): Promise<StoreAccount | null> {
+  try {
+    return await store.check(signal);
+  } catch (error) {
+    if (error instanceof RekeyError && error.code === 'KR_STORE_UNAUTHORIZED') return null;
+    throw error;
+  }
+}
+
+export interface HostPreflightInput extends StepInput {
+  readonly host: string;
+  /** Names from the store, where all of its apps are meant. */
+  readonly usedBy: readonly string[] | null;
+}
+
+export interface HostPreflight {
+  readonly findings: readonly Finding[];
+  readonly consumers: readonly ConsumerSpec[];
+  /** Those that ran before; they are brought back to that, no other is started. */
+  readonly running: readonly string[];
+  /** Those of which nobody has said that they are on the current version, where a person is who says it; none of the findings. */
+  readonly unsaid?: readonly string[];
+}
+
+export async function preflightHost(
+  deps: Deps,
+  { step, host: name, usedBy }: HostPreflightInput,
+  signal: AbortSignal,
+): Promise<HostPreflight> {
+  await deps.ledger.enter(step, null);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const host = await deps.hosts.of(name);
+  const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration);
+  const { consumers: declared } = rotation.spec;
+  const consumers =
+    declared.kind === 'all'
+      ? await host.consumersNamed!(usedBy ?? [], previous?.keyId ?? '', signal)
+      : declared.kind === 'list'
+        ? declared.list.filter((c) => c.host === name)
+        : [];
+
+  const known = await knownVersions(deps, step.credential);
+  const required = new Set(requiredOf({ ...rotation, targets: consumers }).map((c) => c.name));
+  const findings: Finding[] = [];
+  const running: string[] = [];
+  const unsaid: string[] = [];
+  await Promise.all(
+    consumers.map(async (consumer) => {
+      try {
+        const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
+        if (inspection.state !== 'stopped') running.push(consumer.name);
+        if (!required.has(consumer.name) || !previous) return;
+        const { evidence } = rotation.spec.policy;
+        if (host.byHand && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
+          unsaid.push(consumer.name);
+        else findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
+      } catch (error) {
+        if (!required.has(consumer.name)) return;
+        findings.push({
+          reason: 'unreachable',
+          message: `${consumer.name} cannot be reached: ${error instanceof RekeyError ? error.detail : 'no answer in time'}`,
+        });
+      }
+    }),
+  );
+  return { findings, consumers, running: running.sort(), ...(unsaid.length > 0 ? { unsaid: unsaid.sort() } : {}) };
+}

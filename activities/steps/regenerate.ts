@@ -1,0 +1,125 @@
+/**
+ * Owns the change of a secret in place: the regenerate that kills the old one, and the one login
+ * that proves the new one.
+ */
+import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { mayRegenerate, type RegenerateBlock } from '../../workflows/domain/regenerate.js';
+import { type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
+import type { Change } from '../ports/journal.js';
+import { acceptedEverywhere } from '../ports/key-store.js';
+import type { Secret } from '../ports/secret.js';
+import type { SealedSecret } from '../ports/vault.js';
+
+/**
+ * Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked
+ * by it, the new one active at once.
+ */
+export async function regenerateSecret(
+  deps: Deps,
+  { step }: StepInput,
+): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const previous = versionOf(versions, rotation.previousGeneration);
+  const { request, settle } = store.capabilities.timing;
+  const look = async (signal: AbortSignal) => ({
+    secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
+  });
+
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, oneObject: true, look }, async (attempt) => {
+    // After a lost reply it does not matter whether the secret changed: the answer is gone either
+    // way, and nothing runs that could hold the old one.
+    const unchanged =
+      attempt.before?.secretChanged != null &&
+      attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
+    attempt.notSent(unchanged ? 'and-before' : 'this');
+    await requireMayRegenerate(deps, rotation, unchanged ? 'nothing' : 'perhaps');
+    attempt.beforeSending();
+    attempt.notSent('no');
+    const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
+
+    const sealed = await deps.vault.seal(key.secret);
+    // Looked at now: an attempt of another round may have been recorded meanwhile.
+    const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
+    for (const change of regeneratedVersion(rotation, replaced, key.secret, sealed)) attempt.stage(change);
+    return { generation: rotation.generation, secretChanged: key.secretChanged };
+  });
+}
+
+/**
+ * What the workflow does about a refusal. While nothing was sent the way back is open, on which the
+ * programs are started with the old secret.
+ */
+const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perhaps', ErrorCode>>>> = {
+  stale: { nothing: 'KR_GUARD_STALE', perhaps: 'KR_LOOK_AGAIN' },
+  'still-running': { nothing: 'KR_GUARD_REFUSED', perhaps: 'KR_BEYOND_RETURN' },
+};
+
+/**
+ * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
+ * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
+ */
+export async function requireMayRegenerate(deps: Deps, rotation: RotationRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
+  const required = requiredOf(rotation).map((c) => c.name);
+  const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
+  if (decision.ok) return;
+  throw new RekeyError(codes[decision.reason][sent], `${decision.reason}: ${decision.message}`);
+}
+
+/** The new version is the one to use at once, since the old one is dead; its id stays. */
+export function regeneratedVersion(
+  rotation: RotationRecord,
+  previous: VersionRecord,
+  secret: Secret,
+  sealed: SealedSecret,
+): Change[] {
+  const { generation } = rotation;
+  const { account, keyId, keyName } = previous;
+  const { fingerprint } = secret;
+  const added: Change = {
+    kind: 'add-version',
+    generation,
+    state: 'active',
+    account,
+    keyId,
+    keyName: keyName ?? keyId,
+    origin: 'regenerated',
+    fingerprint,
+    secret: sealed,
+  };
+  const ends: Change = { kind: 'move-version', generation: previous.generation, event: 'regenerate' };
+  return previous.state === 'active' ? [ends, added] : [added];
+}
+
+export interface ProveSecretInput extends StepInput {
+  /** The store's mark of our own regenerate. */
+  readonly secretChanged: string | null;
+}
+
+/** `overtaken`: somebody changed the secret after us. */
+export type SecretProof = 'accepted' | 'refused' | 'overtaken';
+
+/**
+ * One login, counted in the ledger before it is made: a refused one is never repeated, since the
+ * store locks accounts and bans addresses.
+ */
+export async function proveSecret(
+  deps: Deps,
+  { step, secretChanged }: ProveSecretInput,
+): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const version = versionOf(await deps.ledger.versions(step.credential), rotation.generation);
+  const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
+  const { request, settle } = store.capabilities.timing;
+  const overtaken = async (signal: AbortSignal) => (await store.describe(version.keyId, signal))?.secretChanged !== secretChanged;
+
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+    if (attempt.earlier.length > 0 && (await overtaken(attempt.signal))) return { proof: 'overtaken' };
+    attempt.beforeSending();
+    if (acceptedEverywhere(await store.probe(key, within(attempt.signal, request)))) return { proof: 'accepted' };
+    return { proof: (await overtaken(attempt.signal)) ? 'overtaken' : 'refused' };
+  });
+}

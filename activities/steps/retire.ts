@@ -1,0 +1,125 @@
+/** Owns the taking away for good: drain, revoke, the proof of death, and the removal of what a lost reply left behind. */
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Recorded } from '../../workflows/domain/records.js';
+import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
+import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import { refusedEverywhere } from '../ports/key-store.js';
+import { requireMayTakeAway } from './guard.js';
+
+/** Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth asking again, until the old version is quiet. */
+export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  // Nobody can use what is gone; the revoke that follows finds it so.
+  if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
+  const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
+  const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
+  const { policy, accept } = rotation.spec;
+  // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
+  const patience = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
+  // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer that could be seen.
+  const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
+  const rules: QuietRules = {
+    cutoverAt: rotation.cutoverAt ?? now,
+    grace: Math.max(rotation.expedited ? 0 : patience, least),
+    lag: store.capabilities.timing.lastUsedLag,
+  };
+  const quiet = isQuiet(readings, now, rules, accept);
+  if (quiet.ok) return deps.ledger.enter(step, null);
+
+  const wait = nextLook(readings, now, rules);
+  await deps.ledger.enter(step, {
+    text: `generation ${old.generation} to be quiet: ${quiet.message}`,
+    person: quiet.reason === 'no-last-used',
+    deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
+    exits: rotation.expedited ? ['abort'] : ['expedite', 'abort'],
+  });
+  throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
+}
+
+export interface RetireInput extends StepInput {
+  /** The version that goes, and the one that must carry everything. */
+  readonly going: number;
+  readonly staying: number;
+}
+
+/**
+ * Ends a version for good, by the exact id in the ledger. Its guard looks once more, in this very attempt: is the other one alive now, is
+ * every consumer proved to be on it now. A refusal sends nothing and closes its intent so.
+ */
+export async function revokeVersion(
+  deps: Deps,
+  input: RetireInput,
+): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
+  const { step, going: generation } = input;
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const versions = await deps.ledger.versions(step.credential);
+  const going = versionOf(versions, generation);
+  const { request, settle } = store.capabilities.timing;
+
+  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true, oneObject: true }, async (attempt) => {
+    const gone =
+      attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
+    if (!gone) {
+      attempt.notSent('and-before');
+      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt.signal);
+      attempt.notSent('no');
+      attempt.beforeSending();
+      await store.revoke(going.keyId, within(attempt.signal, request));
+    }
+    attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
+    return { generation, keyId: going.keyId };
+  });
+}
+
+/** Observes: every door, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */
+export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
+  await deps.ledger.enter(step, null);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const store = await deps.stores.of(rotation.spec.store);
+  const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  if (!old.secretRef) return true;
+  const key = { keyId: old.keyId, secret: await secretOf(deps, old) };
+  const until = performance.now() + store.capabilities.timing.propagation;
+  for (let refused = 0; refused < 5; await sleep(100)) {
+    refused = refusedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request))) ? refused + 1 : 0;
+    if (performance.now() > until) return false;
+  }
+  return true;
+}
+
+export interface StraysInput extends StepInput {
+  /** The key that this run minted; the ledger may have lost it. */
+  readonly known: string | null;
+}
+
+/**
+ * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was ever handed them. Waits until no mint of ours
+ * can land any more, so that a late create is caught, too.
+ */
+export async function removeStrays(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
+  const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
+  if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
+  const rotation = await deps.ledger.rotation(step.rotation);
+  const family = deps.ledger.tagFamily(step.rotation);
+  // A ledger that was set back has lost intents; an older release gave tags of another form.
+  const tags = [family, ...(await deps.ledger.tags(step.rotation, 'mint')).filter((tag) => !tag.startsWith(family))];
+  const store = await deps.stores.of(rotation.spec.store);
+  const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
+  const removed: string[] = [];
+  for (const tag of tags) {
+    for (const stray of await store.findByTag(tag, signal)) {
+      if (recorded.has(stray.id)) continue;
+      await store.revoke(stray.id, signal);
+      removed.push(stray.id);
+    }
+  }
+  // Consumers were handed another version since, and confirmed.
+  if (known !== null && !recorded.has(known) && !removed.includes(known) && (await store.describe(known, signal)) !== null) {
+    await store.revoke(known, signal);
+    removed.push(known);
+  }
+  return removed;
+}

@@ -1,0 +1,207 @@
+/** Owns what operators have said to one run: which verbs are legal now, which were taken, and what waits for them. */
+import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
+import type { ProvideReceipt, ProvideRequest } from '../domain/assisted.js';
+import type { Gate } from '../domain/credential.js';
+import type { RotationRecord } from '../domain/records.js';
+import { legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
+
+export interface OperatorPorts {
+  /** What only the run knows. */
+  facts(): Pick<VerbFacts, 'strategy' | 'phase' | 'direction' | 'beyondReturn' | 'consumers'>;
+  /** Commits the verb before it takes effect. */
+  record(verb: Verb | 'provide', request: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>): Promise<VerbReceipt>;
+  turn(why: string): void;
+}
+
+/** An effect that a person was asked for, and what became of it. */
+interface Assisting {
+  readonly take: (request: ProvideRequest) => Promise<{ readonly result: unknown } | { readonly refused: string }>;
+  answer: { readonly result: unknown } | { readonly declined: string } | null;
+}
+
+export class Operator {
+  readonly exempt: Set<string>;
+  gate: Gate | null = null;
+  skippable: 'bake' | 'prove-dead' | null = null;
+  stuck = false;
+  paused: boolean;
+  expedited: boolean;
+  #assisting: Assisting | null = null;
+  #asking = false;
+  #taking = 0;
+  #approved = false;
+  #retried = false;
+  #skipped = false;
+
+  constructor(
+    row: RotationRecord,
+    private readonly ports: OperatorPorts,
+  ) {
+    this.exempt = new Set(row.exempt.map((e) => e.consumer));
+    this.paused = row.paused;
+    this.expedited = row.expedited;
+    setHandler(legalVerbsQuery, () => legalVerbs(this.#facts()));
+    for (const verb of verbs) this.#listen(verb);
+    this.#listenToProvide();
+  }
+
+  /** A person is asked for one thing at a time. */
+  async oneByOne<Result>(ask: () => Promise<Result>): Promise<Result> {
+    while (this.#asking) await condition(() => !this.#asking);
+    this.#asking = true;
+    try {
+      return await ask();
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Waits for a person who carries an effect out: until what was done is taken, or declined. `overdue` is called when that takes long. */
+  async assist<Result>(
+    take: (request: ProvideRequest) => Promise<{ readonly result: Result } | { readonly refused: string }>,
+    milliseconds: number,
+    overdue: () => Promise<unknown>,
+  ): Promise<{ readonly result: Result } | { readonly declined: string }> {
+    const assisting: Assisting = { take, answer: null };
+    const settled = () => assisting.answer !== null;
+    this.#assisting = assisting;
+    try {
+      if (!(await condition(settled, milliseconds))) {
+        await overdue();
+        await condition(settled);
+      }
+      return assisting.answer as { result: Result } | { declined: string };
+    } finally {
+      this.#assisting = null;
+    }
+  }
+
+  /** Until every verb that was accepted is obeyed: an abort that was legal when it came must not be overtaken by what it is to prevent. */
+  obeyed(): Promise<void> {
+    return condition(() => this.#taking === 0);
+  }
+
+  /** False when `milliseconds` passed without an approval. */
+  approved(milliseconds?: number): Promise<boolean> {
+    const said = () => this.#approved;
+    return milliseconds === undefined ? condition(said).then(() => true) : condition(said, milliseconds);
+  }
+
+  forgetApproval(): void {
+    this.gate = null;
+    this.#approved = false;
+  }
+
+  resumed(): Promise<void> {
+    return condition(() => !this.paused);
+  }
+
+  async retried(): Promise<void> {
+    this.stuck = true;
+    this.#retried = false;
+    await condition(() => this.#retried);
+    this.stuck = false;
+  }
+
+  /** Lets a wait be skipped while it lasts. */
+  async skippably<Result>(what: 'bake' | 'prove-dead', wait: () => Promise<Result>): Promise<Result> {
+    this.skippable = what;
+    this.#skipped = false;
+    try {
+      return await wait();
+    } finally {
+      this.skippable = null;
+    }
+  }
+
+  skipped(): Promise<void> {
+    return condition(() => this.#skipped);
+  }
+
+  /** Until the wait is over, was skipped, or an operator is in a hurry. */
+  async baked(milliseconds: number): Promise<void> {
+    await condition(() => this.#skipped || this.expedited, milliseconds);
+  }
+
+  whenExpedited(): Promise<void> {
+    return condition(() => this.expedited);
+  }
+
+  whenExempted(consumer: string): Promise<void> {
+    return condition(() => this.exempt.has(consumer));
+  }
+
+  #listen(verb: Verb): void {
+    const take = async (request: VerbRequest) => {
+      this.#taking++;
+      try {
+        const receipt = await this.ports.record(verb, request);
+        this.#obey(verb, request);
+        return receipt;
+      } finally {
+        this.#taking--;
+      }
+    };
+    const validator = (request: VerbRequest) => {
+      const decision = mayVerb(verb, this.#facts(), request);
+      if (!decision.ok) throw ApplicationFailure.nonRetryable(decision.message, 'KR_VERB_ILLEGAL', decision.reason);
+    };
+    setHandler(verbUpdates[verb], take, { validator });
+  }
+
+  #listenToProvide(): void {
+    const take = async (request: ProvideRequest): Promise<ProvideReceipt> => {
+      const assisting = this.#assisting!;
+      const { rotation } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
+      const said = await assisting.take(request);
+      if ('refused' in said) return { rotation, taken: false, message: said.refused };
+      assisting.answer = said;
+      return { rotation, taken: true, message: 'it holds, and the rotation goes on' };
+    };
+    const validator = (_request: ProvideRequest) => {
+      if (!this.#assisting)
+        throw ApplicationFailure.nonRetryable('nobody was asked to do anything', 'KR_VERB_ILLEGAL', 'nothing-asked');
+    };
+    setHandler(provideUpdate, take, { validator });
+  }
+
+  #obey(verb: Verb, request: VerbRequest): void {
+    const why = `by ${request.by}${request.reason ? `: ${request.reason}` : ''}`;
+    switch (verb) {
+      case 'approve':
+        this.#approved = true;
+        return;
+      case 'reject':
+        if (this.#assisting) this.#assisting.answer = { declined: why };
+        else this.ports.turn(`rejected ${why}`);
+        return;
+      case 'abort':
+        this.ports.turn(`aborted ${why}`);
+        return;
+      case 'pause':
+      case 'resume':
+        this.paused = verb === 'pause';
+        return;
+      case 'retry':
+        this.#retried = true;
+        return;
+      case 'skip':
+        this.#skipped = true;
+        return;
+      case 'expedite':
+        this.expedited = true;
+        return;
+      case 'exempt':
+        this.exempt.add(request.consumer!);
+        // A step that waits for a person because of this consumer goes on without it.
+        this.#retried = true;
+        return;
+    }
+  }
+
+  #facts(): VerbFacts {
+    const { gate, paused, stuck, skippable, expedited } = this;
+    return { ...this.ports.facts(), gate, assisting: this.#assisting !== null, paused, stuck, skippable, expedited };
+  }
+}

@@ -1,0 +1,343 @@
+/** Owns one run of a rotation: its place in the ledger, its phase and direction, and how a step that fails for good waits for a person. */
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { books } from '../activity-options.js';
+import type { RotationOrder, RotationReport } from '../contract.js';
+import { type ConsumerSpec, type Gate, programOf } from '../domain/credential.js';
+import { type Finding, outsideWindow } from '../domain/preflight.js';
+import type { Beyond, ChainHead, Recorded, RotationRecord, StepRef, Wait } from '../domain/records.js';
+import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
+import type { Verb, VerbRequest } from '../domain/verbs.js';
+import { codeOf, isOvertaken, messageOf, Turned } from '../failures.js';
+import { Operator } from './operator.js';
+
+export class Run {
+  readonly operator: Operator;
+  #head: ChainHead;
+  #fence: number;
+  #phase: Phase;
+  #beyondReturn: boolean;
+  #beyond: Beyond | null;
+  #returnKey = '';
+  #back: boolean;
+  #reason: string | null;
+  /** How often the ledger was found behind: rounds that were recorded before may be older than what happened since. */
+  reconciled = 0;
+  /** The key that was minted, the programs that ran, whether anybody was handed anything, and who was told to stop: what a ledger that lost it cannot tell. */
+  minted: string | null = null;
+  running: readonly string[] | null = null;
+  handedOut = false;
+  readonly toldToStop = new Set<string>();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  /** Cancelled by abort; everything before the point of no return runs in it. */
+  readonly #forward = new CancellationScope();
+  targets: readonly ConsumerSpec[];
+
+  private constructor(
+    public row: RotationRecord,
+    head: ChainHead,
+    beyond: Beyond | null,
+  ) {
+    this.#head = head;
+    this.#fence = row.fence;
+    this.#phase = row.phase;
+    this.#back = row.direction === 'back';
+    this.#beyond = beyond;
+    this.#beyondReturn = beyond !== null;
+    this.#reason = row.reason;
+    this.targets = row.targets ?? [];
+    this.operator = new Operator(row, {
+      facts: () => ({
+        strategy: row.strategy,
+        phase: this.#phase,
+        direction: this.#back ? 'back' : 'forward',
+        beyondReturn: this.#beyondReturn,
+        consumers: this.required.map((c) => c.name),
+      }),
+      record: (verb, request) => this.#record(verb, request),
+      turn: (why) => this.#turn(why),
+    });
+  }
+
+  /**
+   * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's own tools means abort: it reaches only what
+   * may be aborted, and is without effect beyond the point of no return.
+   */
+  static async of(order: RotationOrder, way: (run: Run) => Promise<RotationReport>): Promise<RotationReport> {
+    const root = CancellationScope.current();
+    return CancellationScope.nonCancellable(async () => {
+      const { rotation, head, beyond } = await books.openRotation({ ...order, runId: workflowInfo().runId });
+      const run = new Run(rotation, head, beyond);
+      root.cancelRequested.catch(() => run.#turn('cancelled'));
+      for (;;) {
+        try {
+          return await way(run);
+        } catch (error) {
+          if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
+          await run.#reconcile();
+        }
+      }
+    });
+  }
+
+  get spec() {
+    return this.row.spec;
+  }
+
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  get isGoingBack(): boolean {
+    return this.#back;
+  }
+
+  /** The revoke or regenerate that an earlier run of this rotation may have sent: this one begins behind it. */
+  get beyond(): Beyond | null {
+    return this.#beyond;
+  }
+
+  /** Consumers that must be right; exempt ones are left alone. */
+  get required(): readonly ConsumerSpec[] {
+    return this.targets.filter((t) => !this.operator.exempt.has(t.name));
+  }
+
+  isExempt(consumer: string): boolean {
+    return this.operator.exempt.has(consumer);
+  }
+
+  /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
+  step(kind: string, key: string = kind, subject: string | null = null): StepRef {
+    return {
+      rotation: this.row.id,
+      credential: this.row.credential,
+      fence: this.#fence,
+      head: this.#head,
+      key,
+      kind,
+      phase: this.#phase,
+      subject,
+    };
+  }
+
+  /** Takes over the head that an outcome carries. */
+  async recorded<Result>(outcome: Promise<Recorded<Result>>): Promise<Result> {
+    this.#inFlight.add(outcome);
+    try {
+      const { result, head } = await outcome;
+      this.#sawHead(head);
+      return result;
+    } finally {
+      this.#inFlight.delete(outcome);
+    }
+  }
+
+  enter(phase: Phase): void {
+    // A run that takes over, or repeats its way, walks through earlier phases again without effect.
+    const repeats = this.row.phase !== 'planned' || this.#beyondReturn || this.reconciled > 0;
+    if (!mayEnter(this.row.strategy, this.#phase, phase) && !repeats) {
+      throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
+    }
+    this.#phase = phase;
+    setCurrentDetails(`${this.row.id} is ${phase}`);
+  }
+
+  /**
+   * Runs the way forward. Throws `Turned` when an operator, a cancel or a failed step turns it back. Once a revoke or regenerate may be out,
+   * nothing turns it back any more: then a person is asked, and the way is gone again, on the outcomes that the ledger has.
+   */
+  async forward<Result>(way: () => Promise<Result>): Promise<Result> {
+    if (this.#back) throw new Turned(this.#reason ?? 'it was going back');
+    for (;;) {
+      try {
+        return await this.#forward.run(way);
+      } catch (error) {
+        if (isOvertaken(error) || error instanceof Turned) throw error;
+        // What no machine may judge is for a person, in whichever direction it could go.
+        if (!this.#beyondReturn && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new Turned(this.#reason ?? messageOf(error));
+        await this.hold(messageOf(error));
+      }
+    }
+  }
+
+  /** Records that the rotation goes back, before anything is undone. It raises the fence: a late attempt on the way forward is void from then on. */
+  async turnBack(why: string): Promise<void> {
+    if (this.#back) return;
+    this.#back = true;
+    this.#reason ??= why;
+    this.operator.paused = false;
+    this.operator.forgetApproval();
+    this.#phase = 'compensating';
+    this.#sawHead(await books.note({ step: this.step('turn-back'), note: { kind: 'turn-back', reason: this.#reason } }));
+    this.#fence++;
+  }
+
+  /** From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an abort came before. */
+  async passReturn(key: string): Promise<void> {
+    await this.operator.obeyed();
+    this.#beyondReturn = true;
+    this.#returnKey = key;
+  }
+
+  returned(): void {
+    this.#beyondReturn = false;
+    this.#beyond = null;
+  }
+
+  /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
+  async pausePoint(): Promise<void> {
+    if (!this.operator.paused) return;
+    await this.#tell({ text: 'an operator to resume it', person: true, deadline: null, exits: ['resume', 'abort'] });
+    await this.operator.resumed();
+  }
+
+  /** Waits for an approval where the policy asks for one, or something speaks for asking; what lies beyond the point of no return was approved. */
+  async pass(gate: Gate, because: readonly string[] = []): Promise<void> {
+    await this.pausePoint();
+    const { approve, approveWithin } = this.spec.policy;
+    if ((!approve.includes(gate) && because.length === 0) || this.#beyond) return;
+    const deadline = new Date(Date.now() + approveWithin).toISOString();
+    const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
+    const wait: Wait = { text, person: true, deadline, exits: ['approve', 'reject', 'abort'] };
+    this.operator.gate = gate;
+    await this.#tell(wait);
+    if (!(await this.operator.approved(approveWithin))) {
+      if (gate === 'start') throw new Turned('nobody approved it in time');
+      // Nothing was taken away: both keys live, and a person is told for as long as it takes.
+      await this.#tell({ ...wait, text: `${text}; overdue` });
+      await this.operator.approved();
+    }
+    this.operator.forgetApproval();
+  }
+
+  /** Speaks against beginning now, or null. */
+  async calendarFinding(): Promise<Finding | null> {
+    const { window } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow) return null;
+    const opening = await books.windowOpening({ window });
+    return opening.inMs > 0 ? outsideWindow(this.row.credential, window, opening.at) : null;
+  }
+
+  /** Waits for the window to open again, when an approval came after it had closed. */
+  async windowOpens(): Promise<void> {
+    const { window, approve } = this.spec.policy;
+    if (window === null || this.row.options.outsideWindow || this.#beyond || !approve.includes('start')) return;
+    for (;;) {
+      const { at, inMs } = await books.windowOpening({ window });
+      if (inMs === 0) return;
+      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, exits: ['abort'] });
+      await sleep(inMs);
+    }
+  }
+
+  /** Waits after a wave; expedite and skip end it. */
+  async bake(milliseconds: number): Promise<void> {
+    await this.pausePoint();
+    if (milliseconds === 0 || this.operator.expedited) return;
+    await this.operator.skippably('bake', () => this.operator.baked(milliseconds));
+  }
+
+  /** Repeats a step that failed for good once a person has said `retry`; for the ways on which there is no other way out. */
+  async insist<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (isOvertaken(error) || isCancellation(error)) throw error;
+        await this.hold(messageOf(error));
+      }
+    }
+  }
+
+  /** Stands still until a person says `retry`, for a state that no machine may judge. */
+  async hold(why: string): Promise<void> {
+    await this.#tell({ text: `a person: ${why}`, person: true, deadline: new Date(Date.now()).toISOString(), exits: ['retry'] });
+    await this.operator.retried();
+  }
+
+  /** Something that people should know of, although the rotation goes on. */
+  remark(text: string): void {
+    this.#reason = this.#reason ? `${this.#reason}; ${text}` : text;
+  }
+
+  /** Waits until nothing that was sent before can land any more. */
+  async settle(milliseconds: number): Promise<void> {
+    const deadline = new Date(Date.now() + milliseconds).toISOString();
+    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline, exits: [] });
+    await sleep(milliseconds);
+  }
+
+  /** Lets go of a consumer that is handed nothing more. */
+  async letGo(consumer: ConsumerSpec): Promise<void> {
+    await books.releaseLease({ step: this.step('release-lease'), program: programOf(consumer) });
+  }
+
+  async newRound(round: number, reason: string): Promise<void> {
+    this.#sawHead(await books.note({ step: this.step('round'), note: { kind: 'round', round, reason } }));
+  }
+
+  async refuse(findings: readonly Finding[]): Promise<RotationReport> {
+    this.enter('closing');
+    await books.refuse({ step: this.step('close'), findings });
+    return this.#report('refused', findings.map((f) => f.message).join('; '), null);
+  }
+
+  async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RotationReport> {
+    await books.close({ step: this.step('close'), outcome, reason: this.#reason, downtimeMs });
+    return this.#report(outcome, this.#reason, downtimeMs);
+  }
+
+  async #report(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RotationReport> {
+    await condition(allHandlersFinished);
+    const { id: rotation, credential, strategy, generation } = this.row;
+    return { rotation, credential, strategy, generation, outcome, reason, downtimeMs };
+  }
+
+  /** The ledger has lost its last commits: it is told what this run remembers, and the way is gone again on the outcomes that are left. */
+  async #reconcile(): Promise<void> {
+    // What is still out would land behind what is done again: a program would start that was just stopped.
+    await Promise.allSettled(this.#inFlight);
+    const { rotation, head } = await books.reconcile({
+      rotation: this.row,
+      fence: this.#fence,
+      head: this.#head,
+      targets: this.targets.length > 0 ? this.targets : null,
+      back: this.#back ? this.#reason : null,
+      runId: workflowInfo().runId,
+    });
+    this.row = rotation;
+    this.#fence = rotation.fence;
+    this.#head = head;
+    if (this.#beyondReturn) this.#beyond ??= { key: this.#returnKey, done: false };
+    this.reconciled++;
+  }
+
+  async #tell(wait: Wait): Promise<void> {
+    setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
+    this.#sawHead(await books.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
+  }
+
+  async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
+    this.#sawHead(await books.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
+    return { rotation: this.row.id, phase: this.#phase };
+  }
+
+  /** Two operators at once, or a verb that was recorded while the phase moved on: what is illegal by now has no effect. */
+  #turn(why: string): void {
+    if (this.#beyondReturn || this.#back) return;
+    this.#reason = why;
+    this.#forward.cancel();
+  }
+
+  #sawHead(head: ChainHead): void {
+    if (head.position > this.#head.position) this.#head = head;
+  }
+}

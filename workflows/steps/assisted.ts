@@ -1,0 +1,46 @@
+/** Owns the effects of a key store: done by its API, or by a person where the store has none, with everything around them the same. */
+import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
+import { books, effectsAtStore } from '../activity-options.js';
+import type { AssistedEffect, ProvideRequest } from '../domain/assisted.js';
+import type { Recorded } from '../domain/records.js';
+import type { Run } from '../run/run.js';
+
+/** What the effect is about; the step's name is the same, whoever carries it out. */
+export interface StoreEffect {
+  readonly effect: AssistedEffect;
+  readonly key: string;
+  readonly generation: number;
+  /** For disable and revoke: the version that must carry everything. */
+  readonly staying?: number;
+}
+
+/** Whether `assisted:` of the store names the effect. */
+export function isAssisted(run: Run, effect: AssistedEffect): boolean {
+  return run.row.stores.store.assisted?.includes(effect) ?? false;
+}
+
+/** The outcome of an effect at the store; `byApi` is not called where a person carries it out. Throws KR_NOT_DONE when that person declines. */
+export function atTheStore<Result>(run: Run, what: StoreEffect, byApi: () => Promise<Recorded<Result>>): Promise<Result> {
+  return isAssisted(run, what.effect) ? byPerson<Result>(run, what) : run.recorded(byApi());
+}
+
+/** Asks, waits without end, and takes what was done. When it takes long an alarm sounds, and nothing is freed by it. */
+export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Result> {
+  const { effect, key, generation } = what;
+  const store = effectsAtStore(run.spec.store);
+  const input = () => ({ step: run.step(effect, key), effect, generation, staying: what.staying ?? null });
+  const ask = (overdue: boolean) => store.askPerson({ ...input(), overdue });
+  const asked = await ask(false);
+  if (asked.done) return run.recorded(Promise.resolve(asked.done as Recorded<Result>));
+
+  const take = async ({ secretRef, keyId }: ProvideRequest) => {
+    const { attempt, tag } = asked;
+    const said = await CancellationScope.nonCancellable(() => store.takeProvided({ ...input(), attempt, tag, secretRef, keyId }));
+    if ('refused' in said) return said;
+    return { result: await run.recorded(Promise.resolve(said as Recorded<Result>)) };
+  };
+  const answer = await run.operator.assist(take, run.spec.policy.approveWithin, () => ask(true));
+  if ('result' in answer) return answer.result;
+  await books.declineAsked({ step: run.step(effect, key) });
+  throw ApplicationFailure.nonRetryable(`${effect} was declined ${answer.declined}`, 'KR_NOT_DONE');
+}

@@ -1,0 +1,144 @@
+/** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import type { HostPreflight } from '../../activities/index.js';
+import { atHost, confirmingAtHost, handingOutAtHost, lastAtHost } from '../activity-options.js';
+import type { ConsumerSpec } from '../domain/credential.js';
+import { formatDuration } from '../domain/duration.js';
+import { isOvertaken } from '../failures.js';
+import type { Run } from '../run/run.js';
+import { withdrawn, wordOf } from './by-hand.js';
+
+/** The hosts of a credential, and which of its consumers each of them runs. */
+export function byHost(
+  consumers: readonly ConsumerSpec[],
+): readonly { readonly host: string; readonly names: readonly string[] }[] {
+  const hosts = [...new Set(consumers.map((c) => c.host))];
+  return hosts.map((host) => ({ host, names: consumers.filter((c) => c.host === host).map((c) => c.name) }));
+}
+
+/** One fresh look at all that must be right; what was seen is in the ledger for the guard of the next effect. */
+export async function look(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
+  await Promise.all(
+    byHost(consumers).map(({ host, names }) =>
+      atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names }),
+    ),
+  );
+}
+
+/** Looks at the consumers through every host; finds the consumers where the store's word is needed. */
+export async function preflightHosts(run: Run, usedBy: readonly string[] | null): Promise<Required<HostPreflight>> {
+  const { consumers } = run.spec;
+  const hosts =
+    consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
+  const seen = await Promise.all(hosts.map((host) => atHost(host).preflightHost({ step: run.step('preflight'), host, usedBy })));
+  return {
+    findings: seen.flatMap((s) => s.findings),
+    consumers: seen.flatMap((s) => s.consumers),
+    running: seen.flatMap((s) => s.running),
+    unsaid: seen.flatMap((s) => s.unsaid ?? []),
+  };
+}
+
+/**
+ * Hands a version to consumers, side by side, and waits until each proves that it uses it. `round` names this look, so that a later one is a
+ * new one. The first that fails ends the others' waiting, but never a hand-out in flight.
+ */
+export async function handOut(run: Run, consumers: readonly ConsumerSpec[], generation: number, round: string): Promise<void> {
+  await CancellationScope.cancellable(async () => {
+    try {
+      await Promise.all(consumers.map((consumer) => handOutTo(run, consumer, generation, round)));
+    } catch (error) {
+      CancellationScope.current().cancel();
+      throw error;
+    }
+  });
+}
+
+/** Asks consumers once more, with all the patience that the policy has, without handing them anything; false when one is not on the version. */
+export async function confirmAll(
+  run: Run,
+  consumers: readonly ConsumerSpec[],
+  generation: number,
+  round: string,
+): Promise<boolean> {
+  const asked = await Promise.allSettled(
+    consumers
+      .filter(({ name }) => !run.isExempt(name))
+      .map(({ host, name }) =>
+        confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
+          step: run.step('confirm', `confirm/${round}/${name}`, name),
+          consumer: name,
+          generation,
+        }),
+      ),
+  );
+  for (const answer of asked) {
+    if (answer.status === 'rejected' && (isCancellation(answer.reason) || isOvertaken(answer.reason))) throw answer.reason;
+  }
+  return asked.every(({ status }) => status === 'fulfilled');
+}
+
+/** Temporal says of a step that ran out of time no more than that; one last look tells what is wrong, or that it was right in the end. */
+async function confirmed(run: Run, { host, name }: ConsumerSpec, generation: number, round: string): Promise<void> {
+  const input = () => ({ step: run.step('confirm', `confirm/${round}/${name}`, name), consumer: name, generation });
+  try {
+    await confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer(input());
+  } catch (error) {
+    if (!ranOut(error)) throw error;
+    await lastAtHost(host).confirmConsumer(input());
+  }
+}
+
+async function inTime<Result>(run: Run, name: string, handOut: () => Promise<Result>): Promise<Result> {
+  try {
+    return await handOut();
+  } catch (error) {
+    if (!ranOut(error)) throw error;
+    const within = formatDuration(run.spec.policy.confirm);
+    const message = `${name} could not be handed generation ${run.row.generation} within ${within}`;
+    throw ApplicationFailure.nonRetryable(message, 'KR_NOT_CONFIRMED');
+  }
+}
+
+const ranOut = (error: unknown): boolean => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+
+async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
+  const { host, name } = consumer;
+  if (run.isExempt(name)) return;
+  await CancellationScope.cancellable(async () => {
+    const branch = CancellationScope.current();
+    let byHand = false;
+    // A cancel must not end the race: what is in flight has to end before the way back begins.
+    const gone = run.operator.whenExempted(name).then(
+      () => 'exempt' as const,
+      () => new Promise<never>(() => undefined),
+    );
+    const done = (async () => {
+      const handedOut = await run.recorded(
+        inTime(run, name, () =>
+          handingOutAtHost(host, run.isGoingBack ? null : run.spec.policy.confirm).handOut({
+            step: run.step('hand-out', `hand-out/${round}/${name}`, name),
+            consumer: name,
+            generation,
+          }),
+        ),
+      );
+      if ('byHand' in handedOut) {
+        byHand = true;
+        await wordOf(run, consumer, generation, round);
+      }
+      await confirmed(run, consumer, generation, round);
+      return 'done' as const;
+    })();
+    // A consumer that is gone for good is let go of at once; what was sent to it is on record.
+    done.catch(() => undefined);
+    const how = await Promise.race([done, gone]);
+    if (how === 'exempt') {
+      branch.cancel();
+      await CancellationScope.nonCancellable(async () => {
+        if (byHand) await withdrawn(run, consumer, round);
+        await run.letGo(consumer);
+      });
+    }
+  });
+}
