@@ -8,12 +8,12 @@ const heartbeatEvery = 500;
 type Activity<Input, Result> = (input: Input, signal: AbortSignal) => Promise<Result>;
 
 /** An activity that may be cancelled at any time: it changes nothing outside. */
-export function observation<Input, Result>(run: Activity<Input, Result>): (input: Input) => Promise<Result> {
+export function asObservation<Input, Result>(run: Activity<Input, Result>): (input: Input) => Promise<Result> {
   return (input) => bounded((context) => run(input, context.cancellationSignal));
 }
 
 /** An activity that changes the outside: a cancel waits for what is in flight, its own deadline ends it. */
-export function effect<Input, Result>(run: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
+export function asEffect<Input, Result>(run: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
   return (input) => bounded(() => run(input));
 }
 

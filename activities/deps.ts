@@ -1,5 +1,5 @@
 /** Owns what activities are given, and the small things that many of them need. */
-import { type ConsumerSpec, programOf } from '../workflows/domain/credential.js';
+import { type ConsumerSpec, leaseKey } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { RotationRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
 import type { AppHost, Delivery, KnownVersion } from './ports/app-host.js';
@@ -57,7 +57,7 @@ export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSp
   const { keyId } = version;
   const secret = await secretOf(deps, version);
   const otherKeys = [...new Set(versions.map((other) => other.keyId))].filter((other) => other !== keyId);
-  const fence = await deps.ledger.lease(step, programOf(consumer));
+  const fence = await deps.ledger.lease(step, leaseKey(consumer));
   return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 

@@ -1,36 +1,36 @@
 /** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
 
-import { effect, observation, toFailure } from './boundary.js';
+import { asEffect, asObservation, toFailure } from './boundary.js';
 import type { Deps } from './deps.js';
 import { adoptVersion, saveConfiguration } from './steps/apply.js';
-import { askPerson, takeProvided } from './steps/assisted.js';
 import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
-import { awaitSettled, createBooks, takeLeases } from './steps/books.js';
-import { askForWord, takeWord, withdrawHandOut } from './steps/by-hand.js';
 import {
   awaitStopped,
   confirmConsumer,
   confirmDeployed,
   deployConsumer,
-  handOut,
+  distribute,
   inspectConsumers,
   undeployConsumer,
   updateSecret,
 } from './steps/consumers.js';
 import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './steps/disable.js';
+import { awaitSettled, createLedgerSteps, takeLeases } from './steps/ledger.js';
+import { askForAttestation, recordAttestation, withdrawStaged } from './steps/manual-delivery.js';
+import { askPerson, takeProvided } from './steps/manual-effect.js';
 import { mintVersion, proveVersion } from './steps/mint.js';
 import { preflightHost, preflightStore } from './steps/preflight.js';
 import { proveSecret, regenerateSecret } from './steps/regenerate.js';
-import { drain, proveDead, removeStrays, revokeVersion } from './steps/retire.js';
+import { drain, proveDead, removeOrphans, revokeVersion } from './steps/retire.js';
 
-const given = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
-  observation((input: Input, signal) => run(deps, input, signal));
-const sent = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) =>
-  effect((input: Input) => run(deps, input));
+const observation = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
+  asObservation((input: Input, signal) => run(deps, input, signal));
+const effect = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) =>
+  asEffect((input: Input) => run(deps, input));
 
 /** Local activities: our own books alone, on the workflows' queue. */
-export function createLedgerActivities(deps: Deps) {
-  const books = createBooks(deps);
+export function createLocalLedgerActivities(deps: Deps) {
+  const books = createLedgerSteps(deps);
   type Books = typeof books;
   // A local activity has no heartbeat; only its errors need the border.
   return Object.fromEntries(
@@ -43,62 +43,62 @@ export function createLedgerActivities(deps: Deps) {
 }
 
 /** On the workflows' queue, but no local ones, since they may wait. */
-export function createBookkeepingActivities(deps: Deps) {
+export function createLedgerActivities(deps: Deps) {
   return {
-    saveConfiguration: given(deps, saveConfiguration),
-    takeLeases: given(deps, takeLeases),
-    awaitSettled: given(deps, awaitSettled),
+    saveConfiguration: observation(deps, saveConfiguration),
+    takeLeases: observation(deps, takeLeases),
+    awaitSettled: observation(deps, awaitSettled),
   };
 }
 
 /** On the queue of a key store. */
 export function createStoreActivities(deps: Deps) {
   return {
-    adoptVersion: given(deps, adoptVersion),
-    preflightStore: given(deps, preflightStore),
-    mintVersion: sent(deps, mintVersion),
-    proveVersion: given(deps, proveVersion),
-    drain: given(deps, drain),
-    disableVersion: sent(deps, disableVersion),
-    enableVersion: sent(deps, enableVersion),
-    proveEnabled: given(deps, proveEnabled),
-    waitOutSoak: given(deps, waitOutSoak),
-    revokeVersion: sent(deps, revokeVersion),
-    proveDead: given(deps, proveDead),
-    removeStrays: given(deps, removeStrays),
-    askPerson: given(deps, askPerson),
-    takeProvided: given(deps, takeProvided),
-    regenerateSecret: sent(deps, regenerateSecret),
-    proveSecret: sent(deps, proveSecret),
-    compareKeys: given(deps, compareKeys),
-    planUpdate: sent(deps, planUpdate),
-    changeKey: sent(deps, changeKey),
-    putBackKey: sent(deps, putBackKey),
-    proveImage: given(deps, proveImage),
+    adoptVersion: observation(deps, adoptVersion),
+    preflightStore: observation(deps, preflightStore),
+    mintVersion: effect(deps, mintVersion),
+    proveVersion: observation(deps, proveVersion),
+    drain: observation(deps, drain),
+    disableVersion: effect(deps, disableVersion),
+    enableVersion: effect(deps, enableVersion),
+    proveEnabled: observation(deps, proveEnabled),
+    waitOutSoak: observation(deps, waitOutSoak),
+    revokeVersion: effect(deps, revokeVersion),
+    proveDead: observation(deps, proveDead),
+    removeOrphans: observation(deps, removeOrphans),
+    askPerson: observation(deps, askPerson),
+    takeProvided: observation(deps, takeProvided),
+    regenerateSecret: effect(deps, regenerateSecret),
+    proveSecret: effect(deps, proveSecret),
+    compareKeys: observation(deps, compareKeys),
+    planUpdate: effect(deps, planUpdate),
+    changeKey: effect(deps, changeKey),
+    putBackKey: effect(deps, putBackKey),
+    proveImage: observation(deps, proveImage),
   };
 }
 
 /** On the queue of an app host. */
 export function createHostActivities(deps: Deps) {
   return {
-    preflightHost: given(deps, preflightHost),
-    inspectConsumers: given(deps, inspectConsumers),
-    watchSoak: given(deps, watchSoak),
-    handOut: sent(deps, handOut),
-    askForWord: given(deps, askForWord),
-    takeWord: sent(deps, takeWord),
-    withdrawHandOut: sent(deps, withdrawHandOut),
-    confirmConsumer: given(deps, confirmConsumer),
-    undeployConsumer: sent(deps, undeployConsumer),
-    awaitStopped: given(deps, awaitStopped),
-    updateSecret: sent(deps, updateSecret),
-    deployConsumer: sent(deps, deployConsumer),
-    confirmDeployed: given(deps, confirmDeployed),
+    preflightHost: observation(deps, preflightHost),
+    inspectConsumers: observation(deps, inspectConsumers),
+    watchSoak: observation(deps, watchSoak),
+    distribute: effect(deps, distribute),
+    askForAttestation: observation(deps, askForAttestation),
+    recordAttestation: effect(deps, recordAttestation),
+    withdrawStaged: effect(deps, withdrawStaged),
+    confirmConsumer: observation(deps, confirmConsumer),
+    undeployConsumer: effect(deps, undeployConsumer),
+    awaitStopped: observation(deps, awaitStopped),
+    updateSecret: effect(deps, updateSecret),
+    deployConsumer: effect(deps, deployConsumer),
+    confirmDeployed: observation(deps, confirmDeployed),
   };
 }
 
+export type LocalLedgerActivities = ReturnType<typeof createLocalLedgerActivities>;
 export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
-export type BookkeepingActivities = ReturnType<typeof createBookkeepingActivities>;
 export type StoreActivities = ReturnType<typeof createStoreActivities>;
 export type HostActivities = ReturnType<typeof createHostActivities>;
 

@@ -8,7 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { verbs } from '../workflows/domain/verbs.js';
 import type { SetOptions } from './commands/attributes.js';
-import { become, sandboxHome } from './commands/processes.js';
+import { exec, sandboxHome } from './commands/processes.js';
 import { type Answer, answerWith } from './output.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -17,8 +17,8 @@ const rekey = new Command('rekey')
   .version(version)
   .exitOverride()
   .showHelpAfterError(false);
-const asked = process.argv.slice(2);
-const json = asked.includes('--json');
+const args = process.argv.slice(2);
+const json = args.includes('--json');
 
 /** A command with `--json` and an example in its help. */
 function command(parent: Command, usage: string, description: string, example: string): Command {
@@ -40,19 +40,19 @@ const run = (work: () => Promise<Answer>): Promise<never> => answerWith(json, wo
 /**
  * The arguments after the words of the command itself, for a program that reads them on its own.
  */
-const rest = (words: number): string[] => asked.slice(words);
+const rest = (words: number): string[] => args.slice(words);
 
 command(rekey, 'up', 'everything on this machine: PostgreSQL, Temporal and a worker, kept alive', 'up --sandbox')
   .option('--sandbox', 'simulated vendors with live traffic, too')
   .option('--vendors <names>', 'which of them, such as datadog,soar; all where it is left out')
   .option('--pace <times>', 'how many times slower than usual their consumers work')
-  .action(() => become('worker/commands/up.js', rest(1)));
+  .action(() => exec('worker/commands/up.js', rest(1)));
 command(rekey, 'sandbox', 'simulated vendors and live consumers alone', 'sandbox')
   .option('--home <folder>', 'where its state is kept')
   .option('--vendors <names>', 'which vendors, such as datadog,soar; all where it is left out')
   .option('--pace <times>', 'how many times slower than usual their consumers work')
   .action(({ home, vendors, pace }: { home?: string; vendors?: string; pace?: string }) =>
-    become('sandbox/main.js', [
+    exec('sandbox/main.js', [
       ...['--home', home ?? sandboxHome()],
       ...(vendors === undefined ? [] : ['--vendors', vendors]),
       ...(pace === undefined ? [] : ['--pace', pace]),
@@ -120,8 +120,8 @@ for (const verb of verbs) {
     .action((id: string, second: unknown, third: unknown) => {
       const options = (exempts ? third : second) as { reason?: string };
       return run(async () => {
-        const { say } = await import('./commands/verb.js');
-        return say(verb, id, { reason: options.reason ?? null, consumer: exempts ? (second as string) : null });
+        const { sendVerb } = await import('./commands/verb.js');
+        return sendVerb(verb, id, { reason: options.reason ?? null, consumer: exempts ? (second as string) : null });
       });
     });
 }
@@ -135,7 +135,7 @@ command(
   .option('--id <id>', "the store's id of the new key, where it shows one")
   .option('--done', 'there is no key to hand in: it was disabled, enabled or deleted, or a program was changed')
   .option('--fingerprint <fingerprint>', 'the one that the program shows which was changed')
-  .action(() => become('worker/commands/provide.js', rest(1)));
+  .action(() => exec('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
   (name: string | undefined) => run(async () => (await looks()).keys(name)),
 );
@@ -146,7 +146,7 @@ command(
   'adopt datadog/agents --id 6f1c9f6e-… < secret-file',
 )
   .option('--id <id>', "the store's id of the key; left out where the key is its own id")
-  .action(() => become('worker/commands/adopt.js', rest(1)));
+  .action(() => exec('worker/commands/adopt.js', rest(1)));
 const attributes = rekey.command('attributes').description('what a key may do, without a new secret').exitOverride();
 command(
   attributes,
@@ -175,12 +175,12 @@ command(
   .action((name: string, options: SetOptions) => run(async () => (await attributesOf()).setAttributes(name, options)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
 command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>
-  become('worker/commands/audit-verify.js', rest(2)),
+  exec('worker/commands/audit-verify.js', rest(2)),
 );
 const vault = rekey.command('vault').description('the encrypted secrets').exitOverride();
 command(vault, 'rewrap', 'wraps every secret under a new master key', 'vault rewrap')
   .option('--to <id>', 'a key file that is there already')
-  .action(() => become('worker/commands/vault-rewrap.js', rest(2)));
+  .action(() => exec('worker/commands/vault-rewrap.js', rest(2)));
 const config = rekey.command('config').description('the configuration').exitOverride();
 command(config, 'check', 'every problem of a file at once; changes nothing', 'config check -f rekey.yaml')
   .requiredOption('-f, --file <file>', 'the configuration')
@@ -188,13 +188,11 @@ command(config, 'check', 'every problem of a file at once; changes nothing', 'co
 command(config, 'show', 'the applied configuration with its defaults', 'config show').action(() =>
   run(async () => (await applies()).show()),
 );
-command(rekey, 'doctor', 'what is wrong here, and the cure', 'doctor').action(() => run(async () => (await looks()).doctor()));
+command(rekey, 'doctor', 'what is wrong here, and the remedy', 'doctor').action(() => run(async () => (await looks()).doctor()));
 command(rekey, 'worker', 'serves workflows, stores and hosts', 'worker --queue store.datadog')
   .option('--queue <queue...>', 'only these queues')
-  .action(() => become('worker/commands/worker.js', rest(1)));
-command(rekey, 'migrate', 'brings the database up to date', 'migrate').action(() =>
-  become('worker/commands/migrate.js', rest(1)),
-);
+  .action(() => exec('worker/commands/worker.js', rest(1)));
+command(rekey, 'migrate', 'brings the database up to date', 'migrate').action(() => exec('worker/commands/migrate.js', rest(1)));
 
 try {
   await rekey.parseAsync();

@@ -25,10 +25,10 @@ export async function answerWith(json: boolean, run: () => Promise<Answer>): Pro
     exit = answer.exit ?? 0;
   } catch (error) {
     const fault = asRekeyError(error);
-    const { cure } = errorCodes[fault.code];
+    const { remedy } = errorCodes[fault.code];
     if (json)
-      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
-    else process.stderr.write(`${fault.code}: ${fault.detail}\n${cure}\n`);
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, remedy } })}\n`);
+    else process.stderr.write(`${fault.code}: ${fault.detail}\n${remedy}\n`);
     exit = codes[fault.code] ?? 1;
   }
   process.exit(exit);

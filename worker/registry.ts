@@ -1,6 +1,7 @@
 /** Owns the explicit list of connectors: which kinds of key stores and app hosts there are, and how an instance of each is opened. */
-import { connector as assisted } from '../activities/connectors/app-hosts/assisted/app-host.js';
+
 import { connector as fileHost } from '../activities/connectors/app-hosts/file/app-host.js';
+import { connector as manual } from '../activities/connectors/app-hosts/manual/app-host.js';
 import { connector as soarAppHost } from '../activities/connectors/app-hosts/soar-app-host/app-host.js';
 import { connector as ssh } from '../activities/connectors/app-hosts/ssh/app-host.js';
 import { connector as webhook } from '../activities/connectors/app-hosts/webhook/app-host.js';
@@ -12,7 +13,7 @@ import { connector as soar } from '../activities/connectors/key-stores/soar/key-
 import type { AppHostConnector, KeyStoreConnector } from '../activities/ports/connector.js';
 
 export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar, docspace, algolia, dnn]);
-export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost, webhook, ssh, assisted]);
+export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost, webhook, ssh, manual]);
 
 /** Two connectors of one kind would make it a matter of order which one is used. */
 export function byKind<Connector extends { readonly config: { readonly kind: string } }>(

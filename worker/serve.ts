@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import {
-  createBookkeepingActivities,
   createHostActivities,
   createLedgerActivities,
+  createLocalLedgerActivities,
   createStoreActivities,
 } from '../activities/index.js';
 import { dataConverter } from '../client/codec.js';
@@ -65,7 +65,7 @@ export class Serving {
     const { deps } = this.composition;
     await this.#serve(mainQueue, {
       workflowBundle,
-      activities: { ...createLedgerActivities(deps), ...createBookkeepingActivities(deps) },
+      activities: { ...createLocalLedgerActivities(deps), ...createLedgerActivities(deps) },
       // A dead worker's cached workflow is given to another after this; longer only helps a worker that answers late.
       stickyQueueScheduleToStartTimeout: '1s',
       maxCachedWorkflows: 500,

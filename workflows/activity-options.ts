@@ -1,6 +1,6 @@
 /** Owns how activities are called: queue, time-outs, retries. Every number here decides how long a dead worker or a vendor that is away is felt. */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { BookkeepingActivities, HostActivities, LedgerActivities, StoreActivities } from '../activities/index.js';
+import type { HostActivities, LedgerActivities, LocalLedgerActivities, StoreActivities } from '../activities/index.js';
 import { hostQueue, mainQueue, storeQueue } from './contract.js';
 
 /** A heartbeat that stays out shows a dead worker within seconds; retries go on without end, since the world comes back. */
@@ -14,12 +14,12 @@ const patient = {
 const effects = { ...patient, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Our own books: short, repeatable, and out of the history but for a marker. */
-export const books = proxyLocalActivities<LedgerActivities>({
+export const localLedger = proxyLocalActivities<LocalLedgerActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' },
 });
 
-export const bookkeeping = proxyActivities<BookkeepingActivities>({ ...patient, taskQueue: mainQueue });
+export const ledger = proxyActivities<LedgerActivities>({ ...patient, taskQueue: mainQueue });
 
 export const atStore = (store: string) => proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store) });
 export const effectsAtStore = (store: string) => proxyActivities<StoreActivities>({ ...effects, taskQueue: storeQueue(store) });
@@ -35,7 +35,7 @@ export const lastAtHost = (host: string) =>
   proxyActivities<HostActivities>({ ...patient, retry: { maximumAttempts: 1 }, taskQueue: hostQueue(host) });
 
 /** Forward, a consumer that cannot be handed anything is bad in the end; on the way back there is nothing else than to go on trying. */
-export const handingOutAtHost = (host: string, within: number | null) =>
+export const distributingAtHost = (host: string, within: number | null) =>
   within === null
     ? effectsAtHost(host)
     : proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host), scheduleToCloseTimeout: within });

@@ -1,7 +1,7 @@
 /** Owns taking over a configuration, the keys that exist already and what they are to be: everything that changes goes one way, through a workflow. */
 import { ActivityFailure } from '@temporalio/workflow';
 import type { AdoptInput, AdoptResult, ApplyInput, CompareInput } from '../activities/index.js';
-import { adoptingAtStore, bookkeeping } from './activity-options.js';
+import { adoptingAtStore, ledger } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
 import type { KeyLook } from './domain/attributes.js';
 import type { Configuration } from './domain/configuration.js';
@@ -10,7 +10,7 @@ import { launch } from './launch.js';
 
 /** Saves the configuration first, so that workers begin to serve new stores; then adopts. One key that cannot be adopted does not hold up the others. */
 export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport> {
-  const { changed } = await bookkeeping.saveConfiguration(input);
+  const { changed } = await ledger.saveConfiguration(input);
   const declared = Object.values(input.configuration.credentials).filter((c) => c.current !== null);
   const adoptions = await Promise.all(
     declared.map(async ({ name, store, current }) => {
@@ -33,11 +33,11 @@ export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport
       }
     }),
   );
-  return { changed, adoptions, attributes: await makeSo(input.configuration, input.by) };
+  return { changed, adoptions, attributes: await reconcileKey(input.configuration, input.by) };
 }
 
 /** Begins a change of every key that is not as it is declared. What opens something waits there for an approval. */
-async function makeSo({ credentials }: Configuration, by: string): Promise<ApplyReport['attributes']> {
+async function reconcileKey({ credentials }: Configuration, by: string): Promise<ApplyReport['attributes']> {
   const declared = Object.values(credentials).filter(({ attributes }) => Object.keys(attributes).length > 0);
   const stores = [...new Set(declared.map(({ store }) => store))];
   const looks = await Promise.all(
@@ -48,9 +48,9 @@ async function makeSo({ credentials }: Configuration, by: string): Promise<Apply
   const others = looks.flat().filter(({ problem, differences }) => problem !== null || differences.length > 0);
   const options = { without: [], update: { change: { kind: 'declared' }, accepted: false } } as const;
   return Promise.all(
-    others.map(async (look) => ({
-      ...look,
-      started: look.problem === null && (await launch({ credential: look.credential, strategy: 'update', options }, by)),
+    others.map(async (inspect) => ({
+      ...inspect,
+      started: inspect.problem === null && (await launch({ credential: inspect.credential, strategy: 'update', options }, by)),
     })),
   );
 }
@@ -61,7 +61,7 @@ export async function compareKeys(input: CompareInput): Promise<readonly KeyLook
     return await adoptingAtStore(input.store).compareKeys(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    const nothing = { generation: null, key: null, differences: [], opens: [], problem: messageOf(error) };
+    const nothing = { generation: null, key: null, differences: [], widens: [], problem: messageOf(error) };
     return input.credentials.map((credential) => ({ credential, ...nothing }));
   }
 }

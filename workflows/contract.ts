@@ -1,8 +1,8 @@
 /** Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes that go through them. */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { ProvideReceipt, ProvideRequest } from './domain/assisted.js';
 import type { KeyLook } from './domain/attributes.js';
 import type { RotationOptions } from './domain/credential.js';
+import type { ProvideReceipt, ProvideRequest } from './domain/manual.js';
 import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
 

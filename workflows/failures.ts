@@ -3,8 +3,8 @@ import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio
 import { isErrorCode } from './domain/errors.js';
 
 /** Why the forward way ended. */
-export class Turned extends Error {
-  override readonly name = 'Turned';
+export class RollbackRequested extends Error {
+  override readonly name = 'RollbackRequested';
 }
 
 /** The code of a failed activity; null for what is none of ours. */

@@ -1,18 +1,18 @@
 /** Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more. Both are fired by a Temporal Schedule. */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
-import { books } from './activity-options.js';
+import { localLedger } from './activity-options.js';
 import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from './contract.js';
 import type { OpenOrder } from './domain/records.js';
 
 /** Starts what is due and inside its window; answers with the credentials. */
 export async function startDueRotations(): Promise<readonly string[]> {
-  return launchAll(await books.dueRotations(), 'schedule', 'due');
+  return launchAll(await localLedger.dueRotations(), 'schedule', 'due');
 }
 
 /** Starts what is open in the ledger and has no workflow any more: it was terminated, or Temporal has lost it. The rotation goes on in its recorded direction. */
 export async function sweep(): Promise<readonly string[]> {
-  return launchAll(await books.openRotations(), 'sweep', 'open');
+  return launchAll(await localLedger.openRotations(), 'sweep', 'open');
 }
 
 /** What was read may have changed by the time that a rotation begins: `onlyIf` is asked again then. */

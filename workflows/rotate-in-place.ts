@@ -3,14 +3,14 @@
  * start them again, with nothing in the window that could be done outside it.
  */
 import { CancellationScope } from '@temporalio/workflow';
-import { atHost, bookkeeping, books, effectsAtHost, effectsAtStore } from './activity-options.js';
+import { atHost, effectsAtHost, effectsAtStore, ledger, localLedger } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
-import { codeOf, Turned } from './failures.js';
+import { codeOf, messageOf, RollbackRequested } from './failures.js';
 import { Run } from './run/run.js';
-import { atTheStore } from './steps/assisted.js';
 import { byHost } from './steps/distribute.js';
+import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
 
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
@@ -21,8 +21,8 @@ export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
       if ('outcome' in begun) return begun;
       down = begun;
     } catch (reason) {
-      if (!(reason instanceof Turned)) throw reason;
-      await run.turnBack(reason.message);
+      if (!(reason instanceof RollbackRequested)) throw reason;
+      await run.startRollback(reason.message);
       return compensateInPlace(run);
     }
     return bringBack(run, down);
@@ -40,17 +40,17 @@ interface Downtime {
 async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
-  run.running ??= await books.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  run.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
   const before = run.running;
   await run.pausePoint();
-  await bookkeeping.takeLeases({ step: run.step('take-leases') });
+  await ledger.takeLeases({ step: run.step('take-leases') });
 
   const running = run.required.filter((c) => before.includes(c.name));
-  const { since } = await run.recorded(books.openWindow({ step: run.step('open-window'), since: Date.now() }));
+  const { since } = await run.recorded(localLedger.openWindow({ step: run.step('open-window'), since: Date.now() }));
   // Behind a regenerate that is on record the programs may be up again: they are not waited for,
   // and not stopped once more.
-  const done = run.beyond?.done ? await regenerated(run, run.beyond.key) : undefined;
-  if (done !== undefined) return { since, running, secretChanged: done };
+  const done = run.crossing?.done ? await regenerate(run, run.crossing.key) : null;
+  if (done && 'secretChanged' in done) return { since, running, ...done };
   // Behind a ledger that was set back, programs may run again that its outcomes say were told to
   // stop.
   for (let round = 1 + run.reconciled * 1000; ; round++) {
@@ -65,8 +65,8 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
     );
     await awaitStopped(run);
     run.enter('regenerating');
-    const secretChanged = await regenerated(run, run.beyond?.key ?? `regenerate/${round}`);
-    if (secretChanged !== undefined) return { since, running, secretChanged };
+    const change = await regenerate(run, run.crossing?.key ?? `regenerate/${round}`);
+    if ('secretChanged' in change) return { since, running, ...change };
   }
 }
 
@@ -78,18 +78,19 @@ async function awaitStopped(run: Run): Promise<void> {
   );
 }
 
-/** The store's mark of the change; undefined when the guard refused and nothing was sent. */
-async function regenerated(run: Run, key: string): Promise<string | null | undefined> {
-  await run.passReturn(key);
+/** The store's mark of the change; or the guard refused, and nothing was sent. */
+type Regenerated = { readonly secretChanged: string | null } | { readonly refused: string };
+
+async function regenerate(run: Run, key: string): Promise<Regenerated> {
+  await run.cross(key);
   try {
-    const result = await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
-    return result.secretChanged;
+    return await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
   } catch (error) {
     // Only the guard, and a person who declines, know that nothing was sent.
     if (!['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_NOT_DONE'].includes(codeOf(error) ?? '')) throw error;
-    run.returned();
+    run.uncross();
     if (codeOf(error) === 'KR_NOT_DONE') throw error;
-    return undefined;
+    return { refused: messageOf(error) };
   }
 }
 
@@ -124,10 +125,10 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
     const mark = secretChanged;
     await Promise.all(
       run.required.map(({ host, name }) =>
-        run.insist(() =>
+        run.retryUntilOperator(() =>
           run.recorded(
             effectsAtHost(host).updateSecret({
-              step: run.step('hand-out', `update/${trial}/${name}`, name),
+              step: run.step('distribute', `update/${trial}/${name}`, name),
               consumer: name,
               generation: run.row.generation,
             }),
@@ -135,16 +136,16 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
         ),
       ),
     );
-    const { proof } = await run.insist(() =>
+    const { proof } = await run.retryUntilOperator(() =>
       run.recorded(
         effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark }),
       ),
     );
     if (proof === 'accepted') break;
     if (proof === 'refused' || overtaken++ >= mostOvertaken)
-      await run.hold(`the store refuses the new secret (${proof}); the programs stay down`);
+      await run.waitForOperator(`the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
-    secretChanged = await run.insist(async () => {
+    secretChanged = await run.retryUntilOperator(async () => {
       await awaitStopped(run);
       return (await regenerateAtStore(run, `regenerate/again-${trial}`)).secretChanged;
     });
@@ -164,7 +165,7 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
   await Promise.all(
     consumers.map(({ host, name }) => {
       let round = 0;
-      return run.insist(async () => {
+      return run.retryUntilOperator(async () => {
         if (run.isExempt(name)) return;
         round++;
         await run.recorded(
@@ -184,11 +185,11 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
  * recorded.
  */
 async function compensateInPlace(run: Run): Promise<RotationReport> {
-  const undo = await books.readUndo({ step: run.step('read-undo') });
+  const undo = await localLedger.readUndo({ step: run.step('read-undo') });
   const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || run.toldToStop.has(t.name));
   if (stopped.length > 0) {
     await deployAll(run, stopped, 'back');
-    const left = await run.insist(() => bookkeeping.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));
+    const left = await run.retryUntilOperator(() => ledger.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));
     if (left > 0) {
       // A late undeploy may land after our deploy: only the look after that counts.
       await run.settle(left);

@@ -1,15 +1,15 @@
 /** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import { atStore, books, effectsAtStore } from './activity-options.js';
+import { atStore, effectsAtStore, localLedger } from './activity-options.js';
 import { compensateOverlap } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
-import { Turned } from './failures.js';
+import { RollbackRequested } from './failures.js';
 import { Run } from './run/run.js';
-import { atTheStore } from './steps/assisted.js';
-import { handOut } from './steps/distribute.js';
+import { distribute } from './steps/distribute.js';
+import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
-import { drained, retired } from './steps/retire.js';
+import { drain, retire } from './steps/retire.js';
 
 export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
   return Run.of(order, async (run) => {
@@ -17,8 +17,8 @@ export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
       const refused = await run.forward(() => replace(run));
       if (refused) return refused;
     } catch (reason) {
-      if (!(reason instanceof Turned)) throw reason;
-      await run.turnBack(reason.message);
+      if (!(reason instanceof RollbackRequested)) throw reason;
+      await run.startRollback(reason.message);
       return compensateOverlap(run); // the one way back; beyond `replace` there is none
     }
     return finish(run);
@@ -32,49 +32,51 @@ async function replace(run: Run): Promise<RotationReport | null> {
 
   const store = run.spec.store;
   const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.row.generation }, () =>
-    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: run.minted, delivered: run.handedOut }),
+    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: run.minted, delivered: run.distributed }),
   );
   run.minted = keyId;
   await atStore(store).proveVersion({ step: run.step('prove') });
 
   run.enter('distributing');
-  run.handedOut = true;
+  run.distributed = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
-    await handOut(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
+    await distribute(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
     await run.bake(run.spec.rollout.bake);
   }
   for (let round = run.row.round; ; round++) {
-    await run.recorded(books.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
+    await run.recorded(localLedger.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
     run.enter('draining');
     // Behind the intent of a revoke there is nothing left to wait for: the step itself looks what became of it.
-    if (!run.beyond) {
-      await drained(run, round);
+    if (!run.crossing) {
+      await drain(run, round);
       await run.pass('take-away');
     }
     run.enter('retiring');
-    const reason = await retired(run, round, prepared.disables);
-    if (reason === null) return null;
+    const old = await retire(run, round, prepared.disables);
+    if ('done' in old) return null;
     // Somebody is behind: everyone is handed the new version again, and the old one has to be quiet anew.
-    await run.newRound(round + 1, reason);
+    await run.newRound(round + 1, old.reason);
     run.enter('distributing');
-    await handOut(run, run.required, run.row.generation, `round-${round + 1}`);
+    await distribute(run, run.required, run.row.generation, `round-${round + 1}`);
   }
 }
 
 /** After the point of no return: proof of death, strays, the end. */
 async function finish(run: Run): Promise<RotationReport> {
-  const dead = await run.insist(() => provedDead(run));
+  const dead = await run.retryUntilOperator(() => proveDead(run));
   if (!dead)
     run.remark(
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
   run.enter('closing');
-  await run.insist(() => atStore(run.spec.store).removeStrays({ step: run.step('remove-strays'), known: run.minted }));
+  await run.retryUntilOperator(() =>
+    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: run.minted }),
+  );
   return run.close('completed');
 }
 
-/** True when every door refuses the old key, or when an operator does not want to wait for it. */
-function provedDead(run: Run): Promise<boolean> {
+/** True when every endpoint refuses the old key, or when an operator does not want to wait for it. */
+function proveDead(run: Run): Promise<boolean> {
   return run.operator.skippably('prove-dead', () =>
     CancellationScope.cancellable(async () => {
       const scope = CancellationScope.current();

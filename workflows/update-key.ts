@@ -1,28 +1,28 @@
 /** Owns the order of a change that leaves a key's secret alone: seen, permitted, sent whole, and read back until it holds; else the key is put back as it was. */
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { UpdatePlan } from '../activities/index.js';
-import { books, effectsAtStore, provingAtStore } from './activity-options.js';
+import { effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
-import { codeOf, isOvertaken, messageOf, Turned } from './failures.js';
+import { codeOf, isOvertaken, messageOf, RollbackRequested } from './failures.js';
 import { Run } from './run/run.js';
 
 /** What outlives a ledger that was set back: by then neither the key nor the books may show how it was, and that it was changed. */
 interface Memory {
   plan: UpdatePlan | null;
-  sent: boolean;
+  sendChange: boolean;
 }
 
 export function updateKey(order: RotationOrder): Promise<RotationReport> {
-  const memory: Memory = { plan: null, sent: false };
+  const memory: Memory = { plan: null, sendChange: false };
   return Run.of(order, async (run) => {
     try {
       const done = await run.forward(() => change(run, memory));
       if (typeof done !== 'string') return done;
       run.remark(done);
     } catch (reason) {
-      if (!(reason instanceof Turned)) throw reason;
-      await run.turnBack(reason.message);
+      if (!(reason instanceof RollbackRequested)) throw reason;
+      await run.startRollback(reason.message);
       return putBack(run, memory);
     }
     run.enter('closing');
@@ -30,7 +30,7 @@ export function updateKey(order: RotationOrder): Promise<RotationReport> {
   });
 }
 
-async function planned(run: Run, memory: Memory): Promise<UpdatePlan> {
+async function planChange(run: Run, memory: Memory): Promise<UpdatePlan> {
   const step = run.step('plan-update');
   memory.plan = await run.recorded(effectsAtStore(run.spec.store).planUpdate({ step, known: memory.plan }));
   return memory.plan;
@@ -38,7 +38,7 @@ async function planned(run: Run, memory: Memory): Promise<UpdatePlan> {
 
 /** Whether a change may have reached the store. */
 async function begun(run: Run, memory: Memory): Promise<boolean> {
-  return memory.sent || books.mayHaveSent({ step: run.step('read-undo'), kind: 'update' });
+  return memory.sendChange || localLedger.mayHaveSent({ step: run.step('read-undo'), kind: 'update' });
 }
 
 /** How often a change that the store does not keep is sent before the key is put back. */
@@ -47,40 +47,40 @@ const mostTries = 3;
 /** What was done, in words; or the report of a refusal that changed nothing. */
 async function change(run: Run, memory: Memory): Promise<RotationReport | string> {
   run.enter('preparing');
-  const plan = await planned(run, memory);
+  const plan = await planChange(run, memory);
   if (plan.findings.length > 0) return run.refuse(plan.findings);
   if (plan.differences.length === 0) return 'the key is so already';
   // What was sent was permitted before.
-  if (!(await begun(run, memory))) await run.pass('start', run.row.options.update!.accepted ? [] : plan.opens);
+  if (!(await begun(run, memory))) await run.pass('start', run.row.options.update!.accepted ? [] : plan.widens);
 
   run.enter('changing');
   for (let tries = 1; ; tries++) {
     await run.pausePoint();
-    await sent(run, memory, plan, `update/${tries}`);
+    await sendChange(run, memory, plan, `update/${tries}`);
     const seen = await provedOtherwise(run, plan, plan.after!);
     if (seen === null) return inWords(plan.differences);
     if (tries === mostTries) throw ApplicationFailure.nonRetryable(seen, 'KR_NOT_HELD');
   }
 }
 
-async function sent(run: Run, memory: Memory, plan: UpdatePlan, key: string): Promise<void> {
+async function sendChange(run: Run, memory: Memory, plan: UpdatePlan, key: string): Promise<void> {
   try {
     await run.recorded(effectsAtStore(run.spec.store).changeKey({ step: run.step('update', key), plan }));
-    memory.sent = true;
+    memory.sendChange = true;
   } catch (error) {
-    memory.sent ||= isOvertaken(error);
+    memory.sendChange ||= isOvertaken(error);
     throw error;
   }
 }
 
 /** Milliseconds for asking itself, besides the store's own time. */
-const patience = 10_000;
+const maxWait = 10_000;
 
 /** Null when the key is as it is to be; else what was seen in its place. */
 async function provedOtherwise(run: Run, plan: UpdatePlan, image: KeyImage): Promise<string | null> {
   try {
     const step = run.step('prove');
-    await provingAtStore(run.spec.store, plan.propagation + patience).proveImage({ step, keyId: plan.keyId, image });
+    await provingAtStore(run.spec.store, plan.propagation + maxWait).proveImage({ step, keyId: plan.keyId, image });
     return null;
   } catch (error) {
     if (isOvertaken(error) || isCancellation(error)) throw error;
@@ -94,10 +94,10 @@ async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
     run.enter('closing');
     return run.close('refused');
   }
-  const plan = await planned(run, memory);
+  const plan = await planChange(run, memory);
   for (let round = 1; ; round++) {
     let agreed = false;
-    await run.insist(async () => {
+    await run.retryUntilOperator(async () => {
       try {
         const step = run.step('put-back', `put-back/${round}`);
         await run.recorded(effectsAtStore(run.spec.store).putBackKey({ step, plan, agreed }));
@@ -107,11 +107,11 @@ async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
       }
     });
     // A change that was sent before the turn may land after it: only a look after that counts.
-    const left = await books.unsettled({ step: run.step('settle'), kinds: ['update'] });
+    const left = await localLedger.unsettled({ step: run.step('settle'), kinds: ['update'] });
     if (left > 0) await run.settle(left);
     const seen = await provedOtherwise(run, plan, plan.before!);
     if (seen === null) break;
-    if (round % mostTries === 0) await run.hold(seen);
+    if (round % mostTries === 0) await run.waitForOperator(seen);
   }
   run.enter('closing');
   return run.close('compensated');

@@ -1,7 +1,7 @@
 /** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind or its module names. */
 import { z } from 'zod';
-import { type AssistedEffect, assistedEffects } from '../../workflows/domain/assisted.js';
 import type { ConnectorDeclaration } from '../../workflows/domain/configuration.js';
+import { type ManualEffect, manualEffects } from '../../workflows/domain/manual.js';
 import type { HostConfig, StoreConfig } from '../ports/connector.js';
 import type { Check } from './check.js';
 import type { Path } from './document.js';
@@ -82,17 +82,17 @@ function readEntries<Config extends StoreConfig | HostConfig>(
     const config = found ? (found.connector.config as Config) : configs.find((known) => known.kind === kind);
     if (!mapping || !config) return { config, declaration: undefined };
     const isStore = 'strategies' in config;
-    const { kind: _, module: __, assisted: named, ...others } = mapping;
-    const rest = isStore || named === undefined ? others : { ...others, assisted: named };
+    const { kind: _, module: __, manual: named, ...others } = mapping;
+    const rest = isStore || named === undefined ? others : { ...others, manual: named };
     const settings = check.parse<unknown>(config.settings, rest, here);
     refusePlainSecrets(check, rest.management, [...here, 'management']);
-    const assisted = isStore ? readAssisted(check, config, settings, named, [...here, 'assisted']) : [];
+    const manual = isStore ? readManual(check, config, settings, named, [...here, 'manual']) : [];
     if (settings === undefined) return { config, declaration: undefined };
     const declaration = {
       kind: config.kind,
       ...(found ? { module: found.module } : {}),
       settings: jsonOf(settings),
-      ...(assisted.length > 0 ? { assisted } : {}),
+      ...(manual.length > 0 ? { manual } : {}),
     };
     return { config, declaration };
   };
@@ -136,16 +136,10 @@ function refuseTakenKind(
 }
 
 /** What a person carries out: as it was said, and what these settings leave no other way. */
-function readAssisted(
-  check: Check,
-  config: StoreConfig,
-  settings: unknown,
-  named: unknown,
-  path: Path,
-): readonly AssistedEffect[] {
-  const said = named === undefined ? [] : (check.parse(z.array(z.enum(assistedEffects)), named, path) ?? []);
-  const must = settings === undefined ? [] : (config.assistedBy?.(settings) ?? []);
-  return assistedEffects.filter((effect) => said.includes(effect) || must.includes(effect));
+function readManual(check: Check, config: StoreConfig, settings: unknown, named: unknown, path: Path): readonly ManualEffect[] {
+  const said = named === undefined ? [] : (check.parse(z.array(z.enum(manualEffects)), named, path) ?? []);
+  const must = settings === undefined ? [] : (config.manualBy?.(settings) ?? []);
+  return manualEffects.filter((effect) => said.includes(effect) || must.includes(effect));
 }
 
 /** Whatever a connector's schema says: what stands under `management` is a secret, so only its reference may stand there. Keys were looked at before. */

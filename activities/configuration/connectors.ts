@@ -1,6 +1,7 @@
 /** Owns the list of what can be configured: the configuration part of every connector, and nothing that talks to the outside. */
-import { config as assisted } from '../connectors/app-hosts/assisted/config.js';
+
 import { config as fileHost } from '../connectors/app-hosts/file/config.js';
+import { config as manual } from '../connectors/app-hosts/manual/config.js';
 import { config as soarAppHost } from '../connectors/app-hosts/soar-app-host/config.js';
 import { config as ssh } from '../connectors/app-hosts/ssh/config.js';
 import { config as webhook } from '../connectors/app-hosts/webhook/config.js';
@@ -13,5 +14,5 @@ import type { ConnectorConfigs } from './schema.js';
 
 export const connectors: ConnectorConfigs = {
   stores: [datadog, soar, docspace, algolia, dnn],
-  hosts: [fileHost, soarAppHost, webhook, ssh, assisted],
+  hosts: [fileHost, soarAppHost, webhook, ssh, manual],
 };

@@ -92,11 +92,11 @@ export class SourceDocument {
   }
 
   placeAt(offset: number): { line: number; column: number } {
-    let [line, beyond] = [0, this.#lines.length];
-    while (beyond - line > 1) {
-      const middle = (line + beyond) >> 1;
+    let [line, crossing] = [0, this.#lines.length];
+    while (crossing - line > 1) {
+      const middle = (line + crossing) >> 1;
       if (this.#lines[middle]! <= offset) line = middle;
-      else beyond = middle;
+      else crossing = middle;
     }
     return { line: line + 1, column: offset - this.#lines[line]! + 1 };
   }

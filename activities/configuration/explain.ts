@@ -40,9 +40,9 @@ function viewOf({ stores, hosts, credentials }: Configuration): JsonObject {
 }
 
 /** By convention every number under `timing` is a duration. */
-function viewOfConnector({ kind, module, settings, assisted }: ConnectorDeclaration): JsonObject {
+function viewOfConnector({ kind, module, settings, manual }: ConnectorDeclaration): JsonObject {
   const { timing } = settings;
-  const said = { ...(module === undefined ? { kind } : { module }), ...settings, ...(assisted ? { assisted } : {}) };
+  const said = { ...(module === undefined ? { kind } : { module }), ...settings, ...(manual ? { manual } : {}) };
   if (!isObject(timing)) return said;
   return { ...said, timing: mapped(timing, (value) => (typeof value === 'number' ? formatDuration(value) : value)) };
 }

@@ -4,7 +4,7 @@ export type { ConsumerSpec, Evidence, Json, JsonObject } from '../../workflows/d
 export { type ErrorCode, errorCodes, RekeyError } from '../../workflows/domain/errors.js';
 export type { Inspection, InstanceSeen, RunState } from '../../workflows/domain/observations.js';
 export type * from '../ports/app-host.js';
-export type { AssistedFacts, Reference, ResolveReference, StoreConfig } from '../ports/connector.js';
+export type { ManualFacts, Reference, ResolveReference, StoreConfig } from '../ports/connector.js';
 export {
   type AppHostConnector,
   type ConnectorContext,

@@ -23,7 +23,7 @@ export interface KnownVersion {
 }
 
 /** Raised with each lease of the consumer; hosts that remember it refuse a lower one of the same ledger. */
-export interface HandOutFence {
+export interface LeaseFence {
   readonly ledgerId: string;
   readonly number: number;
 }
@@ -33,13 +33,13 @@ export interface Delivery {
   readonly version: KnownVersion & { readonly secret: Secret };
   /** Ids of the credential's other keys: what the consumer may be on, and is taken from. None where all versions are of one key. */
   readonly otherKeys: readonly string[];
-  readonly fence: HandOutFence;
+  readonly fence: LeaseFence;
 }
 
 /** How a hand-out comes to its end where a person carries it out: what that person is told, and what is made of the answer. */
-export interface ByHand {
-  /** What to do, a line for each step; nothing secret. `laidOut`: the version was delivered; otherwise only a word is missing. */
-  instructions(consumer: ConsumerSpec, generation: number, laidOut: boolean): readonly string[];
+export interface Manual {
+  /** What to do, a line for each step; nothing secret. `staged`: the version was delivered; otherwise only a word is missing. */
+  instructions(consumer: ConsumerSpec, generation: number, staged: boolean): readonly string[];
 
   /**
    * Takes that person's word that the consumer is on the version, with the fingerprint that it shows, and withdraws the key; from then on
@@ -80,7 +80,7 @@ export interface AppHost {
   readSecret?(consumer: ConsumerSpec, signal: AbortSignal): Promise<Secret | null>;
 
   /** Only where a person carries hand-outs out: `deliver` then lays the version out for that person. */
-  readonly byHand?: ByHand;
+  readonly manual?: Manual;
 
   /** The consumers on this host that the store's own names stand for. Only where `consumers: all` can be declared. */
   consumersNamed?(names: readonly string[], keyId: string, signal: AbortSignal): Promise<readonly ConsumerSpec[]>;

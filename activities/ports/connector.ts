@@ -1,7 +1,7 @@
 /** Owns how a connector introduces itself: its kind, the schema of its part of rekey.yaml, and the factory. The registry in `worker/` lists ours; a third party's is named by `module:`. */
 import type { z } from 'zod';
-import type { AssistedEffect } from '../../workflows/domain/assisted.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
+import type { ManualEffect } from '../../workflows/domain/manual.js';
 import type { AppHost } from './app-host.js';
 import type { KeyStore } from './key-store.js';
 import type { Secret } from './secret.js';
@@ -19,7 +19,7 @@ export interface ConnectorContext {
 }
 
 /** What instructions may name; never a secret. */
-export interface AssistedFacts {
+export interface ManualFacts {
   readonly store: string;
   /** The name that a new key must get; for others the name that it has, where it is known. */
   readonly keyName: string;
@@ -40,12 +40,12 @@ export interface StoreConfig<Settings = unknown> {
   readonly idIsSecret?: true;
   /** Names that `accept:` of the store may hold, each with what is taken on by it. */
   readonly assumptions: Readonly<Record<string, string>>;
-  /** Effects that a person carries out although `assisted:` does not name them, since these settings have no API for them. */
-  assistedBy?(settings: Settings): readonly AssistedEffect[];
-  /** The vendor's own click path for what a person does where `assisted:` of the store names it, a line for each step. */
-  readonly instructions?: Readonly<Partial<Record<AssistedEffect, (facts: AssistedFacts) => readonly string[]>>>;
+  /** Effects that a person carries out although `manual:` does not name them, since these settings have no API for them. */
+  manualBy?(settings: Settings): readonly ManualEffect[];
+  /** The vendor's own click path for what a person does where `manual:` of the store names it, a line for each step. */
+  readonly instructions?: Readonly<Partial<Record<ManualEffect, (facts: ManualFacts) => readonly string[]>>>;
   /** What a change of rights opens: more rights, more callers, a longer life. A sentence for each; none when it only narrows. */
-  readonly opens?: (before: JsonObject, after: JsonObject) => readonly string[];
+  readonly widens?: (before: JsonObject, after: JsonObject) => readonly string[];
   /** How a key is changed without a new secret; absent where it cannot be. */
   readonly changes?: {
     /** The rights with what attributes say; what they do not name stays. `now` in milliseconds. Throws KR_USAGE for what cannot be changed. */

@@ -44,7 +44,7 @@ export interface Attempt {
   /** Call right before sending: throws KR_TOO_LATE when the deadline is so near that the request would be cut short. */
   beforeSending(): void;
   /** Says whether nothing was sent: then the intent is closed so when the body throws. `and-before`: the settled earlier attempts had no effect either. */
-  notSent(which: 'no' | 'this' | 'and-before'): void;
+  markUnsent(which: 'no' | 'this' | 'and-before'): void;
   stage(change: Change): void;
 }
 
@@ -58,14 +58,14 @@ export interface OnceOptions {
   readonly deadline: number;
   readonly settle: number;
   /** Wait out the `settle_at` of an earlier attempt before anything else, since repeating is not harmless. */
-  readonly waitsOut: boolean;
+  readonly waitForSettle: boolean;
   /**
    * All steps of this kind in the rotation act on one object, round after round: what another round sent and is unclear counts as an earlier
    * attempt, and once a later round has its outcome, an earlier one is void. Else only the attempts of the step itself know of each other.
    */
-  readonly oneObject?: boolean;
+  readonly scopeByKind?: boolean;
   /** Looks before the intent is committed; its answer is kept with the intent. */
-  readonly look?: (signal: AbortSignal) => Promise<JsonObject>;
+  readonly snapshotBefore?: (signal: AbortSignal) => Promise<JsonObject>;
 }
 
 export interface Journal {

@@ -33,7 +33,7 @@ export interface StoreTiming {
   readonly request: number;
   /** How long after its deadline a request that we gave up can still land. */
   readonly settle: number;
-  /** Longest time until a new or removed key is known at every door. */
+  /** Longest time until a new or removed key is known at every endpoint. */
   readonly propagation: number;
   readonly lastUsedLag: number;
 }
@@ -86,8 +86,8 @@ export interface DisabledKey extends KeyReference {
 export type { KeyImage } from '../../workflows/domain/attributes.js';
 
 export interface Probe {
-  /** One entry for each door at which the key must be accepted. */
-  readonly doors: readonly { readonly door: string; readonly accepted: boolean }[];
+  /** One entry for each endpoint at which the key must be accepted. */
+  readonly endpoints: readonly { readonly endpoint: string; readonly accepted: boolean }[];
 }
 
 export interface RegeneratedKey {
@@ -123,7 +123,7 @@ export interface KeyStore {
   /** Only where `secretReadable` is `always`; null when there is no such key. */
   readSecret?(keyId: string, signal: AbortSignal): Promise<Secret | null>;
 
-  /** Asks each door once whether it accepts the key. A refusal is an answer, not an error. */
+  /** Asks each endpoint once whether it accepts the key. A refusal is an answer, not an error. */
   probe(key: KeyReference, signal: AbortSignal): Promise<Probe>;
 
   /** The store's own value of last use, as text; null where it says nothing. Only where `lastUsed` is not `none`. */
@@ -141,7 +141,7 @@ export interface KeyStore {
    * Puts a key wherever the store lists `likeKeyId` by name: rights that are kept with what is used, and not with the key; a key that is gone is
    * listed nowhere. Repeating is harmless. Whether anything was missing. Only where the store keeps such lists.
    */
-  enlist?(keyId: string, likeKeyId: string, signal: AbortSignal): Promise<boolean>;
+  copyMemberships?(keyId: string, likeKeyId: string, signal: AbortSignal): Promise<boolean>;
 
   /** Replaces name, rights and state of a key at once, whatever the store does with what is left out; the secret stays. Repeating is harmless. Only where the store can. */
   update?(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void>;
@@ -156,12 +156,12 @@ export interface KeyStore {
   consumersOf?(keyId: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
-/** Whether every door accepted the key. */
+/** Whether every endpoint accepted the key. */
 export function acceptedEverywhere(probe: Probe): boolean {
-  return probe.doors.length > 0 && probe.doors.every((d) => d.accepted);
+  return probe.endpoints.length > 0 && probe.endpoints.every((d) => d.accepted);
 }
 
-/** Whether every door refused the key. */
+/** Whether every endpoint refused the key. */
 export function refusedEverywhere(probe: Probe): boolean {
-  return probe.doors.every((d) => !d.accepted);
+  return probe.endpoints.every((d) => !d.accepted);
 }

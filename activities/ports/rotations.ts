@@ -1,7 +1,7 @@
 /** Owns the port to rotations and versions: opened, taken over, moved on, closed. */
 import type {
-  Beyond,
   ChainHead,
+  Crossing,
   Note,
   OpenOrder,
   OpenRequest,
@@ -17,7 +17,7 @@ export interface Rotations {
   /** Opens a rotation under the next generation, or takes the open one over with a higher fence. The same run gets the same row again. */
   open(
     request: OpenRequest,
-  ): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead; readonly beyond: Beyond | null }>;
+  ): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead; readonly crossing: Crossing | null }>;
   /** Puts back what the ledger has lost of a rotation and its run remembers, under a fence above both. Everything else is done again. */
   reconcile(remembered: Remembered): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead }>;
   rotation(id: string): Promise<RotationRecord>;

@@ -4,15 +4,15 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { DatedInspection, Inspection } from '../../workflows/domain/observations.js';
-import type { Beyond, ChainHead, OpenRequest, RotationRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
+import type { ChainHead, Crossing, OpenRequest, RotationRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
-import type { HandOutFence } from '../ports/app-host.js';
+import type { LeaseFence } from '../ports/app-host.js';
 import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { appendAudit } from './audit.js';
 import { readDue, readOpen, requireCalledFor, scheduleAfter } from './calendar.js';
 import { adopt, readConfiguration, readCredential, saveConfiguration } from './configurations.js';
-import { beyondReturn, recordNote, showWait } from './notes.js';
+import { crossed, recordNote, showWait } from './notes.js';
 import { once, requireFence, showStep, tagFamily } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
@@ -112,7 +112,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
           [rotation, kind],
         )
       ).rowCount === 1,
-    deliveredTo: (rotation) => subjects(database, rotation, 'hand-out'),
+    deliveredTo: (rotation) => subjects(database, rotation, 'distribute'),
     undeployed: (rotation) => subjects(database, rotation, 'undeploy'),
 
     lastUpdate: (credential) => readLastUpdate(database, credential),
@@ -172,7 +172,7 @@ async function readVersions(database: Database, credential: string): Promise<rea
 async function open(
   client: Queryable,
   request: OpenRequest,
-): Promise<{ rotation: RotationRecord; head: ChainHead; beyond: Beyond | null }> {
+): Promise<{ rotation: RotationRecord; head: ChainHead; crossing: Crossing | null }> {
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
   ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
@@ -192,7 +192,7 @@ async function open(
       actor: request.by,
       body: { rotation: existing.id, fence },
     });
-    return { rotation: toRotation({ ...existing, fence: String(fence) }), head, beyond: await beyondReturn(client, existing.id) };
+    return { rotation: toRotation({ ...existing, fence: String(fence) }), head, crossing: await crossed(client, existing.id) };
   }
 
   await requireCalledFor(client, request.credential, request.onlyIf);
@@ -244,10 +244,10 @@ async function open(
     actor: request.by,
     body: { rotation: id, generation, fence, options: request.options as never },
   });
-  return { rotation: toRotation(rows[0] as RotationRow), head, beyond: null };
+  return { rotation: toRotation(rows[0] as RotationRow), head, crossing: null };
 }
 
-async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<HandOutFence> {
+async function lease(client: Queryable, ledgerId: string, step: StepRef, program: string): Promise<LeaseFence> {
   await requireFence(client, step);
   await client.query('insert into leases (program, fence) values ($1, 0) on conflict do nothing', [program]);
   const { rows } = await client.query(

@@ -1,19 +1,19 @@
 /** Owns what a run notes between its steps: what it waits for, verbs, rounds, and the turn back. */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Beyond, ChainHead, Note, StepRef, Wait } from '../../workflows/domain/records.js';
+import type { ChainHead, Crossing, Note, StepRef, Wait } from '../../workflows/domain/records.js';
 import { appendAudit } from './audit.js';
 import { requireFence, turnedBy } from './once.js';
 import type { Queryable } from './pool.js';
 
 /** The newest intent beyond which there is no return, unless it is closed as not sent. */
-export async function beyondReturn(client: Queryable, rotation: string): Promise<Beyond | null> {
+export async function crossed(client: Queryable, rotation: string): Promise<Crossing | null> {
   const { rows } = await client.query(
     `select s.key, s.outcome is not null as done from intents i join steps s on s.rotation = i.rotation and s.key = i.step
      where i.rotation = $1 and i.kind in ('revoke', 'regenerate') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
      order by i.begun_at desc limit 1`,
     [rotation],
   );
-  return (rows[0] as Beyond | undefined) ?? null;
+  return (rows[0] as Crossing | undefined) ?? null;
 }
 
 /**
@@ -21,8 +21,8 @@ export async function beyondReturn(client: Queryable, rotation: string): Promise
  * run believes unsent, and after it none can.
  */
 async function requireReturn(client: Queryable, rotation: string): Promise<void> {
-  const beyond = await beyondReturn(client, rotation);
-  if (beyond) throw new RekeyError('KR_BEYOND_RETURN', `${beyond.key} may have been sent`);
+  const crossing = await crossed(client, rotation);
+  if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
 }
 
 export async function showWait(client: Queryable, step: StepRef, wait: Wait): Promise<void> {

@@ -21,7 +21,7 @@ export async function once<Result extends JsonObject>(
 ): Promise<Recorded<Result>> {
   const found = await database.transaction((client) => findOutcome<Result>(client, step, options));
   if ('done' in found) return found.done;
-  const before = options.look ? await options.look(AbortSignal.timeout(options.deadline)) : null;
+  const before = options.snapshotBefore ? await options.snapshotBefore(AbortSignal.timeout(options.deadline)) : null;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.rotation) };
   // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
@@ -39,7 +39,7 @@ export async function once<Result extends JsonObject>(
       earlier: begun.earlier,
       signal,
       stage: (change) => void changes.push(change),
-      notSent: (which) => {
+      markUnsent: (which) => {
         unsent = which;
       },
       beforeSending: () => {
@@ -110,7 +110,7 @@ async function requireSettled(client: Queryable, step: StepRef, options: OnceOpt
     objectOf(step, options),
   );
   const left = (rows[0] as { left_ms: number | null }).left_ms ?? 0;
-  if (options.waitsOut && left > 0)
+  if (options.waitForSettle && left > 0)
     throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
 }
 
@@ -118,7 +118,7 @@ async function requireSettled(client: Queryable, step: StepRef, options: OnceOpt
 const ofObject = `rotation = $1 and (step = $2 or (kind = $3 and closed is distinct from 'applied'))`;
 
 function objectOf(step: StepRef, options: OnceOptions): (string | null)[] {
-  return [step.rotation, step.key, options.oneObject ? step.kind : null];
+  return [step.rotation, step.key, options.scopeByKind ? step.kind : null];
 }
 
 /** A worker that wakes in a round that the rotation has long left must not undo what a later round did. */
@@ -153,10 +153,10 @@ async function begin<Result extends JsonObject>(
   if (done) return { done };
   // Asked again under the lock: another attempt may have begun since. What was seen before it says nothing about what it did.
   await requireSettled(client, step, options);
-  if (options.look && (await latestAttempt(client, step, options)) !== latest)
+  if (options.snapshotBefore && (await latestAttempt(client, step, options)) !== latest)
     throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} began meanwhile`);
 
-  if (options.oneObject) await requireNotPassed(client, step);
+  if (options.scopeByKind) await requireNotPassed(client, step);
 
   const { rows } = await client.query(
     `select attempt, tag, before, settle_at <= clock_timestamp() as settled from intents

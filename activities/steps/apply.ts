@@ -53,8 +53,8 @@ export async function adoptVersion(
 
   // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
   if (secret && spec.strategy === 'overlap') {
-    const { doors } = await store.probe({ keyId, secret }, signal);
-    if (!doors.every((d) => d.accepted))
+    const { endpoints } = await store.probe({ keyId, secret }, signal);
+    if (!endpoints.every((d) => d.accepted))
       throw new RekeyError('KR_STORE_REFUSED', `the secret that was given for ${credential} is not accepted by ${spec.store}`);
   }
   const sealed = secret ? await deps.vault.seal(secret) : null;

@@ -29,7 +29,7 @@ export type UpdatePlan = {
   readonly before: KeyImage | null;
   readonly after: KeyImage | null;
   readonly differences: readonly Difference[];
-  readonly opens: readonly string[];
+  readonly widens: readonly string[];
   /** Milliseconds in which the store knows a change everywhere. */
   readonly propagation: number;
 };
@@ -48,7 +48,7 @@ export async function planUpdate(deps: Deps, { step, known }: PlanInput): Promis
   const { change } = options.update!;
   return deps.ledger.once(
     step,
-    { deadline: store.capabilities.timing.request * 3, settle: 0, waitsOut: false },
+    { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false },
     async (attempt) => {
       if (known) return known;
       const { facts, key } = await look(deps, store, config, spec, version, attempt.signal);
@@ -92,7 +92,7 @@ function planOf(
   config: StoreConfig,
 ): UpdatePlan {
   const { propagation } = store.capabilities.timing;
-  const nothing = { keyId: facts.keyId ?? '', before: null, after: null, differences: [], opens: [], propagation };
+  const nothing = { keyId: facts.keyId ?? '', before: null, after: null, differences: [], widens: [], propagation };
   const finding = updateFinding(facts, change);
   if (finding) return { ...nothing, findings: [finding] };
   const before = imageOf(key!);
@@ -101,7 +101,7 @@ function planOf(
     const against = imageFinding(facts, change, before, after);
     if (against) return { ...nothing, findings: [against] };
     const differences = imagesDiffer(before, after);
-    return { ...nothing, before, after, differences, opens: opened(before, after, config.opens), findings: [] };
+    return { ...nothing, before, after, differences, widens: opened(before, after, config.widens), findings: [] };
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
     return { ...nothing, findings: [{ reason: 'cannot-be', message: error.detail }] };
@@ -133,7 +133,7 @@ export interface ChangeInput extends StepInput {
 export async function changeKey(deps: Deps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, after!, (seen, attempt) => {
-    attempt.notSent('this');
+    attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_KEY_CHANGED', `key ${keyId} is not there any more`);
     const done = imagesDiffer(seen, after!).length === 0;
     const other = imagesDiffer(before!, seen);
@@ -157,7 +157,7 @@ export async function putBackKey(
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, before!, (seen, attempt) => {
-    attempt.notSent('this');
+    attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
     if (!agreed && other.length > 0 && imagesDiffer(after!, seen).length > 0)
@@ -182,22 +182,26 @@ async function changed(
     const key = await store.describe(keyId, signal);
     return { account: (await store.check(signal)).identity, image: key && imageOf(key) };
   };
-  return deps.ledger.once(step, { deadline: request * 4, settle, waitsOut: false, look: before }, async (attempt) => {
-    const seen = attempt.before as unknown as Awaited<ReturnType<typeof before>>;
-    if (seen.account !== version.account) {
-      attempt.notSent('this');
-      throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one of the key`);
-    }
-    const sends = decide(seen.image, attempt);
-    if (sends) {
-      attempt.beforeSending();
-      attempt.notSent('no');
-      await refusable(attempt, () => store.update!(keyId, image, attempt.signal));
-    }
-    if (version.keyName !== image.name)
-      attempt.stage({ kind: 'rename-version', generation: version.generation, keyName: image.name });
-    return { sent: sends };
-  });
+  return deps.ledger.once(
+    step,
+    { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before },
+    async (attempt) => {
+      const seen = attempt.before as unknown as Awaited<ReturnType<typeof before>>;
+      if (seen.account !== version.account) {
+        attempt.markUnsent('this');
+        throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one of the key`);
+      }
+      const sends = decide(seen.image, attempt);
+      if (sends) {
+        attempt.beforeSending();
+        attempt.markUnsent('no');
+        await refusable(attempt, () => store.update!(keyId, image, attempt.signal));
+      }
+      if (version.keyName !== image.name)
+        attempt.stage({ kind: 'rename-version', generation: version.generation, keyName: image.name });
+      return { sent: sends };
+    },
+  );
 }
 
 /** What the store refused for good was not done: then there is nothing to put back. */
@@ -205,7 +209,7 @@ async function refusable(attempt: Attempt, send: () => Promise<void>): Promise<v
   try {
     await send();
   } catch (error) {
-    if (error instanceof RekeyError && !error.retryable && errorCodes[error.code].effect === 'none') attempt.notSent('this');
+    if (error instanceof RekeyError && !error.retryable && errorCodes[error.code].effect === 'none') attempt.markUnsent('this');
     throw error;
   }
 }
@@ -257,17 +261,17 @@ async function compareKey(
   changeable: boolean,
   signal: AbortSignal,
 ): Promise<KeyLook | null> {
-  const nothing = { credential, generation: null, key: null, differences: [], opens: [] };
+  const nothing = { credential, generation: null, key: null, differences: [], widens: [] };
   try {
     const spec = await deps.ledger.credential(credential);
     const [store, config] = [await deps.stores.of(name), await deps.stores.configOf(name)];
     const version = (await deps.ledger.versions(credential)).find((v) => v.state === 'active') ?? null;
     if (changeable && !(version && store.update && config.changes)) return null;
     const { facts, key } = await look(deps, store, config, spec, version, within(signal, store.capabilities.timing.request * 2));
-    const { findings, differences, opens } = planOf(facts, { kind: 'declared' }, key, spec, store, config);
+    const { findings, differences, widens } = planOf(facts, { kind: 'declared' }, key, spec, store, config);
     const shown = key && { id: key.id, name: key.name, state: key.state, rights: key.rights };
     const problem = findings[0]?.message ?? null;
-    return { credential, generation: version?.generation ?? null, key: shown, differences, opens, problem };
+    return { credential, generation: version?.generation ?? null, key: shown, differences, widens, problem };
   } catch (error) {
     if (error instanceof RekeyError) return { ...nothing, problem: error.detail };
     throw error;

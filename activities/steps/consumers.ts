@@ -1,6 +1,6 @@
 /** Owns what is done to consumers: look, hand out, confirm, stop, start. Runs on the queue of their host. */
 
-import { programOf } from '../../workflows/domain/credential.js';
+import { leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Recorded } from '../../workflows/domain/records.js';
@@ -17,8 +17,8 @@ export interface HandOutInput extends ConsumerInput {
   readonly generation: number;
 }
 
-/** `byHand`: a person was given the version, and it is asked for that person's word. */
-export type HandedOut = Readonly<Record<'byHand', true> | Record<string, never>>;
+/** `manual`: a person was given the version, and it is asked for that person's word. */
+export type HandedOut = Readonly<Record<'manual', true> | Record<string, never>>;
 
 export interface InspectInput extends StepInput {
   readonly host: string;
@@ -26,7 +26,7 @@ export interface InspectInput extends StepInput {
 }
 
 /** Milliseconds between two looks at something that changes within seconds. */
-const lookAgain = 100;
+const pollInterval = 100;
 
 /** Observes: every consumer named, once. Writes: the inspections, at the database's time. */
 export async function inspectConsumers(
@@ -50,22 +50,22 @@ export async function inspectConsumers(
  * Delivers a version to one consumer and makes it take it. One activity, since repeating both is harmless.
  * Writes: the consumer's source, its running instances. Takes the consumer's lease and keeps it until `confirm`.
  */
-export async function handOut(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
+export async function distribute(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
 
-  const handedOut: HandedOut = host.byHand ? { byHand: true } : {};
+  const distributed: HandedOut = host.manual ? { manual: true } : {};
   return deps.ledger.once(
     step,
-    { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
+    { deadline: request * 2, settle, waitForSettle: !host.capabilities.remembersFence },
     async (attempt) => {
       attempt.beforeSending();
       await deliver(deps, host, delivery, within(attempt.signal, request));
       await host.apply(consumer, attempt.signal);
-      return handedOut;
+      return distributed;
     },
   );
 }
@@ -76,7 +76,7 @@ async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: Ab
     await host.deliver(delivery, signal);
   } catch (error) {
     const held = error instanceof RekeyError && error.code === 'KR_HOST_FENCED' ? error.heldFence : undefined;
-    if (held !== undefined && (await deps.ledger.raiseLease(programOf(delivery.consumer), delivery.fence.number, held))) {
+    if (held !== undefined && (await deps.ledger.raiseLease(leaseKey(delivery.consumer), delivery.fence.number, held))) {
       throw new RekeyError('KR_ATTEMPT_LOST', `${delivery.consumer.name} holds fence ${held}; ours was set back and is raised`);
     }
     throw error;
@@ -93,13 +93,13 @@ export async function confirmConsumer(
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
   const { evidence } = rotation.spec.policy;
-  const until = performance.now() + patience;
+  const until = performance.now() + maxWait;
   for (;;) {
     const known = await knownVersions(deps, step.credential);
     const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
     if (isConverged(seen, generation, evidence) && (!seen.showsSource || seen.source === generation)) {
       await deps.ledger.recordInspections(step, [seen]);
-      await deps.ledger.releaseLease(programOf(consumer), step.rotation);
+      await deps.ledger.releaseLease(leaseKey(consumer), step.rotation);
       return;
     }
     if (performance.now() > until) {
@@ -107,12 +107,12 @@ export async function confirmConsumer(
       await deps.ledger.recordInspections(step, [seen]);
       throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name}: ${describe(seen, generation)}`, 1_000);
     }
-    await sleep(lookAgain);
+    await sleep(pollInterval);
   }
 }
 
 /** How long an activity looks again by itself before it leaves the waiting to its retry policy, in milliseconds. */
-const patience = 10_000;
+const maxWait = 10_000;
 
 function describe(seen: Inspection, generation: number): string {
   if (!seen.healthy) return seen.detail || seen.state;
@@ -130,7 +130,7 @@ export async function undeployConsumer(
   const host = await deps.hosts.of(consumer.host);
   return deps.ledger.once(
     step,
-    { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitsOut: false },
+    { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitForSettle: false },
     async (attempt) => {
       attempt.beforeSending();
       await host.undeploy!(consumer, within(attempt.signal, host.capabilities.timing.request));
@@ -147,7 +147,7 @@ export async function awaitStopped(
 ): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const host = await deps.hosts.of(name);
-  const until = performance.now() + patience;
+  const until = performance.now() + maxWait;
   for (;;) {
     const seen = await Promise.all(
       consumers.map((c) => host.inspect(targetOf(rotation, c), [], within(signal, host.capabilities.timing.request))),
@@ -155,7 +155,7 @@ export async function awaitStopped(
     if (seen.every(isStopped)) return deps.ledger.recordInspections(step, seen);
     const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
     if (performance.now() > until) throw new RekeyError('KR_STILL_RUNNING', running.join(', '), 1_000);
-    await sleep(lookAgain);
+    await sleep(pollInterval);
   }
 }
 
@@ -171,7 +171,7 @@ export async function updateSecret(
   const delivery = await deliveryOf(deps, step, consumer, generation);
   return deps.ledger.once(
     step,
-    { deadline: request * 2, settle, waitsOut: !host.capabilities.remembersFence },
+    { deadline: request * 2, settle, waitForSettle: !host.capabilities.remembersFence },
     async (attempt) => {
       attempt.beforeSending();
       await deliver(deps, host, delivery, within(attempt.signal, request));
@@ -189,7 +189,7 @@ export async function deployConsumer(
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
   const { request, settle } = host.capabilities.timing;
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     if (attempt.earlier.length > 0 && (await isUp(host, consumer, attempt.signal))) return {};
     attempt.beforeSending();
     await host.deploy!(consumer, within(attempt.signal, request));
@@ -207,12 +207,12 @@ export async function confirmDeployed(deps: Deps, { step, consumer: name }: Cons
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);
   const host = await deps.hosts.of(consumer.host);
-  const until = performance.now() + patience;
+  const until = performance.now() + maxWait;
   for (;;) {
     const seen = await host.inspect(consumer, [], within(signal, host.capabilities.timing.request));
     if (seen.state === 'running' && seen.healthy) {
       await deps.ledger.recordInspections(step, [seen]);
-      await deps.ledger.releaseLease(programOf(consumer), step.rotation);
+      await deps.ledger.releaseLease(leaseKey(consumer), step.rotation);
       return;
     }
     if (seen.authenticationFailed) {
@@ -223,6 +223,6 @@ export async function confirmDeployed(deps: Deps, { step, consumer: name }: Cons
     if (seen.state === 'stopped') await host.deploy!(consumer, within(signal, host.capabilities.timing.request));
     if (performance.now() > until)
       throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name} is ${seen.state}${seen.detail ? `: ${seen.detail}` : ''}`, 1_000);
-    await sleep(lookAgain);
+    await sleep(pollInterval);
   }
 }

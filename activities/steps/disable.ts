@@ -12,25 +12,29 @@ import type { RetireInput } from './retire.js';
 /** Makes a version unusable, under the same guard as the revoke; its rights are kept with the intent, so that enable can put them back. */
 export async function disableVersion(
   deps: Deps,
-  { step, going: generation, staying }: RetireInput,
+  { step, target: generation, survivor }: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const versions = await deps.ledger.versions(step.credential);
-  const going = versionOf(versions, generation);
+  const target = versionOf(versions, generation);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
-    rights: (await store.describe(going.keyId, signal))?.rights ?? null,
+    rights: (await store.describe(target.keyId, signal))?.rights ?? null,
   });
-  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: false, look }, async (attempt) => {
-    attempt.notSent('and-before');
-    await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, staying), attempt.signal);
-    attempt.notSent('no');
-    attempt.beforeSending();
-    await store.disable!(going.keyId, within(attempt.signal, request));
-    attempt.stage({ kind: 'move-version', generation, event: 'disable' });
-    return { generation };
-  });
+  return deps.ledger.once(
+    step,
+    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
+    async (attempt) => {
+      attempt.markUnsent('and-before');
+      await requireMayTakeAway(deps, store, rotation, target, versionOf(versions, survivor), attempt.signal);
+      attempt.markUnsent('no');
+      attempt.beforeSending();
+      await store.disable!(target.keyId, within(attempt.signal, request));
+      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+      return { generation };
+    },
+  );
 }
 
 export interface EnableInput extends StepInput {
@@ -47,7 +51,7 @@ export async function enableVersion(
   const version = versionOf(await deps.ledger.versions(step.credential), generation);
   const rights = ((await deps.ledger.seenBefore(step.rotation, 'disable'))?.rights ?? {}) as JsonObject;
   const { request, settle } = store.capabilities.timing;
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     attempt.beforeSending();
     await store.enable!({ keyId: version.keyId, secret: await secretOf(deps, version), rights }, within(attempt.signal, request));
     if (version.state === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
@@ -58,7 +62,7 @@ export async function enableVersion(
 /** Acceptances in a row that count as proof. */
 const proofs = 3;
 
-/** Observes: whether every door accepts the version again, once no disable of ours can land any more. False: not within the store's own time. */
+/** Observes: whether every endpoint accepts the version again, once no disable of ours can land any more. False: not within the store's own time. */
 export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
   const left = await deps.ledger.unsettled(step.rotation, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
@@ -78,12 +82,12 @@ export async function proveEnabled(deps: Deps, { step, generation }: EnableInput
 
 export interface SoakInput extends InspectInput {
   /** The disabled version, and the one that everyone must stay on. */
-  readonly going: number;
-  readonly staying: number;
+  readonly target: number;
+  readonly survivor: number;
 }
 
 /** Milliseconds between two looks of a soak: a hundredth of it, within these bounds. */
-const lookAgain = { least: 200, most: 60_000 } as const;
+const pollInterval = { least: 200, most: 60_000 } as const;
 /** A consumer that is not right gets this many further looks before it counts: it may just be starting. */
 const furtherLooks = 10;
 
@@ -93,7 +97,7 @@ const furtherLooks = 10;
  */
 export async function watchSoak(
   deps: Deps,
-  { step, host: name, consumers, going, staying }: SoakInput,
+  { step, host: name, consumers, target, survivor }: SoakInput,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -101,42 +105,42 @@ export async function watchSoak(
   const { evidence } = rotation.spec.policy;
   let behind: readonly string[] = consumers;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
-    if (looks > 0) await sleep(lookAgain.least);
+    if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
     const seen = await Promise.all(
       consumers.map((c) => host.inspect(targetOf(rotation, c), known, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, seen);
-    behind = seen.filter((i) => !isConverged(i, staying, evidence)).map(named);
+    behind = seen.filter((i) => !isConverged(i, survivor, evidence)).map(named);
     // A login that was refused is no program that is just starting.
     if (seen.some((i) => i.authenticationFailed)) break;
   }
   if (behind.length > 0) return behind;
-  await waitOutSoak(deps, { step, going });
+  await waitOutSoak(deps, { step, target });
   return [];
 }
 
 export interface SoakedInput extends StepInput {
   /** The disabled version. */
-  readonly going: number;
+  readonly target: number;
 }
 
 /** Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is worth asking again, until the soak is over. */
-export async function waitOutSoak(deps: Deps, { step, going }: SoakedInput): Promise<void> {
+export async function waitOutSoak(deps: Deps, { step, target }: SoakedInput): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const { soak } = rotation.spec.policy;
-  const since = versionOf(await deps.ledger.versions(step.credential), going).changedMs;
+  const since = versionOf(await deps.ledger.versions(step.credential), target).changedMs;
   const left = rotation.expedited ? 0 : soak - since;
   if (left <= 0) return;
   await deps.ledger.enter(step, {
-    text: `generation ${going} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
+    text: `generation ${target} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,
     deadline: new Date(Date.now() + left).toISOString(),
-    exits: ['expedite', 'abort'],
+    nextCommands: ['expedite', 'abort'],
   });
   throw new RekeyError('KR_SOAKING', `${Math.ceil(left / 1000)} s left`, pauseOf(soak, left));
 }
 
 function pauseOf(soak: number, left: number): number {
-  return Math.min(Math.max(soak / 100, lookAgain.least), lookAgain.most, left + 10);
+  return Math.min(Math.max(soak / 100, pollInterval.least), pollInterval.most, left + 10);
 }

@@ -21,12 +21,12 @@ export async function requireMayTakeAway(
   deps: Deps,
   store: KeyStore,
   rotation: RotationRecord,
-  going: VersionRecord,
-  staying: VersionRecord,
+  target: VersionRecord,
+  survivor: VersionRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const account = await store.check(signal);
-  if (account.identity !== going.account)
+  if (account.identity !== target.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
   // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
   const back = rotation.direction === 'back';
@@ -37,12 +37,12 @@ export async function requireMayTakeAway(
   const decision = mayRevoke(
     {
       owned: true,
-      isManagementKey: account.managementKeyId === going.keyId,
-      going: going.generation,
-      staying: staying.generation,
+      isManagementKey: account.managementKeyId === target.keyId,
+      target: target.generation,
+      survivor: survivor.generation,
       keysInStore: store.capabilities.listsKeys ? account.keys : null,
       minimumKeys: store.capabilities.minKeys,
-      stayingProvedNow: await isAliveNow(deps, store, staying, signal),
+      survivorProvedNow: await isAliveNow(deps, store, survivor, signal),
       required,
       inspections: await deps.ledger.inspections(rotation.id),
     },
@@ -50,10 +50,10 @@ export async function requireMayTakeAway(
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
   // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
-  await store.enlist?.(staying.keyId, going.keyId, within(signal, store.capabilities.timing.request));
+  await store.copyMemberships?.(survivor.keyId, target.keyId, within(signal, store.capabilities.timing.request));
 }
 
-/** A door may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */
+/** An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */
 async function isAliveNow(deps: Deps, store: KeyStore, version: VersionRecord, signal: AbortSignal): Promise<boolean> {
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   for (let tries = store.capabilities.probeRetryOn401 ? 3 : 1; tries > 0; tries--) {

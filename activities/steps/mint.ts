@@ -34,9 +34,9 @@ export async function mintVersion(deps: Deps, { step, known, delivered }: MintIn
 
   // A configuration that was changed since points somewhere else: a key of ours must not be made in a stranger's account.
   const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, look }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: true, snapshotBefore: look }, async (attempt) => {
     if (attempt.before?.account !== previous.account) {
-      attempt.notSent('this');
+      attempt.markUnsent('this');
       throw new RekeyError(
         'KR_TARGET_CHANGED',
         `${rotation.spec.store} is another account than the one that the key was adopted from`,
@@ -95,7 +95,7 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
   const secret = store.readSecret ? await store.readSecret(known, attempt.signal) : null;
   if (secret) return { id: known, name: found.name, secret };
   if (delivered) {
-    attempt.notSent('this');
+    attempt.markUnsent('this');
     throw new RekeyError('KR_STATE_UNCLEAR', `the ledger has lost the secret of key ${known}, which consumers may hold`);
   }
   await store.revoke(known, attempt.signal);
@@ -103,7 +103,7 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
 }
 
 /**
- * Observes: every door of the store, again and again, and the rights of both keys. Writes: the new key's places in the lists of the store, until
+ * Observes: every endpoint of the store, again and again, and the rights of both keys. Writes: the new key's places in the lists of the store, until
  * they last. Such a list is written back whole, so that what another one adds, or a late write of ours, can take out what was just put in.
  */
 export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
@@ -115,21 +115,21 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
   await requireSameRights(store, previous.keyId, next.keyId, signal);
 
   const { request, propagation } = store.capabilities.timing;
-  const enlist = () => store.enlist?.(next.keyId, previous.keyId, within(signal, request));
+  const copyMemberships = () => store.copyMemberships?.(next.keyId, previous.keyId, within(signal, request));
   const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
   const inTime = async (why: string) => {
     const { ageMs } = versionOf(await deps.ledger.versions(step.credential), generation);
     if (ageMs > propagation) throw new RekeyError('KR_NOT_PROVED', `after ${Math.round(ageMs / 1000)} s it is ${why}`);
   };
-  await enlist();
+  await copyMemberships();
   for (;;) {
     await acceptedInARow(store, key, inTime, signal);
-    if (!(await enlist())) return;
+    if (!(await copyMemberships())) return;
     await inTime('still taken out of a list of the store');
   }
 }
 
-/** Acceptances in a row that count as proof, and the milliseconds between them: doors are spread over servers that learn of a key one by one. */
+/** Acceptances in a row that count as proof, and the milliseconds between them: endpoints are spread over servers that learn of a key one by one. */
 const proofs = { inARow: 10, apart: 100 } as const;
 
 async function acceptedInARow(
@@ -141,7 +141,7 @@ async function acceptedInARow(
   for (let accepted = 0; accepted < proofs.inARow; await sleep(proofs.apart)) {
     const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
     accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
-    const refusing = probe.doors.filter((d) => !d.accepted).map((d) => d.door);
+    const refusing = probe.endpoints.filter((d) => !d.accepted).map((d) => d.endpoint);
     if (accepted === 0) await inTime(`refused by ${refusing.join(', ')}`);
   }
 }

@@ -59,7 +59,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
   return {
     findings,
     usedBy,
-    disables: store.capabilities.disable || rotation.stores.store.assisted?.includes('disable') === true,
+    disables: store.capabilities.disable || rotation.stores.store.manual?.includes('disable') === true,
   };
 }
 
@@ -85,7 +85,7 @@ export interface HostPreflight {
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
   /** Those of which nobody has said that they are on the current version, where a person is who says it; none of the findings. */
-  readonly unsaid?: readonly string[];
+  readonly unattested?: readonly string[];
 }
 
 export async function preflightHost(
@@ -109,7 +109,7 @@ export async function preflightHost(
   const required = new Set(requiredOf({ ...rotation, targets: consumers }).map((c) => c.name));
   const findings: Finding[] = [];
   const running: string[] = [];
-  const unsaid: string[] = [];
+  const unattested: string[] = [];
   await Promise.all(
     consumers.map(async (consumer) => {
       try {
@@ -117,8 +117,8 @@ export async function preflightHost(
         if (inspection.state !== 'stopped') running.push(consumer.name);
         if (!required.has(consumer.name) || !previous) return;
         const { evidence } = rotation.spec.policy;
-        if (host.byHand && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
-          unsaid.push(consumer.name);
+        if (host.manual && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
+          unattested.push(consumer.name);
         else findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
       } catch (error) {
         if (!required.has(consumer.name)) return;
@@ -129,5 +129,5 @@ export async function preflightHost(
       }
     }),
   );
-  return { findings, consumers, running: running.sort(), ...(unsaid.length > 0 ? { unsaid: unsaid.sort() } : {}) };
+  return { findings, consumers, running: running.sort(), ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}) };
 }

@@ -28,24 +28,28 @@ export async function regenerateSecret(
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
   });
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: true, oneObject: true, look }, async (attempt) => {
-    // After a lost reply it does not matter whether the secret changed: the answer is gone either
-    // way, and nothing runs that could hold the old one.
-    const unchanged =
-      attempt.before?.secretChanged != null &&
-      attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
-    attempt.notSent(unchanged ? 'and-before' : 'this');
-    await requireMayRegenerate(deps, rotation, unchanged ? 'nothing' : 'perhaps');
-    attempt.beforeSending();
-    attempt.notSent('no');
-    const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
+  return deps.ledger.once(
+    step,
+    { deadline: request * 2, settle, waitForSettle: true, scopeByKind: true, snapshotBefore: look },
+    async (attempt) => {
+      // After a lost reply it does not matter whether the secret changed: the answer is gone either
+      // way, and nothing runs that could hold the old one.
+      const unchanged =
+        attempt.before?.secretChanged != null &&
+        attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
+      attempt.markUnsent(unchanged ? 'and-before' : 'this');
+      await requireMayRegenerate(deps, rotation, unchanged ? 'nothing' : 'perhaps');
+      attempt.beforeSending();
+      attempt.markUnsent('no');
+      const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
 
-    const sealed = await deps.vault.seal(key.secret);
-    // Looked at now: an attempt of another round may have been recorded meanwhile.
-    const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
-    for (const change of regeneratedVersion(rotation, replaced, key.secret, sealed)) attempt.stage(change);
-    return { generation: rotation.generation, secretChanged: key.secretChanged };
-  });
+      const sealed = await deps.vault.seal(key.secret);
+      // Looked at now: an attempt of another round may have been recorded meanwhile.
+      const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
+      for (const change of regeneratedVersion(rotation, replaced, key.secret, sealed)) attempt.stage(change);
+      return { generation: rotation.generation, secretChanged: key.secretChanged };
+    },
+  );
 }
 
 /**
@@ -116,7 +120,7 @@ export async function proveSecret(
   const { request, settle } = store.capabilities.timing;
   const overtaken = async (signal: AbortSignal) => (await store.describe(version.keyId, signal))?.secretChanged !== secretChanged;
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     if (attempt.earlier.length > 0 && (await overtaken(attempt.signal))) return { proof: 'overtaken' };
     attempt.beforeSending();
     if (acceptedEverywhere(await store.probe(key, within(attempt.signal, request)))) return { proof: 'accepted' };

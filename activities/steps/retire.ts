@@ -17,12 +17,12 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
   const { policy, accept } = rotation.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
-  const patience = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
+  const maxWait = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
   // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer that could be seen.
   const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
   const rules: QuietRules = {
     cutoverAt: rotation.cutoverAt ?? now,
-    grace: Math.max(rotation.expedited ? 0 : patience, least),
+    grace: Math.max(rotation.expedited ? 0 : maxWait, least),
     lag: store.capabilities.timing.lastUsedLag,
   };
   const quiet = isQuiet(readings, now, rules, accept);
@@ -33,15 +33,15 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
     deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
-    exits: rotation.expedited ? ['abort'] : ['expedite', 'abort'],
+    nextCommands: rotation.expedited ? ['abort'] : ['expedite', 'abort'],
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
 }
 
 export interface RetireInput extends StepInput {
   /** The version that goes, and the one that must carry everything. */
-  readonly going: number;
-  readonly staying: number;
+  readonly target: number;
+  readonly survivor: number;
 }
 
 /**
@@ -52,29 +52,29 @@ export async function revokeVersion(
   deps: Deps,
   input: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
-  const { step, going: generation } = input;
+  const { step, target: generation } = input;
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
   const versions = await deps.ledger.versions(step.credential);
-  const going = versionOf(versions, generation);
+  const target = versionOf(versions, generation);
   const { request, settle } = store.capabilities.timing;
 
-  return deps.ledger.once(step, { deadline: request * 3, settle, waitsOut: true, oneObject: true }, async (attempt) => {
+  return deps.ledger.once(step, { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true }, async (attempt) => {
     const gone =
-      attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(going.keyId, attempt.signal)) === null;
+      attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
-      attempt.notSent('and-before');
-      await requireMayTakeAway(deps, store, rotation, going, versionOf(versions, input.staying), attempt.signal);
-      attempt.notSent('no');
+      attempt.markUnsent('and-before');
+      await requireMayTakeAway(deps, store, rotation, target, versionOf(versions, input.survivor), attempt.signal);
+      attempt.markUnsent('no');
       attempt.beforeSending();
-      await store.revoke(going.keyId, within(attempt.signal, request));
+      await store.revoke(target.keyId, within(attempt.signal, request));
     }
     attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
-    return { generation, keyId: going.keyId };
+    return { generation, keyId: target.keyId };
   });
 }
 
-/** Observes: every door, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */
+/** Observes: every endpoint, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */
 export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step, null);
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -99,7 +99,7 @@ export interface StraysInput extends StepInput {
  * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was ever handed them. Waits until no mint of ours
  * can land any more, so that a late create is caught, too.
  */
-export async function removeStrays(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
+export async function removeOrphans(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
   const rotation = await deps.ledger.rotation(step.rotation);

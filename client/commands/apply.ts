@@ -17,7 +17,7 @@ function problemsAnswer(problems: readonly Problem[]): Answer {
   const lines = problems.map(formatProblem);
   const message = `${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was changed`;
   return {
-    json: { ok: false, error: { code: 'KR_CONFIG_INVALID', message, cure: 'Correct the places that are named.', problems } },
+    json: { ok: false, error: { code: 'KR_CONFIG_INVALID', message, remedy: 'Correct the places that are named.', problems } },
     text: [...lines, message].join('\n'),
     next: `config check -f ${problems[0]!.file}`,
     exit: 2,
@@ -66,12 +66,12 @@ export async function apply(file: string): Promise<Answer> {
 }
 
 /** What becomes of a key that is not as it is declared. */
-function lineOf({ credential, problem, differences, opens, started }: ApplyReport['attributes'][number]): string {
+function lineOf({ credential, problem, differences, widens, started }: ApplyReport['attributes'][number]): string {
   if (problem) return `${credential}: its attributes are not made so: ${problem}`;
   const what = `${credential}: its key differs, ${inWords(differences)}`;
   if (!started) return `${what}; left alone, since a rotation of it is open: apply again when that has ended`;
-  if (opens.length === 0) return `${what}; it is being changed: rekey show ${credential}`;
-  return `${what}; that opens something (${opens.join('; ')}), so it waits for an approval: rekey show ${credential}`;
+  if (widens.length === 0) return `${what}; it is being changed: rekey show ${credential}`;
+  return `${what}; that opens something (${widens.join('; ')}), so it waits for an approval: rekey show ${credential}`;
 }
 
 export async function show(): Promise<Answer> {

@@ -32,16 +32,16 @@ export async function showAttributes(name: string): Promise<Answer> {
 }
 
 /** Lines for people: how a key differs from what rekey.yaml declares. */
-export function compared({ differences, opens, problem }: KeyLook): readonly string[] {
+export function compared({ differences, widens, problem }: KeyLook): readonly string[] {
   if (problem) return [`attributes: ${problem}`];
   if (differences.length === 0) return ['attributes: as they are declared'];
-  const opened = opens.length > 0 ? `; that opens: ${opens.join('; ')}` : '';
+  const opened = widens.length > 0 ? `; that opens: ${widens.join('; ')}` : '';
   return [`attributes: apply would change ${inWords(differences)}${opened}`];
 }
 
 /** Asks a worker that can reach the store; an answer that does not come is a problem, not an error. */
 export async function lookAtKey(name: string, store: string): Promise<KeyLook> {
-  const nothing = { credential: name, generation: null, key: null, differences: [], opens: [] };
+  const nothing = { credential: name, generation: null, key: null, differences: [], widens: [] };
   let connected: { client: Client; close(): Promise<void> } | null = null;
   try {
     connected = await connect(findInstallation());

@@ -156,8 +156,8 @@ export function show(id: string): Promise<Answer> {
     ];
     const next = rotation.outcome
       ? `keys ${rotation.credential}`
-      : waits?.exits[0]
-        ? `${waits.exits[0]} '${rotation.id}'`
+      : waits?.nextCommands[0]
+        ? `${waits.nextCommands[0]} '${rotation.id}'`
         : `rotate ${rotation.credential} --wait`;
     return { json: { rotation, steps, evidence, audit, legal }, text: text.filter(Boolean).join('\n'), next };
   });
@@ -229,12 +229,12 @@ export function keys(name: string | undefined): Promise<Answer> {
 }
 
 export async function doctor(): Promise<Answer> {
-  const rows: { what: string; ok: boolean; detail: string; cure: string }[] = [];
-  const examine = async (what: string, cure: string, look: () => Promise<string> | string) => {
+  const rows: { what: string; ok: boolean; detail: string; remedy: string }[] = [];
+  const examine = async (what: string, remedy: string, look: () => Promise<string> | string) => {
     try {
-      rows.push({ what, ok: true, detail: await look(), cure: '' });
+      rows.push({ what, ok: true, detail: await look(), remedy: '' });
     } catch (error) {
-      rows.push({ what, ok: false, detail: asRekeyError(error).detail, cure });
+      rows.push({ what, ok: false, detail: asRekeyError(error).detail, remedy });
     }
   };
   const require = (condition: boolean, detail: string): string => {
@@ -281,8 +281,8 @@ export async function doctor(): Promise<Answer> {
   return {
     json: { ok: sick.length === 0, checks: rows },
     text: table(
-      ['check', '', 'what was found', 'cure'],
-      rows.map((r) => [r.what, r.ok ? 'ok' : 'WRONG', r.detail, r.cure]),
+      ['check', '', 'what was found', 'remedy'],
+      rows.map((r) => [r.what, r.ok ? 'ok' : 'WRONG', r.detail, r.remedy]),
     ),
     next: sick.length > 0 ? 'up' : 'status',
     exit: sick.length > 0 ? 1 : 0,

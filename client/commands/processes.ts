@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { homeFolder } from '../environment.js';
 
 /** Runs one of our programs in this terminal, and ends as it ends. */
-export function become(program: string, args: readonly string[]): Promise<never> {
+export function exec(program: string, args: readonly string[]): Promise<never> {
   const script = fileURLToPath(new URL(`../../${program}`, import.meta.url));
   const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
   // A Ctrl-C reaches the child by itself; what is sent to us alone is handed on.

@@ -87,16 +87,16 @@ async function appeared(
   wait: boolean,
 ): Promise<RotationShown> {
   const missing = 'no worker took the rotation up in 10 s; it will begin as soon as one serves';
-  let told = false;
+  let reported = false;
   for (const until = performance.now() + 10_000; wait || performance.now() < until; await pause(100)) {
     const now = await view.findRotation(name);
     if (now && (now.id !== before?.id || before.outcome === null)) return now;
     const described = await client.workflow.getHandle(rotationWorkflowId(name)).describe();
     // A run that ended without a row was refused by the ledger itself.
     if (described.status.name === 'FAILED') await client.workflow.getHandle(rotationWorkflowId(name)).result();
-    if (told || performance.now() < until) continue;
+    if (reported || performance.now() < until) continue;
     process.stderr.write(`${missing}\n`);
-    told = true;
+    reported = true;
   }
   throw new RekeyError('KR_SERVICE_AWAY', missing);
 }
@@ -107,10 +107,10 @@ async function appeared(
  */
 async function follow(installation: Installation, id: string): Promise<RotationShown> {
   let view: LedgerView | null = null;
-  let told = '';
+  let reported = '';
   const tell = (line: string) => {
-    if (line !== told) process.stderr.write(`${line}\n`);
-    told = line;
+    if (line !== reported) process.stderr.write(`${line}\n`);
+    reported = line;
   };
   const finished = new Set<string>();
   for (;;) {
@@ -174,7 +174,7 @@ function report(rotation: RotationShown, cost: Cost): Answer {
     reason: rotation.reason,
   };
   if (rotation.outcome === null) {
-    const exit = rotation.waits_for?.exits[0] ?? 'show';
+    const exit = rotation.waits_for?.nextCommands[0] ?? 'show';
     return { json, text: `${rotation.id} waits for ${rotation.waits_for?.text}`, next: `${exit} '${rotation.id}'`, exit: 3 };
   }
   const why = rotation.reason ? `: ${rotation.reason}` : '';

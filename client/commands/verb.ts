@@ -12,7 +12,7 @@ export interface VerbOptions {
   readonly consumer: string | null;
 }
 
-export async function say(verb: Verb, id: string, { reason, consumer }: VerbOptions): Promise<Answer> {
+export async function sendVerb(verb: Verb, id: string, { reason, consumer }: VerbOptions): Promise<Answer> {
   const installation = findInstallation();
   const view = await LedgerView.open(installation);
   const rotation = await view.rotation(id).finally(() => view.close());

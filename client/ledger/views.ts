@@ -13,7 +13,7 @@ export interface WaitShown {
   readonly person: boolean;
   readonly since?: string;
   readonly deadline: string | null;
-  readonly exits: readonly string[];
+  readonly nextCommands: readonly string[];
   readonly instructions?: readonly string[];
 }
 

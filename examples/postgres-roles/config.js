@@ -5,7 +5,7 @@ import { shortened, timing, withDefaults, z } from 'rekey';
 /**
  * @typedef {object} Settings
  * @property {string} address `postgres://host:port/database`, without user and password.
- * @property {readonly string[]} endpoints The doors at which a new role must be let in.
+ * @property {readonly string[]} endpoints The endpoints at which a new role must be let in.
  * @property {string} group The role that holds the rights; every login role is a member of it.
  * @property {{ readonly user: string, readonly password: string }} management References.
  * @property {import('rekey').Timing} timing

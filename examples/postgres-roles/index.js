@@ -121,18 +121,18 @@ class PostgresRoles {
       decodeURIComponent(given.username) === keyId &&
       given.pathname === new URL(this.settings.address).pathname;
     const password = new Secret(decodeURIComponent(given?.password ?? ''));
-    const doors = this.settings.endpoints.map(async (address) => {
-      const door = new URL(address).host;
-      if (!isOurs) return { door, accepted: false };
+    const endpoints = this.settings.endpoints.map(async (address) => {
+      const endpoint = new URL(address).host;
+      if (!isOurs) return { endpoint, accepted: false };
       try {
-        await this.#at({ address, user: keyId, password }, `log in at ${door}`, signal, ({ look }) => look('select 1'));
-        return { door, accepted: true };
+        await this.#at({ address, user: keyId, password }, `log in at ${endpoint}`, signal, ({ look }) => look('select 1'));
+        return { endpoint, accepted: true };
       } catch (error) {
-        if (error instanceof RekeyError && error.code === 'KR_STORE_UNAUTHORIZED') return { door, accepted: false };
+        if (error instanceof RekeyError && error.code === 'KR_STORE_UNAUTHORIZED') return { endpoint, accepted: false };
         throw error;
       }
     });
-    return { doors: await Promise.all(doors) };
+    return { endpoints: await Promise.all(endpoints) };
   }
 
   /** @type {NonNullable<import('rekey').KeyStore['lastUsed']>} */

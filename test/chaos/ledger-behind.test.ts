@@ -36,8 +36,8 @@ const done = (key: string) =>
 type Lost = readonly [name: string, copied: 'before it began' | (() => Promise<unknown>), swapped: () => Promise<unknown>];
 
 const overlap: readonly Lost[] = [
-  ['all of the rotation, in distributing', 'before it began', () => done('hand-out/wave-1/%')],
-  ['the mint and the first hand-out', () => done('plan'), () => done('hand-out/wave-1/%')],
+  ['all of the rotation, in distributing', 'before it began', () => done('distribute/wave-1/%')],
+  ['the mint and the first hand-out', () => done('plan'), () => done('distribute/wave-1/%')],
   ['the revoke', () => isIn(agents, 'draining'), () => done('revoke/1')],
 ];
 
@@ -78,7 +78,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
     await lane.fresh([agents]);
     const strangers = await strangersOf(lane);
     await lane.rotate(agents);
-    await done('hand-out/wave-1/%');
+    await done('distribute/wave-1/%');
     await copyLedger(lane.database);
     await lane.client.workflow.getHandle(`rotation/${agents}`).executeUpdate('abort', {
       args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }],

@@ -7,5 +7,5 @@ describeVendor({
   attributes: { name: 'conformance', permissions: ['read_data', 'edit_data'] },
   management: ['keyId', 'keySecret'],
   faultBody: (message) => ({ success: false, title: null, message, hints: [], error_code: 'generic' }),
-  abilities: ['regenerate', 'consumersOf', 'enlist'],
+  abilities: ['regenerate', 'consumersOf', 'copyMemberships'],
 });

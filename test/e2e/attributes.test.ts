@@ -43,14 +43,14 @@ describe('a key of a portal', () => {
     expect((await rekey('attributes', 'show', exported)).json).toMatchObject({
       key: { name: 'exports', state: 'live', rights: { permissions: first } },
       differences: [],
-      opens: [],
+      widens: [],
     });
     const { id } = await atDocSpace();
     await portal('PUT', `/${id}`, { permissions: ['files:write'] });
     const plan = await rekey('plan', exported);
     expect(plan.json.key).toMatchObject({
       differences: [{ what: 'permissions', before: ['files:write'], after: first }],
-      opens: ['it gets the scope rooms:read'],
+      widens: ['it gets the scope rooms:read'],
     });
     expect(await changesSent()).toBe(0);
   });
@@ -153,17 +153,17 @@ describe('attributes that are declared', () => {
   const declaring = (wanted: readonly string[]) => (text: string) =>
     text.replace(/(attributes: \{ permissions: )\[[^\]]*\]/, `$1${JSON.stringify(wanted)}`);
   const reported = ({ attributes }: ApplyReport) =>
-    attributes.map(({ credential, opens, started }) => ({ credential, opens, started }));
+    attributes.map(({ credential, widens, started }) => ({ credential, widens, started }));
 
   it('are made so when they are applied, and what opens something waits', async () => {
     expect((await lane.apply()).attributes).toEqual([]);
     const report = await lane.apply(declaring(narrower));
-    expect(reported(report)).toEqual([{ credential: exported, opens: [], started: true }]);
+    expect(reported(report)).toEqual([{ credential: exported, widens: [], started: true }]);
     await lane.until('it to be so', async () => (await lane.rotation(exported))?.outcome === 'completed');
     expect((await atDocSpace()).permissions).toEqual(narrower);
 
     const wide = await lane.apply(declaring(wider));
-    expect(reported(wide)).toEqual([{ credential: exported, opens: ['it gets the scope rooms:write'], started: true }]);
+    expect(reported(wide)).toEqual([{ credential: exported, widens: ['it gets the scope rooms:write'], started: true }]);
     await lane.until('the gate', async () => (await lane.rotation(exported))?.waits_for?.text.includes('rooms:write'));
     expect(reported(await lane.apply(declaring(wider)))).toMatchObject([{ started: false }]);
     expect((await atDocSpace()).permissions).toEqual(narrower);

@@ -45,7 +45,7 @@ const configuration: Configuration = {
   hosts: {},
   credentials: Object.fromEntries(names.map((n) => [n, credential(n)])),
 };
-const quick = { deadline: 400, settle: 100, waitsOut: false } as const;
+const quick = { deadline: 400, settle: 100, waitForSettle: false } as const;
 
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
@@ -99,12 +99,12 @@ describe('an effect', () => {
   it('waits out an earlier attempt that can still land, where repeating is not harmless', async () => {
     const step = await openStep('c');
     await expect(ledger.once(step, { ...quick, deadline: 300 }, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
-    await expect(ledger.once(step, { ...quick, waitsOut: true }, async () => ({}))).rejects.toMatchObject({
+    await expect(ledger.once(step, { ...quick, waitForSettle: true }, async () => ({}))).rejects.toMatchObject({
       code: 'KR_SETTLING',
     });
     await new Promise((resolve) => setTimeout(resolve, 450));
     await expect(
-      ledger.once(step, { ...quick, waitsOut: true }, async (a) => ({ settled: a.earlier[0]!.settled })),
+      ledger.once(step, { ...quick, waitForSettle: true }, async (a) => ({ settled: a.earlier[0]!.settled })),
     ).resolves.toMatchObject({ result: { settled: true } });
   });
 
@@ -141,7 +141,7 @@ describe('an effect', () => {
     const step = await openStep('g');
     await expect(
       ledger.once(step, quick, async (attempt) => {
-        attempt.notSent('this');
+        attempt.markUnsent('this');
         throw new Error('refused');
       }),
     ).rejects.toThrow('refused');

@@ -9,14 +9,14 @@ import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, p
 import { all, type Case, type Drive, freshLane } from './run.js';
 
 /** Behind these an abort is refused, since a revoke or a regenerate may be out. */
-const beyond = ['revoke', 'prove-dead', 'remove-strays', 'regenerate', 'probe', 'deploy'];
+const crossing = ['revoke', 'prove-dead', 'remove-orphans', 'regenerate', 'probe', 'deploy'];
 
 /** Where rotations are turned back: at a request of each step before the point of no return. */
 export const turns = (points: readonly Point[]): readonly Point[] => all.flatMap((credential) => turnsOf(points, credential));
 
 function turnsOf(points: readonly Point[], credential: Credential): readonly Point[] {
   const own = points.filter((p) => p.credential === credential);
-  const until = own.findIndex((p) => beyond.includes(p.step));
+  const until = own.findIndex((p) => crossing.includes(p.step));
   const steps = [...new Set(own.slice(0, until).map((p) => p.step))];
   // The change, where the step makes one: it is in flight when the abort comes.
   return steps.map((step) => own.find((p) => p.step === step && p.method !== 'GET') ?? own.find((p) => p.step === step)!);

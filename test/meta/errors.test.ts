@@ -14,7 +14,7 @@ const sections = new Map(
     .map((section) => {
       const [title, meaning, ...list] = section.split('\n').filter((line) => line.trim() !== '');
       const entry = (name: string) => list.find((line) => line.startsWith(`- ${name}: `))?.slice(`- ${name}: `.length);
-      return [title, { meaning, retryable: entry('Retried by itself'), effect: entry('Effect'), cure: entry('What to do') }];
+      return [title, { meaning, retryable: entry('Retried by itself'), effect: entry('Effect'), remedy: entry('What to do') }];
     }),
 );
 

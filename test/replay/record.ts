@@ -71,7 +71,7 @@ it('records an overlap rotation that is aborted and compensated', async () => {
     async () =>
       (
         await lane.database.query(
-          `select 1 from steps where rotation = 'datadog/agents#3' and kind = 'hand-out' and outcome is not null`,
+          `select 1 from steps where rotation = 'datadog/agents#3' and kind = 'distribute' and outcome is not null`,
         )
       ).rowCount,
   );

@@ -42,8 +42,8 @@ describe('a changed workflow', () => {
     ],
     [
       'that skips the preflight of hosts',
-      'prepare.js',
-      (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [], unsaid: [] }'),
+      'steps/prepare.js',
+      (s) => s.replace(/await preflightHosts\([^)]*\)/, '{ findings: [], consumers: [], running: [], unattested: [] }'),
       'in-place-completed.json',
     ],
   ];

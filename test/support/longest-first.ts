@@ -15,10 +15,10 @@ export const longest: readonly string[] = [
   'test/chaos/history.test.ts',
   'test/e2e/postgres-roles.test.ts',
   'test/conformance/algolia.test.ts',
-  'test/e2e/assisted.test.ts',
+  'test/e2e/manual.test.ts',
   'test/e2e/incidents.test.ts',
   'test/e2e/refusals.test.ts',
-  'test/e2e/assisted-host.test.ts',
+  'test/e2e/manual-host.test.ts',
   'test/e2e/second-key.test.ts',
   'test/conformance/soar.test.ts',
 ];

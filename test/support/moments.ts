@@ -64,7 +64,8 @@ export async function reach(
     if (aborted === 'distributing')
       await lane.until(
         'a hand-out',
-        async () => (await lane.database.query(`select 1 from intents where kind = 'hand-out' and closed = 'applied'`)).rowCount,
+        async () =>
+          (await lane.database.query(`select 1 from intents where kind = 'distribute' and closed = 'applied'`)).rowCount,
       );
     await say(lane, credential, 'abort');
   }

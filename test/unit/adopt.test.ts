@@ -28,7 +28,7 @@ function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: 
         capabilities: { idIsSecret: false, listsKeys: true },
         check: async () => ({ identity: 'account' }),
         describe: async () => ({ name: 'web' }),
-        probe: async (_: unknown) => ({ doors: [{ accepted }] }),
+        probe: async (_: unknown) => ({ endpoints: [{ accepted }] }),
       }),
     },
     hosts: {

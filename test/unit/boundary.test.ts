@@ -2,7 +2,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { effect, observation, toFailure } from '../../activities/boundary.js';
+import { asEffect, asObservation, toFailure } from '../../activities/boundary.js';
 import { type ErrorCode, errorCodes, RekeyError } from '../../workflows/domain/errors.js';
 
 const secret = 'dd-api-key-0123456789abcdef';
@@ -69,7 +69,7 @@ describe('an activity', () => {
   it('beats as long as it runs, more than once in the time-out of two seconds, and not after', async () => {
     let end: () => void = () => undefined;
     const running = environment.run(
-      observation(() => new Promise<void>((resolve) => (end = resolve))),
+      asObservation(() => new Promise<void>((resolve) => (end = resolve))),
       undefined,
     );
     await vi.advanceTimersByTimeAsync(2_000);
@@ -81,14 +81,14 @@ describe('an activity', () => {
   });
 
   it('stops beating when it fails, too', async () => {
-    const failing = observation(() => Promise.reject(new RekeyError('KR_NOT_FOUND', 'nobody')));
+    const failing = asObservation(() => Promise.reject(new RekeyError('KR_NOT_FOUND', 'nobody')));
     await expect(environment.run(failing, undefined)).rejects.toMatchObject({ type: 'KR_NOT_FOUND' });
     await vi.advanceTimersByTimeAsync(5_000);
     expect(beats).toBe(0);
   });
 
   it('that only looks is told of a cancel, and ends as cancelled', async () => {
-    const waiting = observation(
+    const waiting = asObservation(
       (_: undefined, signal) =>
         new Promise<never>((_resolve, reject) =>
           signal.addEventListener('abort', () => reject(new DOMException('over', 'AbortError'))),
@@ -103,7 +103,7 @@ describe('an activity', () => {
     let end: (value: string) => void = () => undefined;
     const given: unknown[] = [];
     const running = environment.run(
-      effect((...input: unknown[]) => {
+      asEffect((...input: unknown[]) => {
         given.push(...input);
         return new Promise<string>((resolve) => (end = resolve));
       }),

@@ -22,7 +22,7 @@ describe.concurrent('a consumer that is exempt from the beginning', () => {
 
 describe.concurrent('a consumer that is exempted', () => {
   it('is let go of at once, although its hand-out goes on', async () => {
-    const label = 'handOut wave-2/cron';
+    const label = 'distribute wave-2/cron';
     const world = stage.world();
     const held = world.script.holds(label);
     await world.begin();
@@ -36,7 +36,7 @@ describe.concurrent('a consumer that is exempted', () => {
 
   it('while a wave before its own is handed the key, is left out of it', async () => {
     const world = stage.world();
-    const held = world.script.holds('handOut wave-1/web-1');
+    const held = world.script.holds('distribute wave-1/web-1');
     await world.begin();
     await world.reached(held);
     await world.say('exempt', 'cron');
@@ -54,20 +54,20 @@ describe.concurrent('a consumer that is exempted', () => {
     await world.say('exempt', 'cron');
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect(cron(world)).toEqual(['handOut wave-2/cron', 'confirmConsumer wave-2/cron']);
+    expect(cron(world)).toEqual(['distribute wave-2/cron', 'confirmConsumer wave-2/cron']);
   });
 
   it('ends the wait for a person that it was the cause of, on the way back', async () => {
     const world = stage.world();
     const held = world.script.holds('drain 1');
-    world.script.fails('handOut back-1/cron', 'KR_HOST_REFUSED');
+    world.script.fails('distribute back-1/cron', 'KR_HOST_REFUSED');
     await world.begin();
     await world.reached(held);
     await world.say('abort');
     await world.untilWaits('KR_HOST_REFUSED');
     await world.sayOnceLegal('exempt', 'cron');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    expect(world.count('handOut back-1/cron')).toBe(1);
+    expect(world.count('distribute back-1/cron')).toBe(1);
   });
 
   it('while programs are stopped, is not waited for, and not started again', async () => {
@@ -94,7 +94,7 @@ describe.concurrent('a consumer that is exempted', () => {
 
   it('is unknown a second time, and stays exempt for the run that takes over', async () => {
     const world = stage.world();
-    const held = world.script.holds('handOut wave-1/web-1');
+    const held = world.script.holds('distribute wave-1/web-1');
     await world.begin();
     await world.reached(held);
     await world.say('exempt', 'cron');

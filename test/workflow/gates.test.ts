@@ -151,7 +151,7 @@ describe.concurrent('a pause', () => {
     /** Said during the first, it stands still before the second. */
     const points = [
       ['preflightStore', 'mintVersion'],
-      ['handOut wave-1/web-1', 'handOut wave-2/web-2'],
+      ['distribute wave-1/web-1', 'distribute wave-2/web-2'],
       ['drain 1', 'inspectConsumers east'],
       ['watchSoak 1 east', 'revokeVersion 1'],
     ].map(([during, before]) => ({ held: world.script.holds(during!), before: before! }));
@@ -172,7 +172,7 @@ describe.concurrent('a pause', () => {
   it('on the way back stands still before the new key is taken away', async () => {
     const world = stage.world(one);
     const drain = world.script.holds('drain 1');
-    const back = world.script.holds('handOut back-1/web-1');
+    const back = world.script.holds('distribute back-1/web-1');
     await world.begin();
     await world.reached(drain);
     await world.say('abort');
@@ -235,7 +235,13 @@ describe.concurrent('a bake', () => {
     expect(world.count('cutOver')).toBe(0);
     await world.sayOnceLegal('skip');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const steps = ['handOut wave-1/web-1', 'confirmConsumer wave-1/web-1', 'note verb skip', 'handOut wave-2/cron', 'cutOver 1'];
+    const steps = [
+      'distribute wave-1/web-1',
+      'confirmConsumer wave-1/web-1',
+      'note verb skip',
+      'distribute wave-2/cron',
+      'cutOver 1',
+    ];
     expectOrder(world, [...steps.slice(0, 4), 'note verb skip', 'cutOver 1'], only(...steps));
   });
 

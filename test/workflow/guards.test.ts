@@ -19,12 +19,12 @@ const steps = only(
   'revokeVersion',
   'note',
   'cutOver',
-  'handOut',
+  'distribute',
   'confirmConsumer',
 );
-const first = ['handOut wave-1/web-1', 'confirmConsumer wave-1/web-1', 'cutOver 1', 'drain 1'];
+const first = ['distribute wave-1/web-1', 'confirmConsumer wave-1/web-1', 'cutOver 1', 'drain 1'];
 const look = 'inspectConsumers east';
-const again = ['note round 2', 'handOut round-2/web-1', 'confirmConsumer round-2/web-1', 'cutOver 2', 'drain 2', look];
+const again = ['note round 2', 'distribute round-2/web-1', 'confirmConsumer round-2/web-1', 'cutOver 2', 'drain 2', look];
 
 describe.concurrent('a guard that finds its looks too old', () => {
   it('has everyone looked at again, at once, and asks nobody', async () => {

@@ -12,7 +12,7 @@ const inPlace = { strategy: 'in-place' } as const;
 
 describe.concurrent('what may come back is asked for again', () => {
   it.each([
-    [['mintVersion', 'handOut wave-1/web-1', 'drain 1', 'revokeVersion 1'], {}],
+    [['mintVersion', 'distribute wave-1/web-1', 'drain 1', 'revokeVersion 1'], {}],
     [['takeLeases', 'awaitStopped east', 'updateSecret 1/web-1', 'deployConsumer forward-1/cron'], inPlace],
   ] as const)('as often as it takes, and done once: %s', async (labels, setting) => {
     const world = stage.world(setting);
@@ -37,7 +37,7 @@ describe.concurrent('a consumer that fails', () => {
   it("ends the others' waiting, and the rotation goes back", async () => {
     const world = stage.world();
     const waiting = world.script.holds('confirmConsumer wave-2/cron');
-    const failing = world.script.holds('handOut wave-2/web-2');
+    const failing = world.script.holds('distribute wave-2/web-2');
     world.script.fails('confirmConsumer wave-2/web-2', 'KR_NOT_CONFIRMED');
     await world.begin();
     await world.reached(waiting);
@@ -48,18 +48,18 @@ describe.concurrent('a consumer that fails', () => {
 
   it("never cuts another's hand-out short: it is void from the turn on, and waited for before the new key goes", async () => {
     const world = stage.world();
-    const flying = world.script.holds('handOut wave-2/cron');
+    const flying = world.script.holds('distribute wave-2/cron');
     const settling = world.script.holds('awaitSettled');
     world.script.fails('confirmConsumer wave-2/web-2', 'KR_NOT_CONFIRMED');
     await world.begin();
     await world.reached(flying);
     await world.reached(settling);
     flying.release();
-    await world.untilOver('handOut wave-2/cron');
-    expect([world.last('handOut wave-2/cron').how, world.count('revokeVersion')]).toEqual(['KR_FENCED', 0]);
+    await world.untilOver('distribute wave-2/cron');
+    expect([world.last('distribute wave-2/cron').how, world.count('revokeVersion')]).toEqual(['KR_FENCED', 0]);
     settling.release();
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    expect(world.acted('handOut back-1/cron')).toBe(1);
+    expect(world.acted('distribute back-1/cron')).toBe(1);
   });
 
   it('that does not confirm in its time is looked at once more, and that counts', async () => {
@@ -78,19 +78,19 @@ describe.concurrent('a consumer that fails', () => {
 
   it('cannot be handed the key in its time: the rotation goes back, and there it has all the time', async () => {
     const world = stage.world({ ...one, policy: { confirm: 3_000 } });
-    world.script.holds('handOut wave-1/web-1');
-    world.script.fails('handOut back-1/web-1', 'KR_HOST_UNAVAILABLE', { times: 3 });
+    world.script.holds('distribute wave-1/web-1');
+    world.script.fails('distribute back-1/web-1', 'KR_HOST_UNAVAILABLE', { times: 3 });
     expect(await world.run()).toMatchObject({
       outcome: 'compensated',
       reason: expect.stringContaining('web-1 could not be handed generation 2') as string,
     });
-    expect(world.count('handOut back-1/web-1')).toBe(4);
+    expect(world.count('distribute back-1/web-1')).toBe(4);
   });
 });
 
 describe.concurrent('a step that fails for good where there is no way back', () => {
   it.each([
-    [['revokeVersion 1', 'proveDead', 'removeStrays'], {}],
+    [['revokeVersion 1', 'proveDead', 'removeOrphans'], {}],
     [['regenerateSecret 1', 'updateSecret 1/web-1', 'proveSecret 1', 'deployConsumer forward-1/cron'], inPlace],
   ] as const)('waits for a person, and is repeated when told to: %s', async (labels, setting) => {
     const world = stage.world(setting);

@@ -88,7 +88,7 @@ describe.concurrent('applying a configuration', () => {
       generation: 1,
       key: null,
       differences: [{ what: 'scopes' }],
-      opens: [],
+      widens: [],
       problem: null,
     };
     world.script.answers('compareKeys', [look]);

@@ -10,9 +10,9 @@ const stage = useStage();
 
 const prepared = ['openRotation', 'preflightStore', sideBySide('preflightHost east', 'preflightHost west'), 'freezePlan'];
 const everyone = sideBySide(
-  ['handOut wave-1/web-1', 'confirmConsumer wave-1/web-1'],
-  ['handOut wave-1/web-2', 'confirmConsumer wave-1/web-2'],
-  ['handOut wave-1/cron', 'confirmConsumer wave-1/cron'],
+  ['distribute wave-1/web-1', 'confirmConsumer wave-1/web-1'],
+  ['distribute wave-1/web-2', 'confirmConsumer wave-1/web-2'],
+  ['distribute wave-1/cron', 'confirmConsumer wave-1/cron'],
 );
 const look = sideBySide('inspectConsumers east', 'inspectConsumers west');
 const atOnce = { canary: 0, wave: { share: 1 } } as const;
@@ -25,18 +25,18 @@ describe.concurrent('an overlap rotation', () => {
       ...prepared,
       'mintVersion',
       'proveVersion',
-      'handOut wave-1/web-1',
+      'distribute wave-1/web-1',
       'confirmConsumer wave-1/web-1',
       sideBySide(
-        ['handOut wave-2/web-2', 'confirmConsumer wave-2/web-2'],
-        ['handOut wave-2/cron', 'confirmConsumer wave-2/cron'],
+        ['distribute wave-2/web-2', 'confirmConsumer wave-2/web-2'],
+        ['distribute wave-2/cron', 'confirmConsumer wave-2/cron'],
       ),
       'cutOver 1',
       'drain 1',
       look,
       'revokeVersion 1',
       'proveDead',
-      'removeStrays',
+      'removeOrphans',
       'close completed',
     ]);
     expect(world.ledger.states).toEqual({ 1: 'revoked', 2: 'active' });
@@ -59,7 +59,7 @@ describe.concurrent('an overlap rotation', () => {
       look,
       'revokeVersion 1',
       'proveDead',
-      'removeStrays',
+      'removeOrphans',
       'close completed',
     ]);
   });
@@ -79,7 +79,7 @@ describe.concurrent('an overlap rotation', () => {
       'waitOutSoak 1',
       'revokeVersion 1',
       'proveDead',
-      'removeStrays',
+      'removeOrphans',
       'close completed',
     ]);
   });
@@ -93,14 +93,14 @@ describe.concurrent('an overlap rotation', () => {
     await world.begin();
     await world.reached(slow);
     await world.untilBegun('confirmConsumer wave-2/b');
-    expect(world.count('handOut')).toBe(3);
+    expect(world.count('distribute')).toBe(3);
     slow.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const step = (wave: number, name: string) => [`handOut wave-${wave}/${name}`, `confirmConsumer wave-${wave}/${name}`];
+    const step = (wave: number, name: string) => [`distribute wave-${wave}/${name}`, `confirmConsumer wave-${wave}/${name}`];
     expectOrder(
       world,
       [sideBySide(step(1, 'a')), sideBySide(step(2, 'b'), step(2, 'c')), sideBySide(step(3, 'd'), step(3, 'e'))],
-      (label) => /^(handOut|confirmConsumer) wave/.test(label),
+      (label) => /^(distribute|confirmConsumer) wave/.test(label),
     );
   });
 

@@ -35,7 +35,7 @@ const afterwards = (world: World) => world.script.log.slice(world.script.log.fin
 
 describe.concurrent('an overlap rotation behind a ledger that has lost', () => {
   it.each([
-    ['all of it while the key is handed out', null, 'handOut wave-2/web-2', true],
+    ['all of it while the key is handed out', null, 'distribute wave-2/web-2', true],
     ['the cut-over', 'confirmConsumer wave-2/web-2', 'drain 1', true],
   ] as const)('%s, goes on and knows the key that it made, and whether anybody was handed it', async (_, copied, swapped, delivered) => {
     const world = await setBack(copied, swapped);
@@ -69,10 +69,10 @@ describe.concurrent('an overlap rotation behind a ledger that has lost', () => {
     expect(
       afterwards(world)
         .map((e) => e.label)
-        .filter(only('handOut'))
+        .filter(only('distribute'))
         .sort(),
-    ).toEqual(['cron', 'web-1', 'web-2'].map((name) => `handOut back-1/${name}`));
-    expect(world.last('removeStrays').input.known).toBe('key-2');
+    ).toEqual(['cron', 'web-1', 'web-2'].map((name) => `distribute back-1/${name}`));
+    expect(world.last('removeOrphans').input.known).toBe('key-2');
   });
 });
 

@@ -13,7 +13,7 @@ const disables = { disables: true } as const;
 const update = { options: { update: { change: { kind: 'declared' }, accepted: true } } } as const;
 const effects = [
   'mintVersion',
-  'handOut',
+  'distribute',
   'disableVersion',
   'revokeVersion',
   'undeployConsumer',
@@ -39,12 +39,12 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
         'preflightStore',
         'mintVersion',
         'proveVersion',
-        'handOut wave-2/web-2',
+        'distribute wave-2/web-2',
         'drain 1',
         'disableVersion 1',
         'revokeVersion 1',
         'proveDead',
-        'removeStrays',
+        'removeOrphans',
       ],
     ],
     [
@@ -82,7 +82,7 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
   });
 
   it.each([
-    ['overlap', 'handOut back-1/web-1', {}, 'drain 1'],
+    ['overlap', 'distribute back-1/web-1', {}, 'drain 1'],
     ['in place', 'deployConsumer back-1/web-1', inPlace, 'awaitStopped east'],
   ] as const)('%s: goes on going back', async (_, during, setting, aborted) => {
     const world = stage.world(setting);

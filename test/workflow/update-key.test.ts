@@ -11,7 +11,7 @@ const stage = useStage();
 const before = { name: 'key', rights: { scopes: ['read'] }, state: 'live' } as const;
 const after = { name: 'key', rights: { scopes: ['read', 'write'] }, state: 'live' } as const;
 const difference = { what: 'scopes', before: ['read'], after: ['read', 'write'] };
-const plan = { findings: [], keyId: 'key-1', before, after, differences: [difference], opens: [], propagation: 600_000 };
+const plan = { findings: [], keyId: 'key-1', before, after, differences: [difference], widens: [], propagation: 600_000 };
 const change = (accepted = false) => stage.world({ options: { update: { change: { kind: 'declared' }, accepted } } });
 const backwards = ['putBackKey 1', 'unsettled', 'proveImage', 'close compensated'];
 
@@ -49,15 +49,15 @@ describe.concurrent('a change of a key', () => {
 
   it('that opens something is asked for with what it opens, unless that was permitted beforehand', async () => {
     const world = change();
-    const opens = { ...plan, opens: ['it gets the scope write'] };
-    world.script.answers('planUpdate', opens);
+    const widens = { ...plan, widens: ['it gets the scope write'] };
+    world.script.answers('planUpdate', widens);
     await world.begin();
     await world.sayOnceLegal('approve');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expect(world.waits).toEqual(['an approval (start): it gets the scope write']);
     expectOrder(world, ['note wait', 'note verb approve', 'changeKey 1'], only('note', 'changeKey'));
     const permitted = change(true);
-    permitted.script.answers('planUpdate', opens);
+    permitted.script.answers('planUpdate', widens);
     expect(await permitted.run()).toMatchObject({ outcome: 'completed' });
     expect(permitted.waits).toEqual([]);
   });
@@ -168,7 +168,7 @@ describe.concurrent('a change of a key whose ledger has lost all of it', () => {
 
   it('asks for no leave once more where the change may have been sent before', async () => {
     const world = change();
-    world.script.answers('planUpdate', { ...plan, opens: ['it gets the scope write'] });
+    world.script.answers('planUpdate', { ...plan, widens: ['it gets the scope write'] });
     await world.begin();
     await world.sayOnceLegal('approve');
     const held = world.script.holds('changeKey 1');

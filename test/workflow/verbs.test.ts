@@ -29,13 +29,13 @@ const rotations: readonly (readonly [name: string, setting: Setting, aborted: st
       // Before the plan is frozen there is nobody to exempt.
       ['preflightStore', ['pause', 'expedite', 'abort']],
       ['mintVersion', open],
-      ['handOut wave-2/web-2', open],
+      ['distribute wave-2/web-2', open],
       ['drain 1', open],
       ['disableVersion 1', open],
       ['watchSoak 1 east', open],
       ['revokeVersion 1', ['pause', 'exempt']],
       ['proveDead', ['pause', 'skip', 'exempt']],
-      ['removeStrays', []],
+      ['removeOrphans', []],
     ],
   ],
   [
@@ -44,9 +44,9 @@ const rotations: readonly (readonly [name: string, setting: Setting, aborted: st
     'watchSoak 1 east',
     [
       ['enableVersion back-1', ['pause', 'exempt']],
-      ['handOut back-1/web-1', ['pause', 'exempt']],
+      ['distribute back-1/web-1', ['pause', 'exempt']],
       ['revokeVersion back-1', ['pause', 'exempt']],
-      ['removeStrays', []],
+      ['removeOrphans', []],
     ],
   ],
   [
@@ -130,14 +130,14 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
     ],
     [
       'where a person makes the key',
-      { assisted: ['mint'] },
+      { manual: ['mint'] },
       null,
       '',
       ['reject', 'pause', 'exempt', 'expedite', 'abort'],
       'reject',
     ],
     ['behind a revoke that failed', {}, 'revokeVersion', 'KR_STORE_REFUSED', ['pause', 'retry', 'exempt'], 'retry'],
-    ['in closing, behind a step that failed', {}, 'removeStrays', 'KR_STORE_REFUSED', ['retry'], 'retry'],
+    ['in closing, behind a step that failed', {}, 'removeOrphans', 'KR_STORE_REFUSED', ['retry'], 'retry'],
     ['in place, behind an update that failed', inPlace, 'updateSecret 1/web-1', 'KR_STORE_REFUSED', ['retry', 'exempt'], 'retry'],
   ];
 
@@ -228,7 +228,7 @@ describe.concurrent('a verb that cannot be written down has no effect', () => {
   it('resume, retry', async () => {
     const world = stage.world({ programs: ['east/web-1'] });
     for (const verb of ['resume', 'retry']) world.script.fails(`note verb ${verb}`, 'KR_INTERNAL');
-    world.script.fails('removeStrays', 'KR_STORE_REFUSED');
+    world.script.fails('removeOrphans', 'KR_STORE_REFUSED');
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);

@@ -10,7 +10,7 @@ import type { Setting, World } from './fakes/world.js';
 const stage = useStage();
 const both = sideBySide('inspectConsumers east', 'inspectConsumers west');
 const handedBack = (names: readonly string[], round = 1) =>
-  sideBySide(...names.map((name) => [`handOut back-${round}/${name}`, `confirmConsumer back-${round}/${name}`]));
+  sideBySide(...names.map((name) => [`distribute back-${round}/${name}`, `confirmConsumer back-${round}/${name}`]));
 /** Where it does not matter how many there are. */
 const one = { programs: ['east/web-1'] } as const;
 const everyone = ['web-1', 'web-2', 'cron'];
@@ -18,9 +18,9 @@ const turned = ['note verb abort', 'note turn-back'];
 const begun = ['releaseLeases', 'readUndo', 'readUndo'];
 /** From where everyone has the old key again. */
 const ended = (look: readonly Expected[], round = 1) => ['awaitSettled', 'reinstate', ...look, `revokeVersion back-${round}`];
-const closed = ['removeStrays', 'close compensated'];
+const closed = ['removeOrphans', 'close compensated'];
 
-const isEffect = (label: string) => /^(mint|handOut|disable|take)/.test(label);
+const isEffect = (label: string) => /^(mint|distribute|disable|take)/.test(label);
 
 /**
  * Aborted while the step is held. An effect that is in flight is waited for, an observation is
@@ -43,7 +43,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
     ['mintVersion', {}, [...turned, ...begun, 'proveEnabled', ...ended([]), ...closed]],
     ['proveVersion', {}, [...turned, ...begun, 'proveEnabled', ...ended([]), ...closed]],
     [
-      'handOut wave-1/web-1',
+      'distribute wave-1/web-1',
       {},
       [...turned, ...begun, 'proveEnabled', handedBack(['web-1']), ...ended(['inspectConsumers east']), ...closed],
     ],
@@ -80,7 +80,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
   it('hands the old key out once more when somebody turns out to be on the new one still, and asks a person after three rounds', async () => {
     const world = await aborted('drain 1', {}, ({ script }) => script.fails('revokeVersion', 'KR_CONSUMER_BEHIND', { times: 6 }));
     await world.untilWaits('consumers do not stay on the old version');
-    expect([world.count('handOut back-3/cron'), world.count('handOut back-4/cron')]).toEqual([1, 0]);
+    expect([world.count('distribute back-3/cron'), world.count('distribute back-4/cron')]).toEqual([1, 0]);
     await world.sayOnceLegal('retry');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
     expect(world.acted('revokeVersion back-4')).toBe(1);
@@ -89,7 +89,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
   it('hands nobody the old key while the store does not accept it', async () => {
     const world = await aborted('drain 1', {}, ({ script }) => script.answers('proveEnabled', false));
     await world.untilWaits('generation 1 is not accepted any more');
-    expect(world.count('handOut back-1/cron')).toBe(0);
+    expect(world.count('distribute back-1/cron')).toBe(0);
     await world.sayOnceLegal('retry');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
   });
@@ -97,7 +97,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
   it('waits for what may still land before it takes the new key away', async () => {
     const world = await aborted('drain 1', {}, ({ script }) => script.answers('awaitSettled', 20));
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    expect(world.last('awaitSettled').input.kinds).toEqual(['hand-out']);
+    expect(world.last('awaitSettled').input.kinds).toEqual(['distribute']);
     expect(world.waits).toEqual(['earlier requests to land or to be void']);
   });
 });

@@ -8,10 +8,10 @@ export async function main(run: () => Promise<void>): Promise<void> {
     process.exit(0);
   } catch (error) {
     const fault = asRekeyError(error);
-    const { cure } = errorCodes[fault.code];
+    const { remedy } = errorCodes[fault.code];
     if (process.argv.includes('--json'))
-      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, cure } })}\n`);
-    else process.stderr.write(`${fault.code}: ${fault.detail}\n${cure}\n`);
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, remedy } })}\n`);
+    else process.stderr.write(`${fault.code}: ${fault.detail}\n${remedy}\n`);
     process.exit(fault.code === 'KR_USAGE' || fault.code === 'KR_CONFIG_INVALID' ? 2 : 1);
   }
 }

@@ -22,7 +22,7 @@ export async function endProcess(
   process_: { readonly pid: number; readonly startedTicks: string | null },
   politeMs: number,
 ): Promise<void> {
-  for (const [signal, patience] of [
+  for (const [signal, maxWait] of [
     ['SIGTERM', politeMs],
     ['SIGKILL', 2_000],
   ] as const) {
@@ -32,7 +32,7 @@ export async function endProcess(
     } catch {
       return;
     }
-    for (const until = performance.now() + patience; performance.now() < until && isSame(process_); )
+    for (const until = performance.now() + maxWait; performance.now() < until && isSame(process_); )
       await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

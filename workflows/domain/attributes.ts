@@ -25,7 +25,7 @@ export interface KeyLook {
   } | null;
   /** What would be different if it were as it is declared, and what that opens. */
   readonly differences: readonly Difference[];
-  readonly opens: readonly string[];
+  readonly widens: readonly string[];
   /** Why it could not be looked at, or cannot be what is declared. */
   readonly problem: string | null;
 }
@@ -64,7 +64,7 @@ function comparable(value: Json): string {
 }
 
 /** What the image is made from. */
-export interface Wishes {
+export interface Desired {
   /** `attributes:` of the credential. */
   readonly declared: JsonObject;
   readonly ofNewKeys: readonly string[];
@@ -74,7 +74,7 @@ export interface Wishes {
 }
 
 /** The whole image that a change asks for: stores that replace a key make something of every field that is left out. */
-export function wantedImage(change: Exclude<KeyChange, { kind: 'undo' }>, present: KeyImage, wishes: Wishes): KeyImage {
+export function wantedImage(change: Exclude<KeyChange, { kind: 'undo' }>, present: KeyImage, wishes: Desired): KeyImage {
   const said = change.kind === 'declared' ? without(wishes.declared, wishes.ofNewKeys) : change.attributes;
   const { name: named, ...attributes } = said;
   const name = (change.kind === 'set' ? change.name : null) ?? (typeof named === 'string' ? named : null);
@@ -98,10 +98,10 @@ function withTag(name: string, present: string, longest: number): string {
 export function opened(
   before: KeyImage,
   after: KeyImage,
-  opens: ((before: JsonObject, after: JsonObject) => readonly string[]) | undefined,
+  widens: ((before: JsonObject, after: JsonObject) => readonly string[]) | undefined,
 ): readonly string[] {
-  const rights = opens
-    ? opens(before.rights, after.rights)
+  const rights = widens
+    ? widens(before.rights, after.rights)
     : rightsDiffer(before.rights, after.rights).map(({ what }) => `${what} changes, and what that opens cannot be told`);
   return before.state === 'disabled' && after.state === 'live' ? ['the key is accepted again', ...rights] : rights;
 }

@@ -1,6 +1,7 @@
 /** Owns the shape of a whole configuration after it was checked and its defaults were filled in: what `apply` hands to the workflow and the ledger keeps. */
-import type { AssistedEffect } from './assisted.js';
+
 import type { CredentialSpec, JsonObject } from './credential.js';
+import type { ManualEffect } from './manual.js';
 
 export interface Configuration {
   readonly stores: Readonly<Record<string, ConnectorDeclaration>>;
@@ -15,7 +16,7 @@ export interface ConnectorDeclaration {
   /** A third party's connector: the absolute path of a file, or the name of a package. Absent for those of our own. */
   readonly module?: string;
   /** Of a store: what a person carries out in place of its API. */
-  readonly assisted?: readonly AssistedEffect[];
+  readonly manual?: readonly ManualEffect[];
 }
 
 export interface CredentialDeclaration extends CredentialSpec {

@@ -105,6 +105,6 @@ export interface Exemption {
 }
 
 /** The program that a lease is for. */
-export function programOf(consumer: ConsumerSpec): string {
+export function leaseKey(consumer: ConsumerSpec): string {
   return `${consumer.host}/${consumer.name}`;
 }

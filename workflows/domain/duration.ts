@@ -5,7 +5,7 @@ const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as con
 // Largest unit first and each at most once, so that a duration is read the way it is said.
 const written = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;
 
-/** Beyond this a duration is a slip of the keyboard, and sums of a few would leave the range of dates. */
+/** Crossing this a duration is a slip of the keyboard, and sums of a few would leave the range of dates. */
 const longest = 3650 * units.d;
 
 /** Milliseconds; throws a RangeError that says what is right and never repeats the text, which may be anything. */

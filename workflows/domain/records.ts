@@ -65,7 +65,7 @@ export interface Recorded<Result> {
 }
 
 /** A revoke or regenerate on the way forward that may have been sent: its step, and whether its outcome is on record. */
-export interface Beyond {
+export interface Crossing {
   readonly key: string;
   readonly done: boolean;
 }
@@ -105,7 +105,7 @@ export interface Wait {
   /** ISO time after which the alarm sounds; null where the wait ends by itself. */
   readonly deadline: string | null;
   /** Commands that end it, without `rekey`. */
-  readonly exits: readonly string[];
+  readonly nextCommands: readonly string[];
   /** What that person is to do, a line for each step. */
   readonly instructions?: readonly string[];
   /** The key of the step for which a person is asked: while others are worked on side by side with it, it stays in sight. */

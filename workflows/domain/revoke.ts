@@ -8,14 +8,14 @@ export interface RevokeFacts {
   readonly owned: boolean;
   readonly isManagementKey: boolean;
   /** The version that is to go. */
-  readonly going: number;
+  readonly target: number;
   /** The version that must carry everything afterwards. */
-  readonly staying: number;
+  readonly survivor: number;
   /** Null where they cannot be counted. */
   readonly keysInStore: number | null;
   readonly minimumKeys: number;
   /** The staying version was accepted by the store within this very attempt. */
-  readonly stayingProvedNow: boolean;
+  readonly survivorProvedNow: boolean;
   /** Consumers that must be on the staying version, exempt ones left out. */
   readonly required: readonly string[];
   readonly inspections: readonly DatedInspection[];
@@ -45,21 +45,21 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
   if (facts.isManagementKey) return no('management-key', 'rekey manages the store with this very key');
   if (facts.keysInStore !== null && facts.keysInStore <= facts.minimumKeys)
     return no('last-key', `the store must keep ${facts.minimumKeys}`);
-  if (!facts.stayingProvedNow) return no('staying-not-alive', `generation ${facts.staying} was not accepted just now`);
+  if (!facts.survivorProvedNow) return no('staying-not-alive', `generation ${facts.survivor} was not accepted just now`);
 
   const seen = new Map(facts.inspections.filter((i) => i.ageMs <= freshMs).map((i) => [i.consumer, i]));
   const unseen = facts.required.filter((name) => !seen.has(name));
   if (unseen.length > 0) return no('stale', `not looked at in the last ${freshMs / 1000} s: ${unseen.join(', ')}`);
 
   const inspections = facts.required.map((name) => seen.get(name)!);
-  const behind = inspections.filter((i) => !isConverged(i, facts.staying, rules.evidence));
-  if (behind.length > 0) return no('consumers-behind', `not proved to be on generation ${facts.staying}: ${names(behind)}`);
+  const behind = inspections.filter((i) => !isConverged(i, facts.survivor, rules.evidence));
+  if (behind.length > 0) return no('consumers-behind', `not proved to be on generation ${facts.survivor}: ${names(behind)}`);
 
   const hidden = inspections.filter((i) => !i.showsSource);
   if (hidden.length > 0 && !rules.accept.includes('source-not-shown')) {
     return no('source-not-shown', `what new instances would start with cannot be seen: ${names(hidden)}`);
   }
-  const stale = inspections.filter((i) => i.showsSource && i.source !== facts.staying);
+  const stale = inspections.filter((i) => i.showsSource && i.source !== facts.survivor);
   if (stale.length > 0) return no('source-behind', `new instances would start with another version: ${names(stale)}`);
   return yes;
 }
@@ -99,8 +99,8 @@ export function isQuiet(
   const graceLeft = rules.cutoverAt + rules.grace - now;
   if (graceLeft > 0) return no('in-grace', `grace lasts ${seconds(graceLeft)} more`);
 
-  const settled = readings.filter((r) => r.at >= rules.cutoverAt + rules.lag);
-  const last = settled.at(-1);
+  const awaitSettled = readings.filter((r) => r.at >= rules.cutoverAt + rules.lag);
+  const last = awaitSettled.at(-1);
   if (!last) return no('not-looked-twice', `the store reports last use up to ${seconds(rules.lag)} late`);
   if (last.value === null) {
     if (accept.includes('no-last-used')) return yes;
@@ -108,8 +108,8 @@ export function isQuiet(
   }
 
   const apart = Math.max(rules.grace, rules.lag);
-  const changed = settled.findLastIndex((r) => r.value !== last.value);
-  const firstSame = settled[changed + 1]!;
+  const changed = awaitSettled.findLastIndex((r) => r.value !== last.value);
+  const firstSame = awaitSettled[changed + 1]!;
   if (last.at - firstSame.at >= apart) return yes;
   if (changed >= 0)
     return no('still-used', `its last use moved; looked at for ${seconds(last.at - firstSame.at)} of ${seconds(apart)} since`);
@@ -119,10 +119,10 @@ export function isQuiet(
 /** When it is worth asking `isQuiet` again, in milliseconds from now: at the moment at which it could first say yes. */
 export function nextLook(readings: readonly LastUseReading[], now: number, rules: QuietRules): number {
   const firstUseful = rules.cutoverAt + rules.lag;
-  const settled = readings.filter((r) => r.at >= firstUseful);
-  const last = settled.at(-1);
+  const awaitSettled = readings.filter((r) => r.at >= firstUseful);
+  const last = awaitSettled.at(-1);
   if (!last) return Math.max(firstUseful - now, 0);
-  const firstSame = settled[settled.findLastIndex((r) => r.value !== last.value) + 1]!;
+  const firstSame = awaitSettled[awaitSettled.findLastIndex((r) => r.value !== last.value) + 1]!;
   return Math.max(firstSame.at + Math.max(rules.grace, rules.lag) - now, rules.cutoverAt + rules.grace - now, 50);
 }
 

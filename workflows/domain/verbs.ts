@@ -23,12 +23,12 @@ export interface VerbFacts {
   readonly direction: Direction;
   readonly gate: Gate | null;
   /** A person was asked to carry an effect out. */
-  readonly assisting: boolean;
+  readonly answering: boolean;
   readonly paused: boolean;
   /** A step failed for good and waits for a person. */
-  readonly stuck: boolean;
+  readonly waitsForOperator: boolean;
   /** The intent of revoke or regenerate may be out. */
-  readonly beyondReturn: boolean;
+  readonly crossed: boolean;
   readonly skippable: 'bake' | 'prove-dead' | null;
   readonly expedited: boolean;
   /** Names of the consumers that are not exempt. */
@@ -57,12 +57,12 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
     return no('moved-on', `the rotation is ${facts.phase} now, not ${request.expectedPhase}`);
   }
   // A step of closing that failed for good waits for a person like any other: without `retry` it would wait for ever.
-  if (facts.phase === 'closing' && !(verb === 'retry' && facts.stuck)) return no('ending', 'the rotation is closing');
+  if (facts.phase === 'closing' && !(verb === 'retry' && facts.waitsForOperator)) return no('ending', 'the rotation is closing');
   switch (verb) {
     case 'approve':
       return facts.gate ? yes : no('no-gate', 'it does not wait for an approval');
     case 'reject':
-      return facts.gate || facts.assisting ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
+      return facts.gate || facts.answering ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
     case 'pause':
       if (facts.paused) return no('paused-already', 'it is paused already');
       return window.includes(facts.phase) || (facts.strategy === 'in-place' && facts.phase === 'compensating')
@@ -71,7 +71,7 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
     case 'resume':
       return facts.paused ? yes : no('not-paused', 'it is not paused');
     case 'retry':
-      return facts.stuck ? yes : no('nothing-failed', 'no step waits for a retry');
+      return facts.waitsForOperator ? yes : no('nothing-failed', 'no step waits for a retry');
     case 'skip':
       return facts.skippable ? yes : no('not-skippable', 'only bake and the proof of death can be skipped');
     case 'exempt':
@@ -79,12 +79,12 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
         ? yes
         : no('unknown-consumer', `consumers that can be exempted: ${facts.consumers.join(', ') || 'none'}`);
     case 'expedite':
-      return facts.strategy === 'overlap' && facts.direction === 'forward' && !facts.beyondReturn && !facts.expedited
+      return facts.strategy === 'overlap' && facts.direction === 'forward' && !facts.crossed && !facts.expedited
         ? yes
         : no('nothing-to-expedite', 'there is no bake or grace ahead that could be shortened');
     case 'abort':
       if (facts.direction === 'back') return no('going-back', 'it is going back already');
-      return facts.beyondReturn ? no('beyond-return', 'the point of no return is passed; it can only go forward') : yes;
+      return facts.crossed ? no('beyond-return', 'the point of no return is passed; it can only go forward') : yes;
   }
 }
 

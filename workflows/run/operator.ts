@@ -1,21 +1,21 @@
 /** Owns what operators have said to one run: which verbs are legal now, which were taken, and what waits for them. */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
 import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
-import type { ProvideReceipt, ProvideRequest } from '../domain/assisted.js';
 import type { Gate } from '../domain/credential.js';
+import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
 import type { RotationRecord } from '../domain/records.js';
 import { legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
 
 export interface OperatorPorts {
   /** What only the run knows. */
-  facts(): Pick<VerbFacts, 'strategy' | 'phase' | 'direction' | 'beyondReturn' | 'consumers'>;
+  facts(): Pick<VerbFacts, 'strategy' | 'phase' | 'direction' | 'crossed' | 'consumers'>;
   /** Commits the verb before it takes effect. */
   record(verb: Verb | 'provide', request: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>): Promise<VerbReceipt>;
-  turn(why: string): void;
+  requestRollback(why: string): void;
 }
 
 /** An effect that a person was asked for, and what became of it. */
-interface Assisting {
+interface Answering {
   readonly take: (request: ProvideRequest) => Promise<{ readonly result: unknown } | { readonly refused: string }>;
   answer: { readonly result: unknown } | { readonly declined: string } | null;
 }
@@ -24,10 +24,10 @@ export class Operator {
   readonly exempt: Set<string>;
   gate: Gate | null = null;
   skippable: 'bake' | 'prove-dead' | null = null;
-  stuck = false;
+  waitsForOperator = false;
   paused: boolean;
   expedited: boolean;
-  #assisting: Assisting | null = null;
+  #answering: Answering | null = null;
   #asking = false;
   #taking = 0;
   #approved = false;
@@ -58,22 +58,22 @@ export class Operator {
   }
 
   /** Waits for a person who carries an effect out: until what was done is taken, or declined. `overdue` is called when that takes long. */
-  async assist<Result>(
+  async awaitAnswer<Result>(
     take: (request: ProvideRequest) => Promise<{ readonly result: Result } | { readonly refused: string }>,
     milliseconds: number,
     overdue: () => Promise<unknown>,
   ): Promise<{ readonly result: Result } | { readonly declined: string }> {
-    const assisting: Assisting = { take, answer: null };
-    const settled = () => assisting.answer !== null;
-    this.#assisting = assisting;
+    const answering: Answering = { take, answer: null };
+    const awaitSettled = () => answering.answer !== null;
+    this.#answering = answering;
     try {
-      if (!(await condition(settled, milliseconds))) {
+      if (!(await condition(awaitSettled, milliseconds))) {
         await overdue();
-        await condition(settled);
+        await condition(awaitSettled);
       }
-      return assisting.answer as { result: Result } | { declined: string };
+      return answering.answer as { result: Result } | { declined: string };
     } finally {
-      this.#assisting = null;
+      this.#answering = null;
     }
   }
 
@@ -98,10 +98,10 @@ export class Operator {
   }
 
   async retried(): Promise<void> {
-    this.stuck = true;
+    this.waitsForOperator = true;
     this.#retried = false;
     await condition(() => this.#retried);
-    this.stuck = false;
+    this.waitsForOperator = false;
   }
 
   /** Lets a wait be skipped while it lasts. */
@@ -152,15 +152,15 @@ export class Operator {
 
   #listenToProvide(): void {
     const take = async (request: ProvideRequest): Promise<ProvideReceipt> => {
-      const assisting = this.#assisting!;
+      const answering = this.#answering!;
       const { rotation } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
-      const said = await assisting.take(request);
+      const said = await answering.take(request);
       if ('refused' in said) return { rotation, taken: false, message: said.refused };
-      assisting.answer = said;
+      answering.answer = said;
       return { rotation, taken: true, message: 'it holds, and the rotation goes on' };
     };
     const validator = (_request: ProvideRequest) => {
-      if (!this.#assisting)
+      if (!this.#answering)
         throw ApplicationFailure.nonRetryable('nobody was asked to do anything', 'KR_VERB_ILLEGAL', 'nothing-asked');
     };
     setHandler(provideUpdate, take, { validator });
@@ -173,11 +173,11 @@ export class Operator {
         this.#approved = true;
         return;
       case 'reject':
-        if (this.#assisting) this.#assisting.answer = { declined: why };
-        else this.ports.turn(`rejected ${why}`);
+        if (this.#answering) this.#answering.answer = { declined: why };
+        else this.ports.requestRollback(`rejected ${why}`);
         return;
       case 'abort':
-        this.ports.turn(`aborted ${why}`);
+        this.ports.requestRollback(`aborted ${why}`);
         return;
       case 'pause':
       case 'resume':
@@ -201,7 +201,7 @@ export class Operator {
   }
 
   #facts(): VerbFacts {
-    const { gate, paused, stuck, skippable, expedited } = this;
-    return { ...this.ports.facts(), gate, assisting: this.#assisting !== null, paused, stuck, skippable, expedited };
+    const { gate, paused, waitsForOperator, skippable, expedited } = this;
+    return { ...this.ports.facts(), gate, answering: this.#answering !== null, paused, waitsForOperator, skippable, expedited };
   }
 }

@@ -9,14 +9,14 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { books } from '../activity-options.js';
+import { localLedger } from '../activity-options.js';
 import type { RotationOrder, RotationReport } from '../contract.js';
-import { type ConsumerSpec, type Gate, programOf } from '../domain/credential.js';
+import { type ConsumerSpec, type Gate, leaseKey } from '../domain/credential.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
-import type { Beyond, ChainHead, Recorded, RotationRecord, StepRef, Wait } from '../domain/records.js';
+import type { ChainHead, Crossing, Recorded, RotationRecord, StepRef, Wait } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
 import type { Verb, VerbRequest } from '../domain/verbs.js';
-import { codeOf, isOvertaken, messageOf, Turned } from '../failures.js';
+import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
 import { Operator } from './operator.js';
 
 export class Run {
@@ -24,9 +24,9 @@ export class Run {
   #head: ChainHead;
   #fence: number;
   #phase: Phase;
-  #beyondReturn: boolean;
-  #beyond: Beyond | null;
-  #returnKey = '';
+  #crossed: boolean;
+  #crossing: Crossing | null;
+  #crossingKey = '';
   #back: boolean;
   #reason: string | null;
   /** How often the ledger was found behind: rounds that were recorded before may be older than what happened since. */
@@ -34,7 +34,7 @@ export class Run {
   /** The key that was minted, the programs that ran, whether anybody was handed anything, and who was told to stop: what a ledger that lost it cannot tell. */
   minted: string | null = null;
   running: readonly string[] | null = null;
-  handedOut = false;
+  distributed = false;
   readonly toldToStop = new Set<string>();
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
@@ -44,14 +44,14 @@ export class Run {
   private constructor(
     public row: RotationRecord,
     head: ChainHead,
-    beyond: Beyond | null,
+    crossing: Crossing | null,
   ) {
     this.#head = head;
     this.#fence = row.fence;
     this.#phase = row.phase;
     this.#back = row.direction === 'back';
-    this.#beyond = beyond;
-    this.#beyondReturn = beyond !== null;
+    this.#crossing = crossing;
+    this.#crossed = crossing !== null;
     this.#reason = row.reason;
     this.targets = row.targets ?? [];
     this.operator = new Operator(row, {
@@ -59,11 +59,11 @@ export class Run {
         strategy: row.strategy,
         phase: this.#phase,
         direction: this.#back ? 'back' : 'forward',
-        beyondReturn: this.#beyondReturn,
+        crossed: this.#crossed,
         consumers: this.required.map((c) => c.name),
       }),
       record: (verb, request) => this.#record(verb, request),
-      turn: (why) => this.#turn(why),
+      requestRollback: (why) => this.#requestRollback(why),
     });
   }
 
@@ -74,9 +74,9 @@ export class Run {
   static async of(order: RotationOrder, way: (run: Run) => Promise<RotationReport>): Promise<RotationReport> {
     const root = CancellationScope.current();
     return CancellationScope.nonCancellable(async () => {
-      const { rotation, head, beyond } = await books.openRotation({ ...order, runId: workflowInfo().runId });
-      const run = new Run(rotation, head, beyond);
-      root.cancelRequested.catch(() => run.#turn('cancelled'));
+      const { rotation, head, crossing } = await localLedger.openRotation({ ...order, runId: workflowInfo().runId });
+      const run = new Run(rotation, head, crossing);
+      root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
       for (;;) {
         try {
           return await way(run);
@@ -101,8 +101,8 @@ export class Run {
   }
 
   /** The revoke or regenerate that an earlier run of this rotation may have sent: this one begins behind it. */
-  get beyond(): Beyond | null {
-    return this.#beyond;
+  get crossing(): Crossing | null {
+    return this.#crossing;
   }
 
   /** Consumers that must be right; exempt ones are left alone. */
@@ -142,7 +142,7 @@ export class Run {
 
   enter(phase: Phase): void {
     // A run that takes over, or repeats its way, walks through earlier phases again without effect.
-    const repeats = this.row.phase !== 'planned' || this.#beyondReturn || this.reconciled > 0;
+    const repeats = this.row.phase !== 'planned' || this.#crossed || this.reconciled > 0;
     if (!mayEnter(this.row.strategy, this.#phase, phase) && !repeats) {
       throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
     }
@@ -151,51 +151,51 @@ export class Run {
   }
 
   /**
-   * Runs the way forward. Throws `Turned` when an operator, a cancel or a failed step turns it back. Once a revoke or regenerate may be out,
+   * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step turns it back. Once a revoke or regenerate may be out,
    * nothing turns it back any more: then a person is asked, and the way is gone again, on the outcomes that the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
-    if (this.#back) throw new Turned(this.#reason ?? 'it was going back');
+    if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');
     for (;;) {
       try {
         return await this.#forward.run(way);
       } catch (error) {
-        if (isOvertaken(error) || error instanceof Turned) throw error;
+        if (isOvertaken(error) || error instanceof RollbackRequested) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
-        if (!this.#beyondReturn && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new Turned(this.#reason ?? messageOf(error));
-        await this.hold(messageOf(error));
+        if (!this.#crossed && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new RollbackRequested(this.#reason ?? messageOf(error));
+        await this.waitForOperator(messageOf(error));
       }
     }
   }
 
   /** Records that the rotation goes back, before anything is undone. It raises the fence: a late attempt on the way forward is void from then on. */
-  async turnBack(why: string): Promise<void> {
+  async startRollback(why: string): Promise<void> {
     if (this.#back) return;
     this.#back = true;
     this.#reason ??= why;
     this.operator.paused = false;
     this.operator.forgetApproval();
     this.#phase = 'compensating';
-    this.#sawHead(await books.note({ step: this.step('turn-back'), note: { kind: 'turn-back', reason: this.#reason } }));
+    this.#sawHead(await localLedger.note({ step: this.step('turn-back'), note: { kind: 'turn-back', reason: this.#reason } }));
     this.#fence++;
   }
 
   /** From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an abort came before. */
-  async passReturn(key: string): Promise<void> {
+  async cross(key: string): Promise<void> {
     await this.operator.obeyed();
-    this.#beyondReturn = true;
-    this.#returnKey = key;
+    this.#crossed = true;
+    this.#crossingKey = key;
   }
 
-  returned(): void {
-    this.#beyondReturn = false;
-    this.#beyond = null;
+  uncross(): void {
+    this.#crossed = false;
+    this.#crossing = null;
   }
 
   /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
   async pausePoint(): Promise<void> {
     if (!this.operator.paused) return;
-    await this.#tell({ text: 'an operator to resume it', person: true, deadline: null, exits: ['resume', 'abort'] });
+    await this.#tell({ text: 'an operator to resume it', person: true, deadline: null, nextCommands: ['resume', 'abort'] });
     await this.operator.resumed();
   }
 
@@ -203,14 +203,14 @@ export class Run {
   async pass(gate: Gate, because: readonly string[] = []): Promise<void> {
     await this.pausePoint();
     const { approve, approveWithin } = this.spec.policy;
-    if ((!approve.includes(gate) && because.length === 0) || this.#beyond) return;
+    if ((!approve.includes(gate) && because.length === 0) || this.#crossing) return;
     const deadline = new Date(Date.now() + approveWithin).toISOString();
     const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
-    const wait: Wait = { text, person: true, deadline, exits: ['approve', 'reject', 'abort'] };
+    const wait: Wait = { text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
     this.operator.gate = gate;
     await this.#tell(wait);
     if (!(await this.operator.approved(approveWithin))) {
-      if (gate === 'start') throw new Turned('nobody approved it in time');
+      if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
       // Nothing was taken away: both keys live, and a person is told for as long as it takes.
       await this.#tell({ ...wait, text: `${text}; overdue` });
       await this.operator.approved();
@@ -222,18 +222,18 @@ export class Run {
   async calendarFinding(): Promise<Finding | null> {
     const { window } = this.spec.policy;
     if (window === null || this.row.options.outsideWindow) return null;
-    const opening = await books.windowOpening({ window });
+    const opening = await localLedger.windowOpening({ window });
     return opening.inMs > 0 ? outsideWindow(this.row.credential, window, opening.at) : null;
   }
 
   /** Waits for the window to open again, when an approval came after it had closed. */
   async windowOpens(): Promise<void> {
     const { window, approve } = this.spec.policy;
-    if (window === null || this.row.options.outsideWindow || this.#beyond || !approve.includes('start')) return;
+    if (window === null || this.row.options.outsideWindow || this.#crossing || !approve.includes('start')) return;
     for (;;) {
-      const { at, inMs } = await books.windowOpening({ window });
+      const { at, inMs } = await localLedger.windowOpening({ window });
       if (inMs === 0) return;
-      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, exits: ['abort'] });
+      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, nextCommands: ['abort'] });
       await sleep(inMs);
     }
   }
@@ -246,20 +246,25 @@ export class Run {
   }
 
   /** Repeats a step that failed for good once a person has said `retry`; for the ways on which there is no other way out. */
-  async insist<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  async retryUntilOperator<Result>(attempt: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
         return await attempt();
       } catch (error) {
         if (isOvertaken(error) || isCancellation(error)) throw error;
-        await this.hold(messageOf(error));
+        await this.waitForOperator(messageOf(error));
       }
     }
   }
 
   /** Stands still until a person says `retry`, for a state that no machine may judge. */
-  async hold(why: string): Promise<void> {
-    await this.#tell({ text: `a person: ${why}`, person: true, deadline: new Date(Date.now()).toISOString(), exits: ['retry'] });
+  async waitForOperator(why: string): Promise<void> {
+    await this.#tell({
+      text: `a person: ${why}`,
+      person: true,
+      deadline: new Date(Date.now()).toISOString(),
+      nextCommands: ['retry'],
+    });
     await this.operator.retried();
   }
 
@@ -271,27 +276,27 @@ export class Run {
   /** Waits until nothing that was sent before can land any more. */
   async settle(milliseconds: number): Promise<void> {
     const deadline = new Date(Date.now() + milliseconds).toISOString();
-    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline, exits: [] });
+    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline, nextCommands: [] });
     await sleep(milliseconds);
   }
 
   /** Lets go of a consumer that is handed nothing more. */
-  async letGo(consumer: ConsumerSpec): Promise<void> {
-    await books.releaseLease({ step: this.step('release-lease'), program: programOf(consumer) });
+  async releaseLease(consumer: ConsumerSpec): Promise<void> {
+    await localLedger.releaseLease({ step: this.step('release-lease'), program: leaseKey(consumer) });
   }
 
   async newRound(round: number, reason: string): Promise<void> {
-    this.#sawHead(await books.note({ step: this.step('round'), note: { kind: 'round', round, reason } }));
+    this.#sawHead(await localLedger.note({ step: this.step('round'), note: { kind: 'round', round, reason } }));
   }
 
   async refuse(findings: readonly Finding[]): Promise<RotationReport> {
     this.enter('closing');
-    await books.refuse({ step: this.step('close'), findings });
+    await localLedger.refuse({ step: this.step('close'), findings });
     return this.#report('refused', findings.map((f) => f.message).join('; '), null);
   }
 
   async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RotationReport> {
-    await books.close({ step: this.step('close'), outcome, reason: this.#reason, downtimeMs });
+    await localLedger.close({ step: this.step('close'), outcome, reason: this.#reason, downtimeMs });
     return this.#report(outcome, this.#reason, downtimeMs);
   }
 
@@ -305,7 +310,7 @@ export class Run {
   async #reconcile(): Promise<void> {
     // What is still out would land behind what is done again: a program would start that was just stopped.
     await Promise.allSettled(this.#inFlight);
-    const { rotation, head } = await books.reconcile({
+    const { rotation, head } = await localLedger.reconcile({
       rotation: this.row,
       fence: this.#fence,
       head: this.#head,
@@ -316,23 +321,23 @@ export class Run {
     this.row = rotation;
     this.#fence = rotation.fence;
     this.#head = head;
-    if (this.#beyondReturn) this.#beyond ??= { key: this.#returnKey, done: false };
+    if (this.#crossed) this.#crossing ??= { key: this.#crossingKey, done: false };
     this.reconciled++;
   }
 
   async #tell(wait: Wait): Promise<void> {
     setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
-    this.#sawHead(await books.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
+    this.#sawHead(await localLedger.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
   }
 
   async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
-    this.#sawHead(await books.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
+    this.#sawHead(await localLedger.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
     return { rotation: this.row.id, phase: this.#phase };
   }
 
   /** Two operators at once, or a verb that was recorded while the phase moved on: what is illegal by now has no effect. */
-  #turn(why: string): void {
-    if (this.#beyondReturn || this.#back) return;
+  #requestRollback(why: string): void {
+    if (this.#crossed || this.#back) return;
     this.#reason = why;
     this.#forward.cancel();
   }

@@ -1,12 +1,12 @@
 /** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { HostPreflight } from '../../activities/index.js';
-import { atHost, confirmingAtHost, handingOutAtHost, lastAtHost } from '../activity-options.js';
+import { atHost, confirmingAtHost, distributingAtHost, lastAtHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { formatDuration } from '../domain/duration.js';
 import { isOvertaken } from '../failures.js';
 import type { Run } from '../run/run.js';
-import { withdrawn, wordOf } from './by-hand.js';
+import { awaitAttestation, withdraw } from './manual-delivery.js';
 
 /** The hosts of a credential, and which of its consumers each of them runs. */
 export function byHost(
@@ -17,7 +17,7 @@ export function byHost(
 }
 
 /** One fresh look at all that must be right; what was seen is in the ledger for the guard of the next effect. */
-export async function look(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
+export async function inspect(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
   await Promise.all(
     byHost(consumers).map(({ host, names }) =>
       atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names }),
@@ -35,7 +35,7 @@ export async function preflightHosts(run: Run, usedBy: readonly string[] | null)
     findings: seen.flatMap((s) => s.findings),
     consumers: seen.flatMap((s) => s.consumers),
     running: seen.flatMap((s) => s.running),
-    unsaid: seen.flatMap((s) => s.unsaid ?? []),
+    unattested: seen.flatMap((s) => s.unattested ?? []),
   };
 }
 
@@ -43,10 +43,10 @@ export async function preflightHosts(run: Run, usedBy: readonly string[] | null)
  * Hands a version to consumers, side by side, and waits until each proves that it uses it. `round` names this look, so that a later one is a
  * new one. The first that fails ends the others' waiting, but never a hand-out in flight.
  */
-export async function handOut(run: Run, consumers: readonly ConsumerSpec[], generation: number, round: string): Promise<void> {
+export async function distribute(run: Run, consumers: readonly ConsumerSpec[], generation: number, round: string): Promise<void> {
   await CancellationScope.cancellable(async () => {
     try {
-      await Promise.all(consumers.map((consumer) => handOutTo(run, consumer, generation, round)));
+      await Promise.all(consumers.map((consumer) => distributeTo(run, consumer, generation, round)));
     } catch (error) {
       CancellationScope.current().cancel();
       throw error;
@@ -89,9 +89,9 @@ async function confirmed(run: Run, { host, name }: ConsumerSpec, generation: num
   }
 }
 
-async function inTime<Result>(run: Run, name: string, handOut: () => Promise<Result>): Promise<Result> {
+async function withTimeout<Result>(run: Run, name: string, distribute: () => Promise<Result>): Promise<Result> {
   try {
-    return await handOut();
+    return await distribute();
   } catch (error) {
     if (!ranOut(error)) throw error;
     const within = formatDuration(run.spec.policy.confirm);
@@ -102,30 +102,30 @@ async function inTime<Result>(run: Run, name: string, handOut: () => Promise<Res
 
 const ranOut = (error: unknown): boolean => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
 
-async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
+async function distributeTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
   const { host, name } = consumer;
   if (run.isExempt(name)) return;
   await CancellationScope.cancellable(async () => {
     const branch = CancellationScope.current();
-    let byHand = false;
+    let manual = false;
     // A cancel must not end the race: what is in flight has to end before the way back begins.
     const gone = run.operator.whenExempted(name).then(
       () => 'exempt' as const,
       () => new Promise<never>(() => undefined),
     );
     const done = (async () => {
-      const handedOut = await run.recorded(
-        inTime(run, name, () =>
-          handingOutAtHost(host, run.isGoingBack ? null : run.spec.policy.confirm).handOut({
-            step: run.step('hand-out', `hand-out/${round}/${name}`, name),
+      const distributed = await run.recorded(
+        withTimeout(run, name, () =>
+          distributingAtHost(host, run.isGoingBack ? null : run.spec.policy.confirm).distribute({
+            step: run.step('distribute', `distribute/${round}/${name}`, name),
             consumer: name,
             generation,
           }),
         ),
       );
-      if ('byHand' in handedOut) {
-        byHand = true;
-        await wordOf(run, consumer, generation, round);
+      if ('manual' in distributed) {
+        manual = true;
+        await awaitAttestation(run, consumer, generation, round);
       }
       await confirmed(run, consumer, generation, round);
       return 'done' as const;
@@ -136,8 +136,8 @@ async function handOutTo(run: Run, consumer: ConsumerSpec, generation: number, r
     if (how === 'exempt') {
       branch.cancel();
       await CancellationScope.nonCancellable(async () => {
-        if (byHand) await withdrawn(run, consumer, round);
-        await run.letGo(consumer);
+        if (manual) await withdraw(run, consumer, round);
+        await run.releaseLease(consumer);
       });
     }
   });

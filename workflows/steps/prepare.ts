@@ -1,9 +1,9 @@
 /** Owns what both sequences do before the first change: look everywhere, tell all that speaks against it at once, freeze the plan, wait for leave. */
-import { atStore, books } from '../activity-options.js';
+import { atStore, localLedger } from '../activity-options.js';
 import type { RotationReport } from '../contract.js';
 import type { Run } from '../run/run.js';
-import { wordAtFirst } from './by-hand.js';
 import { preflightHosts } from './distribute.js';
+import { awaitFirstAttestation } from './manual-delivery.js';
 
 export interface Prepared {
   /** The names of the consumers that run. */
@@ -19,19 +19,19 @@ export async function prepare(run: Run): Promise<Prepared | RotationReport> {
   let atTheHosts = await preflightHosts(run, atTheStore.usedBy);
   const calendar = await run.calendarFinding();
   const found = () => [...atTheStore.findings, ...atTheHosts.findings, ...(calendar ? [calendar] : [])];
-  if (atTheHosts.unsaid.length > 0 && found().length === 0 && run.row.targets === null) {
-    const asked = atTheHosts.consumers.filter(({ name }) => atTheHosts.unsaid.includes(name));
-    for (const consumer of asked) await wordAtFirst(run, consumer);
+  if (atTheHosts.unattested.length > 0 && found().length === 0 && run.row.targets === null) {
+    const asked = atTheHosts.consumers.filter(({ name }) => atTheHosts.unattested.includes(name));
+    for (const consumer of asked) await awaitFirstAttestation(run, consumer);
     atTheHosts = await preflightHosts(run, atTheStore.usedBy);
   }
-  const unsaid = atTheHosts.unsaid.map(
+  const unattested = atTheHosts.unattested.map(
     (name) => ({ reason: 'not-on-current', message: `nobody has said which key ${name} is on` }) as const,
   );
-  const findings = [...found(), ...unsaid];
+  const findings = [...found(), ...unattested];
   // A rotation that was taken over has changed things already: then a finding is for a person, and compensation the way out.
   if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;
-  await run.recorded(books.freezePlan({ step: run.step('plan'), targets: run.targets }));
+  await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets }));
   await run.pass('start');
   await run.windowOpens();
   return { running: atTheHosts.running, disables: atTheStore.disables };

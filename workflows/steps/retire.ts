@@ -4,61 +4,66 @@ import { atHost, atStore, effectsAtStore } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { codeOf } from '../failures.js';
 import type { Run } from '../run/run.js';
-import { atTheStore } from './assisted.js';
-import { byHost, confirmAll, look } from './distribute.js';
+import { byHost, confirmAll, inspect } from './distribute.js';
+import { atTheStore } from './manual-effect.js';
 
 /** Waits until the old version is quiet; expedite asks again at once, without grace. */
-export function drained(run: Run, round: number): Promise<void> {
-  return hurried(run, () => atStore(run.spec.store).drain({ step: run.step('drain', `drain/${round}`) }));
+export function drain(run: Run, round: number): Promise<void> {
+  return withExpedite(run, () => atStore(run.spec.store).drain({ step: run.step('drain', `drain/${round}`) }));
 }
 
-/** Ends the old version; null when it is gone. When somebody turned out to be behind it is usable, as it was before, and the answer says who. */
-export async function retired(run: Run, round: number, disables: boolean): Promise<string | null> {
-  const going = run.row.previousGeneration!;
-  const staying = run.row.generation;
+/** The old version is gone; or somebody turned out to be behind, and it is usable as it was before. */
+export type Retired = { readonly done: true } | { readonly reason: string };
+
+/** Ends the old version. */
+export async function retire(run: Run, round: number, disables: boolean): Promise<Retired> {
+  const target = run.row.previousGeneration!;
+  const survivor = run.row.generation;
   // Behind the intent of a revoke it was disabled long ago.
-  if (disables && !run.beyond) {
+  if (disables && !run.crossing) {
     if (!(await disabled(run, round))) return behind;
-    const missing = await soaked(run, round);
+    const missing = await soak(run, round);
     if (missing.length > 0) {
       await enabled(run, `${round}`);
-      return `generation ${going} was missed while it was disabled, by ${missing.join(', ')}`;
+      return { reason: `generation ${target} was missed while it was disabled, by ${missing.join(', ')}` };
     }
   }
-  const gone = await guarded(run, run.required, staying, `revoke-${round}`, async () => {
+  const gone = await withGuard(run, run.required, survivor, `revoke-${round}`, async () => {
     const key = `revoke/${round}`;
-    await run.passReturn(key);
-    const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), going, staying });
-    return CancellationScope.nonCancellable(() => atTheStore(run, { effect: 'revoke', key, generation: going, staying }, byApi));
+    await run.cross(key);
+    const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), target, survivor });
+    return CancellationScope.nonCancellable(() =>
+      atTheStore(run, { effect: 'revoke', key, generation: target, survivor }, byApi),
+    );
   });
   if (!gone && disables) await enabled(run, `${round}`);
-  return gone ? null : behind;
+  return gone ? { done: true } : behind;
 }
 
-const behind = 'a consumer is behind';
+const behind = { reason: 'a consumer is behind' };
 
 function disabled(run: Run, round: number): Promise<boolean> {
-  const [going, staying] = [run.row.previousGeneration!, run.row.generation];
+  const [target, survivor] = [run.row.previousGeneration!, run.row.generation];
   const key = `disable/${round}`;
-  const byApi = () => effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', key), going, staying });
-  return guarded(run, run.required, staying, `disable-${round}`, () =>
-    atTheStore(run, { effect: 'disable', key, generation: going, staying }, byApi),
+  const byApi = () => effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', key), target, survivor });
+  return withGuard(run, run.required, survivor, `disable-${round}`, () =>
+    atTheStore(run, { effect: 'disable', key, generation: target, survivor }, byApi),
   );
 }
 
 /** Watches every consumer while the old version is disabled; answers with those that seem to need it. Expedite ends it after one more look. */
-async function soaked(run: Run, round: number): Promise<readonly string[]> {
-  const [going, staying] = [run.row.previousGeneration!, run.row.generation];
+async function soak(run: Run, round: number): Promise<readonly string[]> {
+  const [target, survivor] = [run.row.previousGeneration!, run.row.generation];
   const step = () => run.step('soak', `soak/${round}`);
   // Nobody declared is nobody to be watched; the time is for those whom nobody knows of.
   if (run.required.length === 0) {
-    await hurried(run, () => atStore(run.spec.store).waitOutSoak({ step: step(), going }));
+    await withExpedite(run, () => atStore(run.spec.store).waitOutSoak({ step: step(), target }));
     return [];
   }
-  const watched = await hurried(run, () =>
+  const watched = await withExpedite(run, () =>
     Promise.all(
       byHost(run.required).map(({ host, names }) =>
-        atHost(host).watchSoak({ step: step(), host, consumers: names, going, staying }),
+        atHost(host).watchSoak({ step: step(), host, consumers: names, target, survivor }),
       ),
     ),
   );
@@ -74,10 +79,12 @@ export async function enabled(run: Run, round: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     const key = `enable/${round}-${tries}`;
     const byApi = () => effectsAtStore(run.spec.store).enableVersion({ step: run.step('enable', key), generation });
-    await run.insist(() => atTheStore(run, { effect: 'enable', key, generation }, byApi));
-    const proved = await run.insist(() => atStore(run.spec.store).proveEnabled({ step: run.step('prove-enabled'), generation }));
+    await run.retryUntilOperator(() => atTheStore(run, { effect: 'enable', key, generation }, byApi));
+    const proved = await run.retryUntilOperator(() =>
+      atStore(run.spec.store).proveEnabled({ step: run.step('prove-enabled'), generation }),
+    );
     if (proved) return;
-    if (tries % mostEnables === 0) await run.hold(`generation ${generation} was enabled and is still refused`);
+    if (tries % mostEnables === 0) await run.waitForOperator(`generation ${generation} was enabled and is still refused`);
   }
 }
 
@@ -85,27 +92,27 @@ export async function enabled(run: Run, round: string): Promise<void> {
  * Does what takes a version away as soon as its guard agrees. False when a consumer is behind for longer than it takes to start anew. A refusal
  * has sent nothing, so that the way back is open again; any other failure leaves it open or closed as it was.
  */
-export async function guarded(
+export async function withGuard(
   run: Run,
   consumers: readonly ConsumerSpec[],
-  staying: number,
+  survivor: number,
   name: string,
   act: () => Promise<unknown>,
 ): Promise<boolean> {
   for (let asked = false; ; ) {
     await run.pausePoint();
-    await look(run, consumers);
+    await inspect(run, consumers);
     try {
       await act();
       return true;
     } catch (error) {
       const code = codeOf(error);
       if (!refusals.includes(code ?? '')) throw error;
-      run.returned();
+      run.uncross();
       if (code === 'KR_GUARD_STALE') continue;
       // It may just have been restarting: it is asked, with patience, before anybody is handed anything again.
       if (code !== 'KR_CONSUMER_BEHIND') throw error;
-      if (asked || !(await confirmAll(run, consumers, staying, name))) return false;
+      if (asked || !(await confirmAll(run, consumers, survivor, name))) return false;
       asked = true;
     }
   }
@@ -121,7 +128,7 @@ const refusals: readonly string[] = [
 ];
 
 /** Runs a wait that expedite cuts short; then it is asked once more, for what must not be shortened. */
-async function hurried<Result>(run: Run, wait: () => Promise<Result>): Promise<Result> {
+async function withExpedite<Result>(run: Run, wait: () => Promise<Result>): Promise<Result> {
   for (let expedited = run.operator.expedited; ; expedited = true) {
     const waiting = new CancellationScope();
     const hurry = expedited ? null : run.operator.whenExpedited().then(() => waiting.cancel());

@@ -21,7 +21,7 @@ export const storeFaults: FaultCodes = {
   unauthorized: 'KR_STORE_UNAUTHORIZED',
 };
 
-/** For an app host that is reached with the management credential of its vendor's key store: only the store's cure helps when that is refused. */
+/** For an app host that is reached with the management credential of its vendor's key store: only the store's remedy helps when that is refused. */
 export const hostFaults: FaultCodes = {
   unavailable: 'KR_HOST_UNAVAILABLE',
   unclear: 'KR_HOST_UNCLEAR',

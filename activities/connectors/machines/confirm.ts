@@ -1,4 +1,4 @@
-/** Owns the look at a consumer's running instances, by whatever it declares to show them: a command, a door, or the start of its process. */
+/** Owns the look at a consumer's running instances, by whatever it declares to show them: a command, an endpoint, or the start of its process. */
 
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { InstanceSeen } from '../../../workflows/domain/observations.js';
@@ -27,7 +27,12 @@ export type Shown = { readonly instances: readonly InstanceSeen[] } | { readonly
 /** How far the clocks of processes and of files may be apart on one machine: both go in steps of a hundredth of a second at most. */
 const clockStep = 10;
 
-export async function look(machine: Machine, consumer: MachineConsumer, asked: Asked, signal: AbortSignal): Promise<Shown> {
+export async function confirmShown(
+  machine: Machine,
+  consumer: MachineConsumer,
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<Shown> {
   const { confirm, process } = consumer;
   if (confirm === undefined) return process === undefined ? null : byProcess();
   if ('http' in confirm) {

@@ -5,7 +5,7 @@ import type { Inspection } from '../../../workflows/domain/observations.js';
 import type { AppHost, AppHostCapabilities, Delivery, KnownVersion } from '../../ports/app-host.js';
 import { within } from '../../ports/deadline.js';
 import type { Secret } from '../../ports/secret.js';
-import { type Asked, look, outcome } from './confirm.js';
+import { type Asked, confirmShown, outcome } from './confirm.js';
 import type { MachineConsumer, MachineTiming } from './consumer.js';
 import { CommandEnded, type Machine } from './machine.js';
 import { signalProcess } from './processes.js';
@@ -66,7 +66,7 @@ export class MachineHost<Consumer extends MachineConsumer> implements AppHost {
       env: this.#environment(spec),
       userAgent: this.reach.userAgent,
     };
-    const shown = await look(machine, consumer, asked, bounded);
+    const shown = await confirmShown(machine, consumer, asked, bounded);
     if (shown !== null && 'problem' in shown) return failing(source, shown.problem);
 
     const instances = shown?.instances ?? [];

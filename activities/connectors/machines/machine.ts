@@ -1,4 +1,4 @@
-/** Owns what a hand-out needs of a machine: one file read and replaced, commands run, a door asked. Which machine it is, only an app host knows. */
+/** Owns what a hand-out needs of a machine: one file read and replaced, commands run, an endpoint asked. Which machine it is, only an app host knows. */
 import type { Duplex } from 'node:stream';
 
 /** A file from which a program takes its key, as it is now. */

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { RekeyError } from '../../../workflows/domain/errors.js';
-import type { HandOutFence } from '../../ports/app-host.js';
+import type { LeaseFence } from '../../ports/app-host.js';
 
 /** A fence counts within one ledger, for one consumer: two programs may share a file and have leases of their own. */
 const memory = z.object({
@@ -26,7 +26,7 @@ export function raised(
   remembered: Memory,
   place: string,
   consumer: string,
-  fence: HandOutFence,
+  fence: LeaseFence,
   generation: number,
 ): Memory | null {
   const ours = remembered.ledgers[fence.ledgerId] ?? {};

@@ -37,13 +37,13 @@ export interface AppHostWorld {
   readonly end?: () => Promise<void>;
 }
 
-export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'byHand';
+export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'manual';
 export const optional = [
   'undeploy',
   'deploy',
   'readSecret',
   'consumersNamed',
-  'byHand',
+  'manual',
 ] as const satisfies readonly HostAbility[];
 
 export interface AppHostSubject {
@@ -211,28 +211,28 @@ export function describeAppHost(subject: AppHostSubject): void {
         expect(await world.held?.()).toBe(before);
       });
 
-      if (has('byHand'))
+      if (has('manual'))
         it('believes nobody who says it of another version, and forgets what was said once another is laid out', async () => {
-          const { byHand } = world.host;
+          const { manual } = world.host;
           const { consumer, current } = world;
           const version = await world.next();
           const delivery = (fence: number) => ({ consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: fence } });
           await deliver(version, 5);
           const onNothing = async () => (await inspect([current, version])).instances.every((i) => i.generation === null);
           expect(await onNothing()).toBe(true);
-          expect(await byHand!.take(delivery(6), current.secret.fingerprint, never())).toMatch(/fingerprint/);
+          expect(await manual!.take(delivery(6), current.secret.fingerprint, never())).toMatch(/fingerprint/);
           expect(await onNothing()).toBe(true);
-          expect((await failure(byHand!.take(delivery(4), null, never()))).code).toBe('KR_HOST_FENCED');
-          expect((await failure(byHand!.take(delivery(7), null, AbortSignal.abort()))).code).toBe('KR_HOST_UNAVAILABLE');
+          expect((await failure(manual!.take(delivery(4), null, never()))).code).toBe('KR_HOST_FENCED');
+          expect((await failure(manual!.take(delivery(7), null, AbortSignal.abort()))).code).toBe('KR_HOST_UNAVAILABLE');
           expect(await onNothing()).toBe(true);
           expect(await world.held!()).toBe(version.secret.reveal());
-          expectNoSecret(byHand!.instructions(consumer, version.generation, true).join(), await secrets());
-          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
-          expect(await byHand!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expectNoSecret(manual!.instructions(consumer, version.generation, true).join(), await secrets());
+          expect(await manual!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
+          expect(await manual!.take(delivery(8), version.secret.fingerprint, never())).toBeNull();
           expect(await world.held!()).toBe('');
           expect(isConverged(await inspect([current, version]), version.generation, 'uses')).toBe(true);
           await deliver(current, 9);
-          await byHand!.withdraw(consumer, never());
+          await manual!.withdraw(consumer, never());
           expect(await world.held!()).toBe('');
         });
 

@@ -11,7 +11,7 @@ export const optional = [
   'readSecret',
   'lastUsed',
   'consumersOf',
-  'enlist',
+  'copyMemberships',
   'disable',
   'enable',
   'regenerate',

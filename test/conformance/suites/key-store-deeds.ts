@@ -23,7 +23,7 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
     lastUsed: { kind: 'observation', act: async ({ store, key }) => store.lastUsed?.(key.id, never()) },
     consumersOf: { kind: 'observation', act: async ({ store, key }) => store.consumersOf?.(key.id, never()) },
     // Like itself it lacks nothing, so that all it does is to look; what it changes is tested with the store that has it.
-    enlist: { kind: 'observation', act: async ({ store, key }) => store.enlist?.(key.id, key.id, never()) },
+    copyMemberships: { kind: 'observation', act: async ({ store, key }) => store.copyMemberships?.(key.id, key.id, never()) },
     create: {
       kind: 'effect',
       act: ({ store, key }) => bench.mint(store, key.id),

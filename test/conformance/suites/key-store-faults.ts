@@ -43,7 +43,7 @@ export function describeFaultsOfKeyStore(bench: SandboxBench): void {
         expect(error.detail.startsWith(`${vendor}`)).toBe(true);
         expectNoSecret(error.message, await bench.secrets());
 
-        // Sent once to each door: only the caller knows whether it may be repeated.
+        // Sent once to each endpoint: only the caller knows whether it may be repeated.
         expect(made.filter((r) => r.method === request.method && r.path === request.path)).toHaveLength(one.times);
         if (isEffect(one) || isOutcome(one))
           expect(deed.happened!(world, await bench.truth())).toBe(isOutcome(one) || fault.happens);

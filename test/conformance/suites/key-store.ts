@@ -129,7 +129,7 @@ export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
         expectNoSecret(JSON.stringify(await rights(key.id)), [bench.confidential(key)]);
       });
 
-      it('that every door accepts after a while, and that none confuses with another', async () => {
+      it('that every endpoint accepts after a while, and that none confuses with another', async () => {
         const { store, key } = await bench.present();
         const reference = { keyId: key.id, secret: key.secret };
         await until('the key has spread', async () => acceptedEverywhere(await store.probe(reference, never())));
@@ -138,7 +138,7 @@ export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
         const stranger = { keyId: key.id, secret: new Secret(key.secret.reveal().replace(hidden, () => another)) };
         const probe = await store.probe(stranger, never());
         expect(refusedEverywhere(probe)).toBe(true);
-        expect(new Set(probe.doors.map(({ door }) => door)).size).toBe(probe.doors.length);
+        expect(new Set(probe.endpoints.map(({ endpoint }) => endpoint)).size).toBe(probe.endpoints.length);
       });
 
       if (bench.has('readSecret'))

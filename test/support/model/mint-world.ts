@@ -1,7 +1,7 @@
 /** Owns the story of a mint: a key is made, perhaps more than one, the rotation goes on or back, and what nobody can use is removed. */
 import { expect } from 'vitest';
 import { mintVersion } from '../../../activities/steps/mint.js';
-import { removeStrays, revokeVersion } from '../../../activities/steps/retire.js';
+import { removeOrphans, revokeVersion } from '../../../activities/steps/retire.js';
 import { requireNotSent, requireOneOutcome, requireUsable, versionsOf } from './invariants.js';
 import { type Move, World } from './world.js';
 
@@ -40,7 +40,7 @@ export class MintWorld extends World {
       recorded: true,
       step: () => this.step('revoke', 'compensating', 'revoke/back-1'),
       run: (deps, step) =>
-        revokeVersion(deps, { step, going: this.rotation.generation, staying: this.rotation.previousGeneration! }),
+        revokeVersion(deps, { step, target: this.rotation.generation, survivor: this.rotation.previousGeneration! }),
       done: () => this.#sweep(),
       refused: () => false,
     };
@@ -50,8 +50,8 @@ export class MintWorld extends World {
     this.#stage = 'sweeping';
     this.task = {
       recorded: false,
-      step: () => this.step('remove-strays', 'closing'),
-      run: (deps, step) => removeStrays(deps, { step, known: null }, new AbortController().signal),
+      step: () => this.step('remove-orphans', 'closing'),
+      run: (deps, step) => removeOrphans(deps, { step, known: null }, new AbortController().signal),
       done: () => {
         this.#stage = 'closed';
       },
@@ -82,7 +82,7 @@ export class MintWorld extends World {
 
   async #abort(): Promise<void> {
     this.#back = true;
-    await this.turnBack();
+    await this.startRollback();
     const stands = (await versionsOf(this.bench.database, this.credential)).some(
       (v) => v.generation === this.rotation.generation,
     );

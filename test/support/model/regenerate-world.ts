@@ -79,7 +79,7 @@ export class RegenerateWorld extends World {
   protected override calm(): Move {
     if (this.over() || this.workers.some((worker) => worker.live)) return super.calm();
     const seen = this.#looks.at(-1)!;
-    if (this.#runs) return this.#turn(false);
+    if (this.#runs) return this.#requestRollback(false);
     if (seen.runs || this.bench.clock.now - seen.at > freshMs / 2) return { name: 'a look', run: () => this.#look() };
     if (this.#stage === 'returned') return { name: 'another round', run: () => this.#again() };
     return super.calm();
@@ -89,7 +89,7 @@ export class RegenerateWorld extends World {
     if (this.over()) return [];
     const moves: Move[] = [
       { name: 'a look', run: () => this.#look() },
-      this.#turn(!this.#runs),
+      this.#requestRollback(!this.#runs),
       { name: 'another run takes over', run: () => this.#takeOver() },
     ];
     if (this.#stage === 'returned') {
@@ -99,7 +99,7 @@ export class RegenerateWorld extends World {
     return moves;
   }
 
-  #turn(runs: boolean): Move {
+  #requestRollback(runs: boolean): Move {
     return {
       name: runs ? 'the program is started' : 'the program stops',
       run: () => {
@@ -114,9 +114,9 @@ export class RegenerateWorld extends World {
   }
 
   async #takeOver(): Promise<void> {
-    const { beyond } = await this.takeOver();
-    if (beyond === null && this.#stage === 'regenerating') await this.#mayReturn();
-    if (beyond !== null && this.#stage === 'returned') this.#regenerate(beyond.key);
+    const { crossing } = await this.takeOver();
+    if (crossing === null && this.#stage === 'regenerating') await this.#mayReturn();
+    if (crossing !== null && this.#stage === 'returned') this.#regenerate(crossing.key);
   }
 
   /** A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing else. */
@@ -127,7 +127,7 @@ export class RegenerateWorld extends World {
   }
 
   async #abort(): Promise<void> {
-    if (!(await this.turnBack())) return this.#regenerate(this.#key);
+    if (!(await this.startRollback())) return this.#regenerate(this.#key);
     this.#stage = 'back';
     expect(this.old.secret.equals(this.#before), 'the old secret works when the rotation turns back').toBe(true);
   }

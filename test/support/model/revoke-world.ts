@@ -1,6 +1,6 @@
 /** Owns the story of a revoke: the old key goes while a program may fall back to it; as long as a rotation may still turn back, the old key lives. */
 import { expect } from 'vitest';
-import { createBooks } from '../../../activities/steps/books.js';
+import { createLedgerSteps } from '../../../activities/steps/ledger.js';
 import { mintVersion } from '../../../activities/steps/mint.js';
 import { revokeVersion } from '../../../activities/steps/retire.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
@@ -25,9 +25,9 @@ export class RevokeWorld extends World {
   async setUp(): Promise<void> {
     await this.open('overlap', 'like-revoke');
     await mintVersion(this.quietDeps(), { step: this.step('mint', 'preparing'), known: null, delivered: false });
-    const handOut = this.step('hand-out', 'distributing', 'hand-out/wave-1/web-1', 'web-1');
-    await this.ledger.once(handOut, { deadline: timing.request, settle: 0, waitsOut: false }, async () => ({}));
-    await createBooks(this.quietDeps()).cutOver({ step: this.step('cut-over', 'distributing', 'cut-over/1') });
+    const distribute = this.step('distribute', 'distributing', 'distribute/wave-1/web-1', 'web-1');
+    await this.ledger.once(distribute, { deadline: timing.request, settle: 0, waitForSettle: false }, async () => ({}));
+    await createLedgerSteps(this.quietDeps()).cutOver({ step: this.step('cut-over', 'distributing', 'cut-over/1') });
     this.#next = (await versionsOf(this.bench.database, this.credential))[1]!.key_id;
     this.vendor.beforeDeath = (key, request) => {
       expect(key.id, 'a key that is none of ours is never ended').not.toBe(this.stranger.id);
@@ -48,7 +48,7 @@ export class RevokeWorld extends World {
     this.task = {
       recorded: true,
       step: () => this.step('revoke', 'retiring', key),
-      run: (deps, step) => revokeVersion(deps, { step, going: 1, staying: 2 }),
+      run: (deps, step) => revokeVersion(deps, { step, target: 1, survivor: 2 }),
       done: () => {
         this.#stage = 'gone';
       },
@@ -65,7 +65,7 @@ export class RevokeWorld extends World {
     this.task = {
       recorded: true,
       step: () => this.step('revoke', 'compensating', key),
-      run: (deps, step) => revokeVersion(deps, { step, going: 2, staying: 1 }),
+      run: (deps, step) => revokeVersion(deps, { step, target: 2, survivor: 1 }),
       done: () => {
         this.#stage = 'compensated';
       },
@@ -148,9 +148,9 @@ export class RevokeWorld extends World {
 
   /** What the ledger says of the point of no return decides what the new run may do. */
   async #takeOver(): Promise<void> {
-    const { beyond } = await this.takeOver();
-    if (this.#stage === 'retiring' && beyond === null) await this.#mayReturn();
-    if (this.#stage === 'returned' && beyond !== null) this.#revoke();
+    const { crossing } = await this.takeOver();
+    if (this.#stage === 'retiring' && crossing === null) await this.#mayReturn();
+    if (this.#stage === 'returned' && crossing !== null) this.#revoke();
   }
 
   /** A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing else. */
@@ -161,10 +161,10 @@ export class RevokeWorld extends World {
   }
 
   async #abort(): Promise<void> {
-    if (!(await this.turnBack())) return this.#revoke();
+    if (!(await this.startRollback())) return this.#revoke();
     this.#stage = 'back';
     expect(this.old.alive, 'the old key lives when the rotation turns back').toBe(true);
-    await createBooks(this.quietDeps()).reinstate({ step: this.step('reinstate', 'compensating') });
+    await createLedgerSteps(this.quietDeps()).reinstate({ step: this.step('reinstate', 'compensating') });
     this.#on = 1;
     this.#removeNew();
   }

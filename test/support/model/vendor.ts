@@ -112,7 +112,7 @@ export class ModelVendor {
         : {}),
       probe: ({ keyId, secret }) =>
         look('probe', () => ({
-          doors: [{ door: 'api', accepted: this.#living(keyId, (k) => k.secret.equals(secret)) ?? false }],
+          endpoints: [{ endpoint: 'api', accepted: this.#living(keyId, (k) => k.secret.equals(secret)) ?? false }],
         })),
       create: ({ tag }) =>
         this.#send(worker, 'create', null, () => {

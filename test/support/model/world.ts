@@ -5,7 +5,7 @@ import type { Ledger } from '../../../activities/ports/ledger.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';
 import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
-import { createBooks } from '../../../activities/steps/books.js';
+import { createLedgerSteps } from '../../../activities/steps/ledger.js';
 import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import type { ChainHead, RotationRecord, StepRef } from '../../../workflows/domain/records.js';
@@ -82,7 +82,7 @@ export abstract class World {
     await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, 'test');
     await this.takeOver();
     const targets = this.rotation.spec.consumers.kind === 'list' ? this.rotation.spec.consumers.list : [];
-    await createBooks(this.quietDeps()).freezePlan({ step: this.step('plan', 'preparing'), targets });
+    await createLedgerSteps(this.quietDeps()).freezePlan({ step: this.step('plan', 'preparing'), targets });
     this.rotation = await this.ledger.rotation(this.rotation.id);
   }
 
@@ -99,7 +99,7 @@ export abstract class World {
   }
 
   /** False when the ledger knows of something that may have been sent. */
-  async turnBack(): Promise<boolean> {
+  async startRollback(): Promise<boolean> {
     await this.bench.clock.show(this.bench.database);
     const step = this.step('turn-back', 'compensating');
     try {

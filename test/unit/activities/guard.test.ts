@@ -14,8 +14,8 @@ async function guarded(isAlive: boolean): Promise<{ enlisted: string[]; refused:
   const store = {
     capabilities: { listsKeys: true, minKeys: 0, probeRetryOn401: false, timing: { request: 1_000 } },
     check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
-    probe: async () => ({ doors: [{ door: 'api', accepted: isAlive }] }),
-    enlist: async (keyId: string, like: string) => enlisted.push(`${keyId} like ${like}`) > 0,
+    probe: async () => ({ endpoints: [{ endpoint: 'api', accepted: isAlive }] }),
+    copyMemberships: async (keyId: string, like: string) => enlisted.push(`${keyId} like ${like}`) > 0,
   } as unknown as KeyStore;
   const deps = { ledger: { inspections: async () => [] }, vault: { open: async () => ({}) } } as unknown as Deps;
   const spec = { store: 's', policy: { evidence: 'uses' }, accept: [] };

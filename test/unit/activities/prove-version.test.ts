@@ -21,9 +21,11 @@ async function prove(next: KeyDescription | null, missing?: boolean[]): Promise<
     describe: async (id: string) => (id === 'old' ? described('old', { scopes: ['a', 'b'], hits: 5 }) : next),
     probe: async () => {
       probes++;
-      return { doors: [{ door: 'api', accepted: true }] };
+      return { endpoints: [{ endpoint: 'api', accepted: true }] };
     },
-    ...(missing && { enlist: async (keyId: string, like: string) => keyId === 'new' && like === 'old' && missing.shift() }),
+    ...(missing && {
+      copyMemberships: async (keyId: string, like: string) => keyId === 'new' && like === 'old' && missing.shift(),
+    }),
   };
   const versions = [
     { generation: 1, keyId: 'old' },
@@ -44,7 +46,7 @@ async function prove(next: KeyDescription | null, missing?: boolean[]): Promise<
 }
 
 describe('a new version', () => {
-  it('with the rights of the old one is asked for at every door', async () => {
+  it('with the rights of the old one is asked for at every endpoint', async () => {
     expect(await prove(described('new', { hits: 5, scopes: ['b', 'a'] }))).toBeGreaterThan(0);
   });
 

@@ -37,7 +37,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     describe: async (id: string) => ({ id, name: id, state: 'live', rights: {}, secretChanged: null }),
     probe: async () => {
       asked.push('probe');
-      return { doors: [{ door: 'api', accepted: isAlive }] };
+      return { endpoints: [{ endpoint: 'api', accepted: isAlive }] };
     },
     revoke: async (id: string) => void asked.push(`revoke ${id}`),
     disable: async (id: string) => void asked.push(`disable ${id}`),
@@ -49,7 +49,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     before: {},
     signal: new AbortController().signal,
     beforeSending: () => undefined,
-    notSent: (which: string) => (unsent = which),
+    markUnsent: (which: string) => (unsent = which),
     stage: ({ kind }: { kind: string }) => void staged.push(kind),
   } as unknown as Attempt;
   const ledger = {
@@ -72,7 +72,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
   } as unknown as Ledger;
   const deps = { ledger, stores: { of: async () => store }, vault: { open: async () => ({}) } } as unknown as Deps;
   const step = { rotation: 'c#2', credential: 'c', kind: 'take-away', key: 'take-away/1' } as StepRef;
-  const failed = await act(deps, { step, going: 1, staying: 2 }).then(
+  const failed = await act(deps, { step, target: 1, survivor: 2 }).then(
     () => null,
     (error: unknown) => error,
   );

@@ -112,7 +112,7 @@ describe('a machine is let in only', () => {
 });
 
 describe('our own key', () => {
-  it('is refused by the machine: the address, the account and the cure are named', async () => {
+  it('is refused by the machine: the address, the account and the remedy are named', async () => {
     writeFileSync(file('other'), ssh2.utils.generateKeyPairSync('ed25519').private);
     const { code, detail } = await failure(read(open({ management: { privateKey: `file:${file('other')}` } })));
     expect({ code, detail }).toEqual({
@@ -149,7 +149,7 @@ describe('our own key', () => {
 
 describe('sudo', () => {
   it.runIf(hasOpenSsh)(
-    'that asks for a password fails at once: the file is named, nothing was changed, and the cure',
+    'that asks for a password fails at once: the file is named, nothing was changed, and the remedy',
     async () => {
       const { code, detail } = await failure(read(open({ sudo: true })));
       expect({ code, detail }).toEqual({

@@ -55,16 +55,16 @@ describe('a command that is done', () => {
 });
 
 describe('a command that fails', () => {
-  const exits: Partial<Record<ErrorCode, number>> = { KR_USAGE: 2, KR_CONFIG_INVALID: 2, KR_PREFLIGHT_REFUSED: 4 };
+  const nextCommands: Partial<Record<ErrorCode, number>> = { KR_USAGE: 2, KR_CONFIG_INVALID: 2, KR_PREFLIGHT_REFUSED: 4 };
 
   it.each(Object.keys(errorCodes) as ErrorCode[])('%s ends with the code of its kind and says what to do', async (code) => {
-    expect(await run(false, failing(new RekeyError(code, 'so it was')))).toBe(exits[code] ?? 1);
-    expect([out, err]).toEqual(['', `${code}: so it was\n${errorCodes[code].cure}\n`]);
+    expect(await run(false, failing(new RekeyError(code, 'so it was')))).toBe(nextCommands[code] ?? 1);
+    expect([out, err]).toEqual(['', `${code}: so it was\n${errorCodes[code].remedy}\n`]);
   });
 
   it('says so in one document on standard output', async () => {
     expect(await run(true, failing(new RekeyError('KR_USAGE', 'no such name')))).toBe(2);
-    const error = { code: 'KR_USAGE', message: 'no such name', cure: errorCodes.KR_USAGE.cure };
+    const error = { code: 'KR_USAGE', message: 'no such name', remedy: errorCodes.KR_USAGE.remedy };
     expect([JSON.parse(out), err]).toEqual([{ ok: false, error }, '']);
   });
 

@@ -123,12 +123,12 @@ describe('a difference', () => {
 describe('what a change opens', () => {
   it('is told by the connector, and counts as everything where nobody can tell', () => {
     const after = { ...present, rights: { ...present.rights, referers: [] } };
-    expect(opened(present, after, algolia.opens)).toEqual(['referers is dropped: all referrers are allowed']);
-    expect(opened(after, present, algolia.opens)).toEqual([]);
+    expect(opened(present, after, algolia.widens)).toEqual(['referers is dropped: all referrers are allowed']);
+    expect(opened(after, present, algolia.widens)).toEqual([]);
     expect(opened(after, present, undefined)).toHaveLength(1);
   });
   it('is also a key that is switched on again', () => {
-    expect(opened({ ...present, state: 'disabled' }, present, algolia.opens)).toEqual(['the key is accepted again']);
+    expect(opened({ ...present, state: 'disabled' }, present, algolia.widens)).toEqual(['the key is accepted again']);
   });
 });
 

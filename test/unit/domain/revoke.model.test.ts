@@ -39,11 +39,11 @@ const mostly = (value: boolean) => fc.oneof({ weight: 8, arbitrary: fc.constant(
 const revokeFacts: fc.Arbitrary<RevokeFacts> = fc.record({
   owned: mostly(true),
   isManagementKey: mostly(false),
-  going: fc.constant(1),
-  staying: fc.constant(2),
+  target: fc.constant(1),
+  survivor: fc.constant(2),
   keysInStore: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null, freq: 8 }),
   minimumKeys: fc.integer({ min: 0, max: 2 }),
-  stayingProvedNow: mostly(true),
+  survivorProvedNow: mostly(true),
   required: fc.subarray(names),
   inspections,
 });
@@ -62,7 +62,7 @@ function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
     return seen.showsSource ? seen.source === 2 : rules.accept.includes('source-not-shown');
   };
   const enoughStay = facts.keysInStore === null || facts.keysInStore - 1 >= facts.minimumKeys;
-  const store = facts.owned && !facts.isManagementKey && facts.stayingProvedNow && enoughStay;
+  const store = facts.owned && !facts.isManagementKey && facts.survivorProvedNow && enoughStay;
   return store && facts.required.every(proved);
 }
 
@@ -70,7 +70,7 @@ function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
 const better: readonly ((facts: RevokeFacts, rules: RevokeRules) => [RevokeFacts, RevokeRules])[] = [
   (f, r) => [{ ...f, owned: true }, r],
   (f, r) => [{ ...f, isManagementKey: false }, r],
-  (f, r) => [{ ...f, stayingProvedNow: true }, r],
+  (f, r) => [{ ...f, survivorProvedNow: true }, r],
   (f, r) => [{ ...f, keysInStore: f.keysInStore === null ? null : f.keysInStore + 1 }, r],
   (f, r) => [{ ...f, minimumKeys: f.minimumKeys - 1 }, r],
   (f, r) => [{ ...f, required: f.required.slice(1) }, r],
@@ -115,7 +115,7 @@ describe('mayRevoke', () => {
   it('never says yes without a proof of this very attempt, nor on looks that are all old', () => {
     fc.assert(
       fc.property(revokeFacts, revokeRules, (facts, rules) => {
-        expect(mayRevoke({ ...facts, stayingProvedNow: false }, rules).ok).toBe(false);
+        expect(mayRevoke({ ...facts, survivorProvedNow: false }, rules).ok).toBe(false);
         const old = looks(facts, (i) => ({ ...i, ageMs: freshMs + 1 }));
         if (facts.required.length > 0) expect(mayRevoke(old, rules).ok).toBe(false);
       }),

@@ -19,11 +19,11 @@ const well = (consumer: string, generation = 2): DatedInspection => ({
 const good: RevokeFacts = {
   owned: true,
   isManagementKey: false,
-  going: 1,
-  staying: 2,
+  target: 1,
+  survivor: 2,
   keysInStore: 3,
   minimumKeys: 1,
-  stayingProvedNow: true,
+  survivorProvedNow: true,
   required: ['web-1', 'web-2'],
   inspections: [well('web-1'), well('web-2')],
 };
@@ -40,7 +40,7 @@ describe('mayRevoke', () => {
     ['a key that is not ours', { owned: false }, 'not-ours'],
     ['the key that we manage the store with', { isManagementKey: true }, 'management-key'],
     ['the last key of the store', { keysInStore: 1 }, 'last-key'],
-    ['while the other version is not accepted now', { stayingProvedNow: false }, 'staying-not-alive'],
+    ['while the other version is not accepted now', { survivorProvedNow: false }, 'staying-not-alive'],
     ['on an old look', { inspections: [well('web-1'), { ...well('web-2'), ageMs: freshMs + 1 }] }, 'stale'],
     ['without a look at everyone', { inspections: [well('web-1')] }, 'stale'],
     ['while a consumer is on the old version', { inspections: [well('web-1'), well('web-2', 1)] }, 'consumers-behind'],

@@ -14,10 +14,10 @@ const first = (strategy: Strategy): VerbFacts => ({
   phase: 'planned',
   direction: 'forward',
   gate: null,
-  assisting: false,
+  answering: false,
   paused: false,
-  stuck: false,
-  beyondReturn: false,
+  waitsForOperator: false,
+  crossed: false,
   skippable: null,
   expedited: false,
   consumers: ['web-1'],
@@ -25,15 +25,15 @@ const first = (strategy: Strategy): VerbFacts => ({
 
 /** What a run does by itself: goes on, comes to a gate or a wait, fails for good, passes the point of no return or learns that it did not. */
 function ownMoves(facts: VerbFacts): readonly VerbFacts[] {
-  const { strategy, phase, direction, beyondReturn } = facts;
-  if (phase === 'closing' && !facts.stuck) return [{ ...facts, stuck: true }];
-  if (facts.stuck || facts.gate) return [];
-  if (facts.assisting) return [{ ...facts, assisting: false }];
-  const moves: VerbFacts[] = [{ ...facts, stuck: true }];
+  const { strategy, phase, direction, crossed } = facts;
+  if (phase === 'closing' && !facts.waitsForOperator) return [{ ...facts, waitsForOperator: true }];
+  if (facts.waitsForOperator || facts.gate) return [];
+  if (facts.answering) return [{ ...facts, answering: false }];
+  const moves: VerbFacts[] = [{ ...facts, waitsForOperator: true }];
   if (facts.paused && !down(facts) && direction === 'forward') return moves;
   for (const next of phaseTransitions[strategy][phase] ?? []) {
     const turns = next === 'compensating';
-    if (turns ? beyondReturn : false) continue;
+    if (turns ? crossed : false) continue;
     moves.push({
       ...facts,
       phase: next,
@@ -42,13 +42,13 @@ function ownMoves(facts: VerbFacts): readonly VerbFacts[] {
       skippable: null,
     });
   }
-  if (direction === 'forward' && !beyondReturn && phase === 'preparing') moves.push({ ...facts, gate: 'start' });
-  if (direction === 'forward' && !beyondReturn && phase === 'draining') moves.push({ ...facts, gate: 'take-away' });
-  if (direction === 'forward' && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, beyondReturn: true });
-  if (beyondReturn && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, beyondReturn: false });
-  if (phase === 'preparing' || phase === 'retiring' || phase === 'regenerating') moves.push({ ...facts, assisting: true });
+  if (direction === 'forward' && !crossed && phase === 'preparing') moves.push({ ...facts, gate: 'start' });
+  if (direction === 'forward' && !crossed && phase === 'draining') moves.push({ ...facts, gate: 'take-away' });
+  if (direction === 'forward' && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, crossed: true });
+  if (crossed && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, crossed: false });
+  if (phase === 'preparing' || phase === 'retiring' || phase === 'regenerating') moves.push({ ...facts, answering: true });
   if (phase === 'distributing') moves.push({ ...facts, skippable: 'bake' });
-  if (phase === 'retiring' && beyondReturn) moves.push({ ...facts, skippable: 'prove-dead' });
+  if (phase === 'retiring' && crossed) moves.push({ ...facts, skippable: 'prove-dead' });
   return moves;
 }
 
@@ -62,8 +62,8 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
       return {
         ...facts,
         gate: null,
-        assisting: false,
-        stuck: false,
+        answering: false,
+        waitsForOperator: false,
         paused: false,
         phase: 'compensating',
         direction: 'back',
@@ -73,13 +73,13 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
     case 'resume':
       return { ...facts, paused: verb === 'pause' };
     case 'retry':
-      return { ...facts, stuck: false };
+      return { ...facts, waitsForOperator: false };
     case 'skip':
       return { ...facts, skippable: null };
     case 'expedite':
       return { ...facts, expedited: true };
     case 'exempt':
-      return { ...facts, stuck: false, consumers: [] };
+      return { ...facts, waitsForOperator: false, consumers: [] };
   }
 }
 
@@ -106,7 +106,9 @@ describe.each(strategies)('a run of strategy %s', (strategy) => {
   it('is looked at in every state that it can come to', () => expect(states.size).toBeGreaterThan(50));
 
   it('always has a way to its end', () => {
-    const ends = new Set([...states].filter(([, { facts }]) => facts.phase === 'closing' && !facts.stuck).map(([name]) => name));
+    const ends = new Set(
+      [...states].filter(([, { facts }]) => facts.phase === 'closing' && !facts.waitsForOperator).map(([name]) => name),
+    );
     for (let grown = true; grown; ) {
       const before = ends.size;
       for (const [name, { next }] of states) if (next.some((n) => ends.has(n))) ends.add(name);
@@ -116,14 +118,14 @@ describe.each(strategies)('a run of strategy %s', (strategy) => {
   });
 
   it('that waits for a person has an exit that a person can take', () => {
-    const waiting = all.filter((f) => f.stuck || f.gate || (f.paused && f.direction === 'forward' && !down(f)));
+    const waiting = all.filter((f) => f.waitsForOperator || f.gate || (f.paused && f.direction === 'forward' && !down(f)));
     const ending: Readonly<Record<string, readonly Verb[]>> = {
       gate: ['approve', 'reject'],
-      stuck: ['retry'],
+      waitsForOperator: ['retry'],
       paused: ['resume'],
     };
     for (const facts of waiting) {
-      const needed = facts.gate ? 'gate' : facts.stuck ? 'stuck' : 'paused';
+      const needed = facts.gate ? 'gate' : facts.waitsForOperator ? 'waitsForOperator' : 'paused';
       if (needed === 'paused' && facts.phase === 'closing') continue;
       expect(legal(facts), JSON.stringify(facts)).toEqual(expect.arrayContaining([...ending[needed]!]));
     }
@@ -131,7 +133,7 @@ describe.each(strategies)('a run of strategy %s', (strategy) => {
   });
 
   it('cannot be turned once it goes back or may have taken something away', () => {
-    for (const facts of all.filter((f) => f.direction === 'back' || f.beyondReturn)) {
+    for (const facts of all.filter((f) => f.direction === 'back' || f.crossed)) {
       expect(legal(facts), JSON.stringify(facts)).not.toContain('abort');
       expect(legal(facts), JSON.stringify(facts)).not.toContain('expedite');
     }
@@ -142,21 +144,22 @@ describe.each(strategies)('a run of strategy %s', (strategy) => {
   });
 
   it('is closing for good: nothing but a step that failed can be said anything about', () => {
-    for (const facts of all.filter((f) => f.phase === 'closing')) expect(legal(facts)).toEqual(facts.stuck ? ['retry'] : []);
+    for (const facts of all.filter((f) => f.phase === 'closing'))
+      expect(legal(facts)).toEqual(facts.waitsForOperator ? ['retry'] : []);
   });
 });
 
 /** The table once more, as what stands against each verb: the other way round than the code says it. */
 const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
   approve: (f) => f.gate === null,
-  reject: (f) => f.gate === null && !f.assisting,
+  reject: (f) => f.gate === null && !f.answering,
   pause: (f) => f.paused || down(f),
   resume: (f) => !f.paused,
-  retry: (f) => !f.stuck,
+  retry: (f) => !f.waitsForOperator,
   skip: (f) => f.skippable === null,
   exempt: (f) => !f.consumers.includes('web-1'),
-  expedite: (f) => f.strategy === 'in-place' || f.direction === 'back' || f.beyondReturn || f.expedited,
-  abort: (f) => f.direction === 'back' || f.beyondReturn,
+  expedite: (f) => f.strategy === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
+  abort: (f) => f.direction === 'back' || f.crossed,
 };
 
 describe('the table phase × verb', () => {
@@ -168,10 +171,10 @@ describe('the table phase × verb', () => {
         for (const direction of ['forward', 'back'] as const)
           for (const gate of [null, 'start', 'take-away'] as const)
             for (const skippable of [null, 'bake', 'prove-dead'] as const)
-              for (const [assisting, paused, stuck] of both.flatMap((a) =>
+              for (const [answering, paused, waitsForOperator] of both.flatMap((a) =>
                 both.flatMap((b) => both.map((c) => [a, b, c] as const)),
               ))
-                for (const [beyondReturn, expedited] of both.flatMap((a) => both.map((b) => [a, b] as const)))
+                for (const [crossed, expedited] of both.flatMap((a) => both.map((b) => [a, b] as const)))
                   for (const consumers of [[], ['web-1']]) {
                     const facts = {
                       strategy,
@@ -179,10 +182,10 @@ describe('the table phase × verb', () => {
                       direction,
                       gate,
                       skippable,
-                      assisting,
+                      answering,
                       paused,
-                      stuck,
-                      beyondReturn,
+                      waitsForOperator,
+                      crossed,
                       expedited,
                       consumers,
                     };

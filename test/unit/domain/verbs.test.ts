@@ -10,10 +10,10 @@ const facts: VerbFacts = {
   phase: 'distributing',
   direction: 'forward',
   gate: null,
-  assisting: false,
+  answering: false,
   paused: false,
-  stuck: false,
-  beyondReturn: false,
+  waitsForOperator: false,
+  crossed: false,
   skippable: null,
   expedited: false,
   consumers: ['web-1'],
@@ -38,10 +38,10 @@ const anyFacts = fc.record({
   phase: fc.constantFrom(...phases),
   direction: fc.constantFrom('forward', 'back'),
   gate: fc.constantFrom(null, 'start', 'take-away'),
-  assisting: fc.boolean(),
+  answering: fc.boolean(),
   paused: fc.boolean(),
-  stuck: fc.boolean(),
-  beyondReturn: fc.boolean(),
+  waitsForOperator: fc.boolean(),
+  crossed: fc.boolean(),
   skippable: fc.constantFrom(null, 'bake', 'prove-dead'),
   expedited: fc.boolean(),
   consumers: fc.subarray(['web-1', 'web-2']),
@@ -51,7 +51,7 @@ describe('operator verbs', () => {
   it('are all illegal once the rotation is closing, but for the retry of a step that failed', () => {
     const closing: VerbFacts = { ...facts, phase: 'closing', gate: 'start', skippable: 'bake' };
     expect(legalVerbs(closing)).toEqual([]);
-    expect(legalVerbs({ ...closing, stuck: true })).toEqual(['retry']);
+    expect(legalVerbs({ ...closing, waitsForOperator: true })).toEqual(['retry']);
   });
   it('are refused when the operator saw another phase', () => {
     const decision = mayVerb('abort', facts, { ...ask, expectedPhase: 'draining' });
@@ -67,10 +67,10 @@ describe('operator verbs', () => {
     );
   });
   it('never abort beyond the point of no return', () => {
-    fc.assert(fc.property(anyFacts, (f) => !(f.beyondReturn || f.direction === 'back') || !mayVerb('abort', f, ask).ok));
+    fc.assert(fc.property(anyFacts, (f) => !(f.crossed || f.direction === 'back') || !mayVerb('abort', f, ask).ok));
   });
   it('let every step that waits for a person be retried', () => {
-    fc.assert(fc.property(anyFacts, (f) => !f.stuck || mayVerb('retry', f, ask).ok));
+    fc.assert(fc.property(anyFacts, (f) => !f.waitsForOperator || mayVerb('retry', f, ask).ok));
   });
   it('exempt only consumers that are there', () => {
     fc.assert(fc.property(anyFacts, (f) => !mayVerb('exempt', f, ask).ok || f.consumers.includes('web-1')));

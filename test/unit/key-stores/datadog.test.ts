@@ -215,11 +215,11 @@ describe('the account', () => {
 });
 
 describe('a probe', () => {
-  it('asks every door, with the key alone', async () => {
+  it('asks every endpoint, with the key alone', async () => {
     server.answer((_, response) => json(response, 200, { valid: true }));
     const store = open({ endpoints: [server.url, server.url.replace('127.0.0.1', 'localhost')] });
-    const { doors } = await store.probe({ keyId: '1', secret: new Secret('k'.repeat(32)) }, never());
-    expect(doors.map(({ accepted }) => accepted)).toEqual([true, true]);
+    const { endpoints } = await store.probe({ keyId: '1', secret: new Secret('k'.repeat(32)) }, never());
+    expect(endpoints.map(({ accepted }) => accepted)).toEqual([true, true]);
     for (const { headers, url } of server.seen) {
       expect(headers).toMatchObject({ 'dd-api-key': 'k'.repeat(32) });
       expect(headers).not.toHaveProperty('dd-application-key');
@@ -233,10 +233,12 @@ describe('a probe', () => {
     [401, { errors: ['Unauthorized'] }, false],
   ])('%i %j is a refusal', async (status, body, accepted) => {
     server.answer((_, response) => json(response, status, body));
-    expect((await open().probe({ keyId: '1', secret: new Secret('k'.repeat(32)) }, never())).doors[0]!.accepted).toBe(accepted);
+    expect((await open().probe({ keyId: '1', secret: new Secret('k'.repeat(32)) }, never())).endpoints[0]!.accepted).toBe(
+      accepted,
+    );
   });
 
-  it('that one door does not answer is no probe', async () => {
+  it('that one endpoint does not answer is no probe', async () => {
     server.answer((_, response) => json(response, 200, { valid: true }));
     const store = open({ endpoints: [server.url, 'http://127.0.0.1:9'] });
     await expect(store.probe({ keyId: '1', secret: new Secret('k'.repeat(32)) }, never())).rejects.toMatchObject({

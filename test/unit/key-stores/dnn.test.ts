@@ -39,15 +39,18 @@ function dnn(answers: Record<string, unknown>): void {
 }
 const asked = () => server.seen.map(({ method, url }) => `${method} ${url.replace('/content/api', '')}`);
 const documents = (...rows: unknown[]) => ({ documents: rows, totalResultCount: rows.length });
-const doors = async (store: KeyStore) =>
-  (await store.probe({ keyId: 'k-1', secret }, never())).doors.map(({ door, accepted }) => [door.replace(/^\S+ /, ''), accepted]);
+const endpoints = async (store: KeyStore) =>
+  (await store.probe({ keyId: 'k-1', secret }, never())).endpoints.map(({ endpoint, accepted }) => [
+    endpoint.replace(/^\S+ /, ''),
+    accepted,
+  ]);
 
 describe('without a token of a host', () => {
   it('everything is left to a person, and the file need not say so', () => {
     const { management } = config.settings.parse({ site: 'www.example.com' });
     expect(management).toBeNull();
-    expect(config.assistedBy!(config.settings.parse({ site: 'x' }))).toEqual(['mint', 'regenerate', 'revoke']);
-    expect(config.assistedBy!(config.settings.parse({ site: 'x', ...withToken }))).toEqual([]);
+    expect(config.manualBy!(config.settings.parse({ site: 'x' }))).toEqual(['mint', 'regenerate', 'revoke']);
+    expect(config.manualBy!(config.settings.parse({ site: 'x', ...withToken }))).toEqual([]);
     const { capabilities, readSecret, update } = open();
     expect(capabilities).toMatchObject({ listsKeys: false, secretReadable: 'never' });
     expect([readSecret, update]).toEqual([undefined, undefined]);
@@ -96,13 +99,13 @@ describe('without a token of a host', () => {
     ['neither', { 'GET /ContentItems': 401, 'GET /ContentTypes': 401 }, false],
   ])('a key that may read %s is accepted: %s', async (_, answers, accepted) => {
     dnn(answers);
-    expect(await doors(open())).toEqual([['content', accepted]]);
+    expect(await endpoints(open())).toEqual([['content', accepted]]);
     expect(server.seen.every(({ headers }) => headers.authorization === `Bearer ${value}`)).toBe(true);
   });
 
   it('a key is asked for what every key of the store is said to be allowed', async () => {
     dnn({ 'GET /ContentItems': documents(), 'GET /ContentTypes': 401 });
-    expect(await doors(open({ reads: ['content-types', 'content-items'] }))).toEqual([
+    expect(await endpoints(open({ reads: ['content-types', 'content-items'] }))).toEqual([
       ['content types', false],
       ['content items', true],
     ]);
@@ -114,7 +117,7 @@ describe('without a token of a host', () => {
     [401, false],
   ])('a key of another site is told by an item that only this one has: %j', async (answer, accepted) => {
     dnn({ 'GET /ContentItems': documents(), 'GET /ContentItems/i-1': answer });
-    expect(await doors(open({ contentItem: 'i-1' }))).toEqual([
+    expect(await endpoints(open({ contentItem: 'i-1' }))).toEqual([
       ['content', true],
       ['of www.example.com', accepted],
     ]);
@@ -123,10 +126,10 @@ describe('without a token of a host', () => {
   it('an answer that is not the vendor’s own says nothing about a key', async () => {
     for (const answer of [503, documents().documents]) {
       dnn({ 'GET /ContentItems': answer });
-      await expect(doors(open())).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
+      await expect(endpoints(open())).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
     }
     server.answer((_, response) => void response.writeHead(401, { 'content-type': 'text/html' }).end('<html>'));
-    await expect(doors(open())).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
+    await expect(endpoints(open())).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
   });
 });
 
@@ -218,7 +221,7 @@ describe("with a host's token", () => {
     ],
   ])('a key with %j is asked for that alone, since a weak key looks dead', async (permissions, reads) => {
     dnn({ 'GET /ApiKeys/k-1': { ...key, permissions }, 'GET /ContentItems': documents(), 'GET /ContentTypes': documents() });
-    expect((await doors(open(withToken))).every(([, accepted]) => accepted)).toBe(true);
+    expect((await endpoints(open(withToken))).every(([, accepted]) => accepted)).toBe(true);
     expect(asked()).toEqual(['GET /ApiKeys/k-1', ...reads.map((read) => `GET ${read}?maxItems=1`)]);
   });
 
@@ -286,12 +289,12 @@ describe('what a person is told', () => {
 });
 
 describe('a change of toggles', () => {
-  const opens = (before: string[], after: string[]) => config.opens!({ permissions: before }, { permissions: after });
+  const widens = (before: string[], after: string[]) => config.widens!({ permissions: before }, { permissions: after });
 
   it('opens what was not there, and nothing when it narrows', () => {
-    expect(opens(['read-content-items'], ['read-content-items'])).toEqual([]);
-    expect(opens(['read-content-items'], [])).toEqual([]);
-    for (const [toggle, { label }] of Object.entries(toggles)) expect(opens([], [toggle])).toEqual([`it gets ${label}`]);
-    expect(opens([], ['something.new'])[0]).toContain('does not know');
+    expect(widens(['read-content-items'], ['read-content-items'])).toEqual([]);
+    expect(widens(['read-content-items'], [])).toEqual([]);
+    for (const [toggle, { label }] of Object.entries(toggles)) expect(widens([], [toggle])).toEqual([`it gets ${label}`]);
+    expect(widens([], ['something.new'])[0]).toContain('does not know');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { config } from '../../../activities/connectors/key-stores/docspace/config.js';
 
 describe('what a change opens', () => {
-  const opens = (before: object, after: object) => config.opens!(before as never, after as never);
+  const widens = (before: object, after: object) => config.widens!(before as never, after as never);
 
   it.each([
     [{ permissions: ['files:read'] }, { permissions: ['files:read', 'rooms:read'] }, ['it gets the scope rooms:read']],
@@ -17,7 +17,7 @@ describe('what a change opens', () => {
     [{ expiresInDays: null }, { expiresInDays: 30 }, []],
     [{ actsAs: 'a' }, { actsAs: 'b' }, ['it acts as another user']],
   ])('%j to %j: %j', (before, after, expected) => {
-    expect(opens(before, after)).toEqual(expected);
+    expect(widens(before, after)).toEqual(expected);
   });
 });
 

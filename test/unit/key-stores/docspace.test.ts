@@ -198,13 +198,13 @@ describe('a probe', () => {
 
   it('asks with the key alone for the key itself', async () => {
     portal([]);
-    expect((await probe()).doors).toEqual([{ door: new URL(server.url).host, accepted: true }]);
+    expect((await probe()).endpoints).toEqual([{ endpoint: new URL(server.url).host, accepted: true }]);
     expect(server.seen).toMatchObject([{ url: '/api/2.0/keys/@self', headers: { authorization: 'Bearer sk-probed' } }]);
   });
 
   it('believes a bare 401, and no page that somebody in between has put there', async () => {
     server.answer((_, response) => response.writeHead(401).end());
-    expect((await probe()).doors[0]!.accepted).toBe(false);
+    expect((await probe()).endpoints[0]!.accepted).toBe(false);
     server.answer((_, response) => response.writeHead(401, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'));
     await expect(probe()).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
   });

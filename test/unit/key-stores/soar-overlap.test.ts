@@ -12,7 +12,7 @@ const next = { ...key, id: 18, client_id: nextId, display_name: `enrichment ${ta
 const destination = { id: 11, programmatic_name: 'enrichment', users: [5], api_keys: [clientId, 'another'] };
 const { client_secret: _, ...shown } = next;
 const create = (more: object = {}) => open(more).create({ tag, attributes: { name: 'enrichment' }, likeKeyId: '17' }, never());
-const enlist = () => open().enlist!('18', '17', never());
+const copyMemberships = () => open().copyMemberships!('18', '17', never());
 const bodies = (call: string) =>
   server.seen.filter(({ method, url }) => `${method} ${url}` === call).map(({ body }) => JSON.parse(body));
 const changes = () => asked().filter((call) => !call.startsWith('GET'));
@@ -44,7 +44,7 @@ describe('a second key', () => {
 
   it('gets its place in every destination that lists the first', async () => {
     withDestinations([destination, { ...destination, id: 12, api_keys: ['another'] }, { id: 13, api_keys: null }]);
-    expect(await enlist()).toBe(true);
+    expect(await copyMemberships()).toBe(true);
     expect(changes()).toEqual([`PUT ${org}/message_destinations/11`]);
     // The whole object goes back, as IBM's own client does it.
     expect(bodies(`PUT ${org}/message_destinations/11`)).toEqual([{ ...destination, api_keys: [clientId, 'another', nextId] }]);
@@ -52,13 +52,13 @@ describe('a second key', () => {
 
   it('that has its places already is left there', async () => {
     withDestinations([{ ...destination, api_keys: [clientId, nextId] }]);
-    expect(await enlist()).toBe(false);
+    expect(await copyMemberships()).toBe(false);
     expect(changes()).toEqual([]);
   });
 
   it('stands there in the form in which the first one does', async () => {
     withDestinations([{ ...destination, api_keys: [17, 4] }]);
-    await enlist();
+    await copyMemberships();
     expect(bodies(`PUT ${org}/message_destinations/11`)).toMatchObject([{ api_keys: [17, 4, 18] }]);
   });
 
@@ -71,7 +71,7 @@ describe('a second key', () => {
       detail: expect.stringContaining('soar-destinations-call'),
     });
     expect(changes()).toEqual([]);
-    expect(open({ accept }).enlist).toBeUndefined();
+    expect(open({ accept }).copyMemberships).toBeUndefined();
   });
 
   it('meets another change of the same destination: it is read again, and nothing of it is lost', async () => {
@@ -81,7 +81,7 @@ describe('a second key', () => {
       [`GET ${org}/message_destinations/11`]: () => reads.shift(),
       [`PUT ${org}/message_destinations/11`]: () => answers.shift(),
     });
-    await enlist();
+    await copyMemberships();
     expect(bodies(`PUT ${org}/message_destinations/11`).at(-1)).toMatchObject({
       api_keys: [clientId, 'another', 'third', nextId],
     });

@@ -95,7 +95,7 @@ describe('a login', () => {
       // Whatever the body: it must not be taken for a proxy's, and tried again.
       response.writeHead(401, { 'content-type': 'text/html' }).end('<html>');
     });
-    expect((await store.probe({ keyId: '17', secret }, never())).doors).toMatchObject([{ accepted: false }]);
+    expect((await store.probe({ keyId: '17', secret }, never())).endpoints).toMatchObject([{ accepted: false }]);
     expect(tried).toBe(1);
   });
 
@@ -125,8 +125,8 @@ describe('a login', () => {
     const store = open();
     await store.check(never());
     const before = asked().length;
-    const { doors } = await store.probe({ keyId: '17', secret }, never());
-    expect(doors).toMatchObject([{ accepted: false, door: expect.stringContaining(why) }]);
+    const { endpoints } = await store.probe({ keyId: '17', secret }, never());
+    expect(endpoints).toMatchObject([{ accepted: false, endpoint: expect.stringContaining(why) }]);
     expect(asked().slice(before)).toEqual(['GET /rest/orgs/201/apikeys/17']);
   });
 

@@ -3,18 +3,18 @@
  * else what goes well.
  */
 import { Context } from '@temporalio/activity';
-import { effect, observation, toFailure } from '../../../activities/boundary.js';
+import { asEffect, asObservation, toFailure } from '../../../activities/boundary.js';
 import type { Deps, StepInput } from '../../../activities/deps.js';
 import {
-  type BookkeepingActivities,
-  createLedgerActivities,
+  createLocalLedgerActivities,
   type HostActivities,
   type LedgerActivities,
+  type LocalLedgerActivities,
   type StoreActivities,
 } from '../../../activities/index.js';
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
-import type { AssistedEffect } from '../../../workflows/domain/assisted.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
+import type { ManualEffect } from '../../../workflows/domain/manual.js';
 import type { Note, RotationRecord } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
@@ -35,14 +35,14 @@ function labelOf(activity: string, input: object): string {
 const done = {};
 
 /** The product's own books, on a ledger in memory. */
-export function ledgerActivities(find: Find): LedgerActivities {
-  const names = Object.keys(createLedgerActivities({} as Deps)) as (keyof LedgerActivities)[];
+export function ledgerActivities(find: Find): LocalLedgerActivities {
+  const names = Object.keys(createLocalLedgerActivities({} as Deps)) as (keyof LocalLedgerActivities)[];
   const fake =
-    (name: keyof LedgerActivities) =>
+    (name: keyof LocalLedgerActivities) =>
     async (input: object = {}) => {
       const world = worldOf(find);
       // The books touch the ledger alone, and of it what is faked.
-      const books = createLedgerActivities({ ledger: world.ledger } as unknown as Deps);
+      const books = createLocalLedgerActivities({ ledger: world.ledger } as unknown as Deps);
       const act = books[name] as (input: object) => Promise<unknown>;
       try {
         return await world.script.run(labelOf(name, input), input, null, async (turn) => {
@@ -53,17 +53,17 @@ export function ledgerActivities(find: Find): LedgerActivities {
         throw toFailure(error, false);
       }
     };
-  return Object.fromEntries(names.map((name) => [name, fake(name)])) as unknown as LedgerActivities;
+  return Object.fromEntries(names.map((name) => [name, fake(name)])) as unknown as LocalLedgerActivities;
 }
 
 const worldOf = (find: Find): World => find(Context.current().info.workflowExecution!.workflowId);
 
-export function bookkeepingActivities(find: Find): BookkeepingActivities {
+export function bookkeepingActivities(find: Find): LedgerActivities {
   const { looks } = kinds(find);
   return {
     saveConfiguration: looks('saveConfiguration', () => ({ changed: true })),
     takeLeases: looks('takeLeases', async (world, { step }) => {
-      for (const consumer of world.required) await world.ledger.lease(step, world.programOf(consumer));
+      for (const consumer of world.required) await world.ledger.lease(step, world.leaseKey(consumer));
     }),
     awaitSettled: looks('awaitSettled', () => 0),
   };
@@ -77,7 +77,7 @@ export function storeActivities(find: Find): StoreActivities {
     before: { name: 'key', rights: { scopes: ['read', 'write'] }, state: 'live' },
     after: { name: 'key', rights: { scopes: ['read'] }, state: 'live' },
     differences: [{ what: 'scopes', before: ['read', 'write'], after: ['read'] }],
-    opens: [],
+    widens: [],
     propagation: 600_000,
   } as const;
   return {
@@ -90,7 +90,7 @@ export function storeActivities(find: Find): StoreActivities {
     }),
     proveVersion: looks('proveVersion', () => undefined),
     drain: looks('drain', () => undefined),
-    disableVersion: acts('disableVersion', (_, { going: generation }, attempt) => {
+    disableVersion: acts('disableVersion', (_, { target: generation }, attempt) => {
       attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     }),
@@ -100,13 +100,13 @@ export function storeActivities(find: Find): StoreActivities {
     }),
     proveEnabled: looks('proveEnabled', () => true),
     waitOutSoak: looks('waitOutSoak', () => undefined),
-    revokeVersion: acts('revokeVersion', (world, { going: generation }, attempt) => {
+    revokeVersion: acts('revokeVersion', (world, { target: generation }, attempt) => {
       world.outside.revoke(generation, world.required);
       attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
       return { generation, keyId: `key-${generation}` };
     }),
     proveDead: looks('proveDead', () => true),
-    removeStrays: looks('removeStrays', () => []),
+    removeOrphans: looks('removeOrphans', () => []),
     askPerson: looks('askPerson', ({ ledger }, { step }) => ledger.ask(step)),
     takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
       const result: JsonObject =
@@ -137,35 +137,35 @@ export function hostActivities(find: Find): HostActivities {
     }),
     inspectConsumers: looks('inspectConsumers', () => []),
     watchSoak: looks('watchSoak', () => []),
-    handOut: acts('handOut', async (world, { step, consumer, generation }) => {
-      await world.ledger.lease(step, world.programOf(consumer));
-      if (world.byHand.includes(consumer)) return { byHand: true } as const;
-      world.outside.handOut(consumer, generation);
+    distribute: acts('distribute', async (world, { step, consumer, generation }) => {
+      await world.ledger.lease(step, world.leaseKey(consumer));
+      if (world.manualConsumers.includes(consumer)) return { manual: true } as const;
+      world.outside.distribute(consumer, generation);
       return done;
     }),
-    askForWord: looks('askForWord', () => ({ said: false })),
-    takeWord: looks('takeWord', ({ ledger, outside }, { step, consumer, generation }) =>
+    askForAttestation: looks('askForAttestation', () => ({ said: false })),
+    recordAttestation: looks('recordAttestation', ({ ledger, outside }, { step, consumer, generation }) =>
       ledger.once(step, null, async () => {
-        outside.handOut(consumer, generation);
+        outside.distribute(consumer, generation);
         return done;
       }),
     ),
-    withdrawHandOut: looks('withdrawHandOut', () => undefined),
-    confirmConsumer: looks('confirmConsumer', (world, { consumer }) => world.ledger.releaseLease(world.programOf(consumer))),
+    withdrawStaged: looks('withdrawStaged', () => undefined),
+    confirmConsumer: looks('confirmConsumer', (world, { consumer }) => world.ledger.releaseLease(world.leaseKey(consumer))),
     undeployConsumer: acts('undeployConsumer', ({ outside }, { consumer }) => {
       outside.up.delete(consumer);
       return done;
     }),
     awaitStopped: looks('awaitStopped', () => undefined),
     updateSecret: acts('updateSecret', ({ outside }, { consumer, generation }) => {
-      outside.handOut(consumer, generation);
+      outside.distribute(consumer, generation);
       return done;
     }),
     deployConsumer: acts('deployConsumer', ({ outside }, { consumer }) => {
       outside.deploy(consumer);
       return done;
     }),
-    confirmDeployed: looks('confirmDeployed', (world, { consumer }) => world.ledger.releaseLease(world.programOf(consumer))),
+    confirmDeployed: looks('confirmDeployed', (world, { consumer }) => world.ledger.releaseLease(world.leaseKey(consumer))),
   };
 }
 
@@ -173,7 +173,7 @@ export function hostActivities(find: Find): HostActivities {
  * What is committed together with the outcome of an effect at the store, whoever carried it out.
  */
 function changesOf(
-  effect: AssistedEffect,
+  effect: ManualEffect,
   { generation, previousGeneration }: RotationRecord,
   about = previousGeneration!,
 ): readonly Change[] {
@@ -206,7 +206,7 @@ function kinds(find: Find) {
     activity: string,
     see: (world: World, input: Input) => Result | Promise<Result>,
   ): ((input: Input) => Promise<Result>) =>
-    observation((input: Input, signal) => {
+    asObservation((input: Input, signal) => {
       const world = worldOf(find);
       return world.script.run(labelOf(activity, input), input, signal, async (turn) => {
         const fenced = async () => 'step' in input && (await world.ledger.enter(input.step as StepInput['step']));
@@ -225,11 +225,11 @@ function kinds(find: Find) {
     activity: string,
     act: (world: World, input: Input, attempt: Attempt) => Result | Promise<Result>,
   ) =>
-    effect((input: Input) => {
+    asEffect((input: Input) => {
       const world = worldOf(find);
       return world.script.run(labelOf(activity, input), input, null, (turn) =>
         world.ledger.once(input.step, null, async (attempt) => {
-          await turn.before(() => attempt.notSent('and-before'));
+          await turn.before(() => attempt.markUnsent('and-before'));
           // Whoever is late has no time left to send anything, as far as the product is concerned.
           await world.ledger.enter(input.step);
           return turn.after(await act(world, input, attempt));

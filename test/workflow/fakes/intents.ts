@@ -39,8 +39,8 @@ export function subjectsOf(intents: readonly Intent[], kind: string): readonly s
 }
 
 /** The step of the newest revoke or regenerate on the way forward that may have been sent. */
-export function beyondReturn(intents: readonly Intent[]): string | null {
-  const beyond = ({ kind, key, closed }: Intent) =>
+export function crossed(intents: readonly Intent[]): string | null {
+  const crossing = ({ kind, key, closed }: Intent) =>
     (kind === 'revoke' || kind === 'regenerate') && !key.startsWith('revoke/back-') && closed !== 'not-sent';
-  return intents.findLast(beyond)?.key ?? null;
+  return intents.findLast(crossing)?.key ?? null;
 }

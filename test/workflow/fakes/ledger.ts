@@ -8,8 +8,8 @@ import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type {
-  Beyond,
   ChainHead,
+  Crossing,
   Note,
   Recorded,
   RotationRecord,
@@ -17,7 +17,7 @@ import type {
   VersionRecord,
 } from '../../../workflows/domain/records.js';
 import { type Outcome, transition } from '../../../workflows/domain/states.js';
-import { beginIntent, beyondReturn, closeNotSent, type Intent, sentOf, subjectsOf } from './intents.js';
+import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
 
 interface Books {
   row: RotationRecord | null;
@@ -119,7 +119,7 @@ export class FakeLedger implements Faked {
     if (books.row && books.row.outcome === null) {
       if (books.runId !== runId) this.#change({ fence: ++books.fence });
       books.runId = runId;
-      return { rotation: this.row, head: this.#audit(), beyond: this.#beyond() };
+      return { rotation: this.row, head: this.#audit(), crossing: this.#crossing() };
     }
     if (onlyIf === 'open') throw new RekeyError('KR_NOT_CALLED_FOR', `no rotation of ${credential} is open`);
     const generation = ++books.generation;
@@ -148,7 +148,7 @@ export class FakeLedger implements Faked {
       round: 1,
       cutoverAt: null,
     };
-    return { rotation: this.row, head: this.#audit(), beyond: null };
+    return { rotation: this.row, head: this.#audit(), crossing: null };
   }
 
   async reconcile({ rotation, fence, targets, back, runId }: Parameters<Ledger['reconcile']>[0]) {
@@ -192,7 +192,7 @@ export class FakeLedger implements Faked {
         before: null,
         signal: new AbortController().signal,
         beforeSending: () => undefined,
-        notSent: () => {
+        markUnsent: () => {
           unsent = true;
         },
         stage: (change) => void changes.push(change),
@@ -230,7 +230,7 @@ export class FakeLedger implements Faked {
 
   tags = async (_: string, kind: string) => sentOf(this.#books.intents, kind).map((i) => i.tag);
   mayHaveSent = async (_: string, kind: string) => sentOf(this.#books.intents, kind).length > 0;
-  deliveredTo = async () => subjectsOf(this.#books.intents, 'hand-out');
+  deliveredTo = async () => subjectsOf(this.#books.intents, 'distribute');
   undeployed = async () => subjectsOf(this.#books.intents, 'undeploy');
   unsettled = async () => 0;
 
@@ -255,8 +255,8 @@ export class FakeLedger implements Faked {
     this.#require(step);
     const { exempt } = this.row;
     if (note.kind === 'turn-back') {
-      const beyond = this.#beyond();
-      if (beyond) throw new RekeyError('KR_BEYOND_RETURN', `${beyond.key} may have been sent`);
+      const crossing = this.#crossing();
+      if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
       this.#change({ direction: 'back', reason: note.reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
     } else if (note.kind === 'round') this.#change({ round: note.round });
     else if (note.kind === 'verb' && (note.verb === 'pause' || note.verb === 'resume'))
@@ -328,8 +328,8 @@ export class FakeLedger implements Faked {
     return result ? { result, head: this.#head() } : null;
   }
 
-  #beyond(): Beyond | null {
-    const key = beyondReturn(this.#books.intents);
+  #crossing(): Crossing | null {
+    const key = crossed(this.#books.intents);
     return key === null ? null : { key, done: key in this.#books.outcomes };
   }
 

@@ -17,7 +17,7 @@ export class Outside {
     this.up = new Set(programs.filter((name) => !stopped.includes(name)));
   }
 
-  handOut(program: string, generation: number): void {
+  distribute(program: string, generation: number): void {
     if (this.dead.has(generation)) this.harm.push(`${program} was handed generation ${generation}, which is dead`);
     this.uses[program] = generation;
   }

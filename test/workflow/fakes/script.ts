@@ -9,7 +9,7 @@ import type { StepRef } from '../../../workflows/domain/records.js';
 
 export interface Entry {
   /**
-   * Activity, and what tells it from its like: `handOut wave-1/web-1`, `inspectConsumers east`,
+   * Activity, and what tells it from its like: `distribute wave-1/web-1`, `inspectConsumers east`,
    * `note verb abort`.
    */
   readonly label: string;
@@ -192,11 +192,11 @@ export class Turn {
   }
 
   /** Holds still, or fails with nothing done. */
-  async before(notSent: () => void = () => undefined): Promise<void> {
+  async before(markUnsent: () => void = () => undefined): Promise<void> {
     await this.rule?.hold?.wait(this.signal);
     const failure = this.rule?.failure;
     if (!failure || failure.sent) return;
-    if (refusals.includes(failure.code)) notSent();
+    if (refusals.includes(failure.code)) markUnsent();
     throw new RekeyError(failure.code, 'as the test has it');
   }
 

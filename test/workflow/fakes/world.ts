@@ -14,15 +14,15 @@ import {
   verbUpdates,
   workflowOf,
 } from '../../../workflows/contract.js';
-import type { AssistedEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/assisted.js';
 import {
   type ConsumerSpec,
   type CredentialSpec,
+  leaseKey,
   type Policy,
-  programOf,
   type Rollout,
   type RotationOptions,
 } from '../../../workflows/domain/credential.js';
+import type { ManualEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/manual.js';
 import type { Phase, Strategy } from '../../../workflows/domain/states.js';
 import type { Verb } from '../../../workflows/domain/verbs.js';
 import { FakeLedger } from './ledger.js';
@@ -41,8 +41,8 @@ export interface Setting {
   /** Whether the store can disable a key. */
   readonly disables?: boolean;
   /** What a person does at the store, and the programs that only a person can change. */
-  readonly assisted?: readonly AssistedEffect[];
-  readonly byHand?: readonly string[];
+  readonly manual?: readonly ManualEffect[];
+  readonly manualConsumers?: readonly string[];
   /** Those that do not run when it begins. */
   readonly stopped?: readonly string[];
   readonly options?: Partial<RotationOptions>;
@@ -56,7 +56,7 @@ export class World {
   readonly ledger: FakeLedger;
   readonly consumers: readonly ConsumerSpec[];
   readonly disables: boolean;
-  readonly byHand: readonly string[];
+  readonly manualConsumers: readonly string[];
   readonly options: RotationOptions;
   readonly #strategy: Strategy;
   #handle: WorkflowHandle | null = null;
@@ -67,14 +67,14 @@ export class World {
     readonly credential: string,
     private readonly setting: Setting,
   ) {
-    const { strategy = 'overlap', programs = ['east/web-1', 'east/web-2', 'west/cron'], assisted = [] } = setting;
+    const { strategy = 'overlap', programs = ['east/web-1', 'east/web-2', 'west/cron'], manual = [] } = setting;
     this.#strategy = strategy;
     this.consumers = programs.map((program) => {
       const [host, name] = program.split('/') as [string, string];
       return { name, host, settings: {} };
     });
-    this.disables = setting.disables ?? assisted.includes('disable');
-    this.byHand = setting.byHand ?? [];
+    this.disables = setting.disables ?? manual.includes('disable');
+    this.manualConsumers = setting.manualConsumers ?? [];
     this.options = { without: [], ...setting.options };
     this.outside = new Outside(
       this.consumers.map((c) => c.name),
@@ -102,7 +102,7 @@ export class World {
       },
       accept: [],
     };
-    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, assisted }, hosts: {} });
+    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} });
   }
 
   /** Names of the consumers that must be right. */
@@ -112,8 +112,8 @@ export class World {
     return (targets ?? []).map((t) => t.name).filter((name) => !left.has(name));
   }
 
-  programOf(consumer: string): string {
-    return programOf(this.consumers.find((c) => c.name === consumer)!);
+  leaseKey(consumer: string): string {
+    return leaseKey(this.consumers.find((c) => c.name === consumer)!);
   }
 
   async begin(order: Partial<RotationOrder> = {}): Promise<void> {

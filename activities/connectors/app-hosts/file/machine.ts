@@ -1,4 +1,4 @@
-/** Owns the worker's own machine: its files, replaced as a whole under a lock, its commands and its doors. */
+/** Owns the worker's own machine: its files, replaced as a whole under a lock, its commands and its endpoints. */
 import type { Stats } from 'node:fs';
 import { open, readFile, realpath, stat } from 'node:fs/promises';
 import net from 'node:net';

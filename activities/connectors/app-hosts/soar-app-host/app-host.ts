@@ -28,7 +28,7 @@ export const connector: AppHostConnector = {
 type Part = NonNullable<App['current_installation']>['executables'][number];
 
 /** Milliseconds between two looks at an app that is being stopped; each look is a login. */
-const lookAgain = 300;
+const pollInterval = 300;
 
 /** What is known of a key that an app may be on. */
 interface KnownKey {
@@ -188,7 +188,7 @@ class SoarAppHost implements AppHost {
       try {
         const app = await this.#apps.find(name, signal);
         if (!app || stateOf(app) === 'stopped') return;
-        await sleep(lookAgain, undefined, { signal });
+        await sleep(pollInterval, undefined, { signal });
       } catch (error) {
         const detail = error instanceof RekeyError ? error.detail : `${this.context.name}: no time was left to wait`;
         throw new RekeyError('KR_HOST_UNCLEAR', `${detail}; ${name} was told to stop, and is not started yet`);

@@ -5,7 +5,7 @@ import type { ApiKey } from '../../key-stores/soar/client.js';
 export const exitOnRefusedLogin = 21;
 
 /**
- * SOAR answers every refusal alike; its list of keys tells two of the causes apart, and what cures both (IBM, "Regenerating an API key"; "SOAR
+ * SOAR answers every refusal alike; its list of keys tells two of the causes apart, and what remedies both (IBM, "Regenerating an API key"; "SOAR
  * password policy and expire settings").
  */
 export function whyRefused(keys: readonly ApiKey[], now: number): string {

@@ -1,4 +1,4 @@
-/** Owns a machine that is reached by SSH: its files by fixed scripts, its commands, and its doors through the connection. */
+/** Owns a machine that is reached by SSH: its files by fixed scripts, its commands, and its endpoints through the connection. */
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';

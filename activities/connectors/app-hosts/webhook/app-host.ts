@@ -1,4 +1,4 @@
-/** Owns programs behind a receiver of signed webhooks: for everything that has a door of HTTP and nothing else that rekey knows. */
+/** Owns programs behind a receiver of signed webhooks: for everything that has an endpoint of HTTP and nothing else that rekey knows. */
 import { createHash, randomUUID } from 'node:crypto';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';
 import type { Inspection } from '../../../../workflows/domain/observations.js';

@@ -37,15 +37,15 @@ export interface KeyList {
 
 export class AlgoliaClient {
   readonly #api: HttpClient;
-  readonly #doors: readonly { readonly door: string; readonly http: HttpClient }[];
+  readonly #endpoints: readonly { readonly endpoint: string; readonly http: HttpClient }[];
 
   constructor(
     private readonly settings: AlgoliaSettings,
     private readonly context: ConnectorContext,
   ) {
     this.#api = this.#client(settings.url, context.name, faultOf);
-    this.#doors = settings.endpoints.map((url) => ({
-      door: new URL(url).host,
+    this.#endpoints = settings.endpoints.map((url) => ({
+      endpoint: new URL(url).host,
       http: this.#client(url, `${context.name} at ${new URL(url).host}`),
     }));
   }
@@ -82,7 +82,7 @@ export class AlgoliaClient {
   }
 
   /** Asks every host for the key by itself, which needs no right at all to tell a live one from a dead one. */
-  async probe(key: Secret, signal: AbortSignal): Promise<readonly { door: string; accepted: boolean }[]> {
+  async probe(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
     const call = {
       title: 'probe a key',
       method: 'GET',
@@ -91,7 +91,10 @@ export class AlgoliaClient {
       answers: [200, 403, 404],
     } as const;
     const asked = await Promise.allSettled(
-      this.#doors.map(async ({ door, http }) => ({ door, accepted: this.#accepts(await http.observe(call, signal), key) })),
+      this.#endpoints.map(async ({ endpoint, http }) => ({
+        endpoint,
+        accepted: this.#accepts(await http.observe(call, signal), key),
+      })),
     );
     return asked.map((answer) => {
       if (answer.status === 'rejected') throw answer.reason;

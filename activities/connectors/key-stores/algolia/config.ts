@@ -1,9 +1,9 @@
 /** Owns what rekey.yaml may say about an Algolia application and its keys, and what a person clicks in its dashboard. */
 import { z } from 'zod';
 import { parseDuration } from '../../../../workflows/domain/duration.js';
-import type { AssistedFacts, StoreConfig } from '../../../ports/connector.js';
+import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
-import { openRights, opens, rightsWith } from './rights.js';
+import { openRights, rightsWith, widens } from './rights.js';
 
 /**
  * Algolia says neither how long a change takes to reach all servers nor that there is a most; its own client asks for up to eight minutes
@@ -87,10 +87,10 @@ export const attributes: z.ZodType<AlgoliaAttributes> = z.strictObject({
 });
 
 /** The dashboard's own words where its documentation has them ("How to restore an API key"); the rest is as it looked when this was written. */
-const section = ({ store }: AssistedFacts) =>
+const section = ({ store }: ManualFacts) =>
   `In Algolia's dashboard, choose the application of ${store}; then Settings, API Keys, and the tab All API Keys.`;
-const find = ({ keyName }: AssistedFacts) => `Find the key whose description is "${keyName}".`;
-const ending = (facts: AssistedFacts) => [section(facts), find(facts), 'Open its menu, choose Delete, and confirm.'];
+const find = ({ keyName }: ManualFacts) => `Find the key whose description is "${keyName}".`;
+const ending = (facts: ManualFacts) => [section(facts), find(facts), 'Open its menu, choose Delete, and confirm.'];
 
 export const config: StoreConfig<AlgoliaSettings> = {
   kind: 'algolia',
@@ -99,7 +99,7 @@ export const config: StoreConfig<AlgoliaSettings> = {
   strategies: ['overlap'],
   idIsSecret: true,
   assumptions: commonAssumptions,
-  opens,
+  widens,
   changes: { rightsWith, ofNewKeys: ['validity', 'securedKeys'] },
   defaultRights: openRights,
   instructions: {

@@ -28,7 +28,7 @@ export const connector: KeyStoreConnector = {
 };
 
 /** Milliseconds between two looks at a list that may not have heard of a change yet. */
-const lookAgain = 300;
+const pollInterval = 300;
 
 interface Found {
   readonly key: ApiKey;
@@ -102,7 +102,7 @@ class AlgoliaKeyStore implements KeyStore {
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
-    return { doors: await this.#client.probe(key.secret, signal) };
+    return { endpoints: await this.#client.probe(key.secret, signal) };
   }
 
   /** Only the list tells which key a handle stands for; one that was made a moment ago may be missing in it, so it is looked at twice. */
@@ -206,5 +206,5 @@ function nameOf({ value, description }: ApiKey): string {
 
 /** Ends early when the caller gives up: the next request says so. */
 async function pause(signal: AbortSignal): Promise<void> {
-  await sleep(lookAgain, undefined, { signal }).catch(() => undefined);
+  await sleep(pollInterval, undefined, { signal }).catch(() => undefined);
 }

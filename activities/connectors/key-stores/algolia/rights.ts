@@ -87,7 +87,7 @@ export function rightsWith(rights: JsonObject, { validity, securedKeys, ...said 
 }
 
 /** What a change opens, a sentence for each; a field that is left out counts as its default. */
-export function opens(before: JsonObject, after: JsonObject): readonly string[] {
+export function widens(before: JsonObject, after: JsonObject): readonly string[] {
   const [old, next] = [
     { ...openRights, ...before },
     { ...openRights, ...after },

@@ -41,15 +41,15 @@ const listTries = 4;
 
 export class DatadogClient {
   readonly #api: HttpClient;
-  readonly #doors: readonly { readonly door: string; readonly http: HttpClient }[];
+  readonly #endpoints: readonly { readonly endpoint: string; readonly http: HttpClient }[];
 
   constructor(
     private readonly settings: DatadogSettings,
     private readonly context: ConnectorContext,
   ) {
     this.#api = this.#client(settings.url, context.name, faultOf);
-    this.#doors = settings.endpoints.map((url) => ({
-      door: new URL(url).host,
+    this.#endpoints = settings.endpoints.map((url) => ({
+      endpoint: new URL(url).host,
       http: this.#client(url, `${context.name} at ${new URL(url).host}`),
     }));
   }
@@ -158,8 +158,8 @@ export class DatadogClient {
     );
   }
 
-  /** Asks every door; never by sending data, since intake takes any well-formed key. */
-  async validate(key: Secret, signal: AbortSignal): Promise<readonly { door: string; accepted: boolean }[]> {
+  /** Asks every endpoint; never by sending data, since intake takes any well-formed key. */
+  async validate(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
     const call = {
       title: 'validate a key',
       method: 'GET',
@@ -168,7 +168,7 @@ export class DatadogClient {
       answers: [200, 401, 403],
     } as const;
     const asked = await Promise.allSettled(
-      this.#doors.map(async ({ door, http }) => ({ door, accepted: accepts(await http.observe(call, signal)) })),
+      this.#endpoints.map(async ({ endpoint, http }) => ({ endpoint, accepted: accepts(await http.observe(call, signal)) })),
     );
     return asked.map((answer) => {
       if (answer.status === 'rejected') throw answer.reason;

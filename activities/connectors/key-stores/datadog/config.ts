@@ -24,7 +24,7 @@ export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation:
 
 export interface DatadogSettings {
   readonly url: string;
-  /** The doors at which a key must be accepted. */
+  /** The endpoints at which a key must be accepted. */
   readonly endpoints: readonly string[];
   readonly management: { readonly apiKey: string; readonly applicationKey: string };
   /** The organisation's UUID: what `GET /api/v2/validate`, which Datadog calls unstable, must show, or stand in for if it is gone. */

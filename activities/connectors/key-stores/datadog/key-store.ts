@@ -104,7 +104,7 @@ class DatadogKeyStore implements KeyStore {
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
-    return { doors: await this.#client.validate(key.secret, signal) };
+    return { endpoints: await this.#client.validate(key.secret, signal) };
   }
 
   async lastUsed(keyId: string, signal: AbortSignal): Promise<string | null> {

@@ -1,7 +1,7 @@
 /** Owns what rekey.yaml may say about the API keys of one DNN Evoq site, and what a person does where no call for it is published. */
 import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
-import type { AssistedFacts, StoreConfig } from '../../../ports/connector.js';
+import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
@@ -121,7 +121,7 @@ const toTheKeys = (store: string) => [
   `Sign in as a host (super user), on the site that ${store} stands for: a key belongs to the site that is current when it is made.`,
   'Go to Persona Bar > Content > Content Library, and there to the tab API Keys.',
 ];
-const toTheKey = ({ store, keyName, keyId }: AssistedFacts) => [
+const toTheKey = ({ store, keyName, keyId }: ManualFacts) => [
   ...toTheKeys(store),
   `Search for the API key ${[...new Set([keyName, keyId])].filter(Boolean).join(', ')}.`,
 ];
@@ -155,9 +155,9 @@ export const config: StoreConfig<DnnSettings> = {
   attributes,
   strategies: ['overlap', 'in-place'],
   assumptions,
-  assistedBy: ({ management }) => (management === null ? ['mint', 'regenerate', 'revoke'] : []),
+  manualBy: ({ management }) => (management === null ? ['mint', 'regenerate', 'revoke'] : []),
   instructions,
-  opens: (before, after) =>
+  widens: (before, after) =>
     permissionsOf(after)
       .filter((permission) => !permissionsOf(before).includes(permission))
       .map(

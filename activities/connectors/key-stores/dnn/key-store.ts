@@ -103,16 +103,22 @@ class DnnKeyStore implements KeyStore {
    */
   async probe({ keyId, secret }: KeyReference, signal: AbortSignal): Promise<Probe> {
     const known = this.#managed && this.settings.reads === null ? await this.#readsOf(keyId, signal) : this.settings.reads;
-    const door = (what: string) => `${new URL(this.settings.url).host} ${what}`;
-    const doors: Probe['doors'][number][] = [];
-    if (known === null) doors.push({ door: door('content'), accepted: await this.#mayReadAny(secret, signal) });
+    const endpoint = (what: string) => `${new URL(this.settings.url).host} ${what}`;
+    const endpoints: Probe['endpoints'][number][] = [];
+    if (known === null) endpoints.push({ endpoint: endpoint('content'), accepted: await this.#mayReadAny(secret, signal) });
     else
       for (const what of known)
-        doors.push({ door: door(what.replace('-', ' ')), accepted: await this.#client.mayRead(what, secret, signal) });
+        endpoints.push({
+          endpoint: endpoint(what.replace('-', ' ')),
+          accepted: await this.#client.mayRead(what, secret, signal),
+        });
     const { contentItem } = this.settings;
     if (contentItem !== null)
-      doors.push({ door: door(`of ${this.settings.site}`), accepted: await this.#client.sees(contentItem, secret, signal) });
-    return { doors };
+      endpoints.push({
+        endpoint: endpoint(`of ${this.settings.site}`),
+        accepted: await this.#client.sees(contentItem, secret, signal),
+      });
+    return { endpoints };
   }
 
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {

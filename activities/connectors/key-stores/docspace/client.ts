@@ -49,7 +49,7 @@ export type Outcome = 'done' | 'not-done' | 'look';
 
 export class DocSpaceClient {
   readonly #management: HttpClient;
-  readonly #door: HttpClient;
+  readonly #endpoint: HttpClient;
 
   constructor(
     private readonly settings: DocSpaceSettings,
@@ -65,7 +65,7 @@ export class DocSpaceClient {
     };
     this.#management = new HttpClient({ ...common, bareStatuses });
     // That a key is dead is believed of a bare 401 only: a page that says 401 comes from somebody in between.
-    this.#door = new HttpClient(common);
+    this.#endpoint = new HttpClient(common);
   }
 
   /** The key that we manage the store with, as the portal sees it. */
@@ -110,7 +110,7 @@ export class DocSpaceClient {
       answers: [200, 401],
       emptyAnswers: [401],
     } as const;
-    const reply = await this.#door.observe({ ...call, ...bearer(key) }, signal);
+    const reply = await this.#endpoint.observe({ ...call, ...bearer(key) }, signal);
     if (reply.status === 401) return false;
     reply.read(envelope(apiKey));
     return true;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
-import type { AssistedFacts, StoreConfig } from '../../../ports/connector.js';
+import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
@@ -56,7 +56,7 @@ export const config: StoreConfig<DocSpaceSettings> = {
   attributes,
   strategies: ['overlap'],
   assumptions: commonAssumptions,
-  opens,
+  widens,
   changes: { rightsWith, ofNewKeys: ['expiresInDays'] },
   defaultRights: { permissions: [everything] },
   instructions: {
@@ -90,7 +90,7 @@ export const config: StoreConfig<DocSpaceSettings> = {
 /** ONLYOFFICE, "API keys" (api.onlyoffice.com, get started, authentication); the rest is from the portal's own pages, ONLYOFFICE/DocSpace-client, developer-tools/ApiKeys. */
 const keyList = ['Open the settings of DocSpace, "Developer Tools", "API keys".'];
 
-function permissionsTab({ attributes }: AssistedFacts): string {
+function permissionsTab({ attributes }: ManualFacts): string {
   const wanted = permissionsOf(attributes);
   if (attributes.permissions === undefined) return 'Permissions: those of the key that it follows.';
   if (wanted.includes(everything) || wanted.includes('*:write')) return 'Permissions: "All".';
@@ -98,7 +98,7 @@ function permissionsTab({ attributes }: AssistedFacts): string {
   return `Permissions: "Restricted", and in the list exactly ${wanted.join(', ')}.`;
 }
 
-function lifetime({ attributes }: AssistedFacts): string {
+function lifetime({ attributes }: ManualFacts): string {
   const { expiresInDays } = attributes;
   return `Key lifetime: ${typeof expiresInDays === 'number' ? `on, ${expiresInDays} days` : 'as with the key that it follows; off if that has none'}.`;
 }
@@ -116,7 +116,7 @@ function rightsWith(rights: JsonObject, { permissions, expiresInDays }: JsonObje
   return permissions === undefined ? rights : { ...rights, permissions: [...permissionsOf({ permissions })].sort() };
 }
 
-function opens(before: JsonObject, after: JsonObject): readonly string[] {
+function widens(before: JsonObject, after: JsonObject): readonly string[] {
   const had = permissionsOf(before);
   const opened = permissionsOf(after)
     .filter((scope) => !had.some((one) => covers(one, scope)))

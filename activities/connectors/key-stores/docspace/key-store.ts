@@ -95,7 +95,9 @@ class DocSpaceKeyStore implements KeyStore {
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
-    return { doors: [{ door: new URL(this.settings.url).host, accepted: await this.#client.accepts(key.secret, signal) }] };
+    return {
+      endpoints: [{ endpoint: new URL(this.settings.url).host, accepted: await this.#client.accepts(key.secret, signal) }],
+    };
   }
 
   async lastUsed(keyId: string, signal: AbortSignal): Promise<string | null> {

@@ -1,6 +1,6 @@
 /** Owns what rekey.yaml may say about an IBM QRadar SOAR organisation, its API keys, and the calls of it that IBM does not publish. */
 import { z } from 'zod';
-import type { AssistedFacts, StoreConfig } from '../../../ports/connector.js';
+import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
@@ -114,7 +114,7 @@ export const attributes: z.ZodType<SoarAttributes> = z.strictObject({
 
 /** IBM, "Creating API key accounts" and "Regenerating an API key". */
 const toTheKeys = 'Go to Administrator Settings > Users, and there to API Keys.';
-const toTheKey = ({ keyName, keyId }: AssistedFacts) =>
+const toTheKey = ({ keyName, keyId }: ManualFacts) =>
   `Click the API key ${[keyName, keyId === null ? '' : `(number ${keyId})`].filter(Boolean).join(' ')}, and scroll down to API Key Details.`;
 
 const instructions: NonNullable<StoreConfig['instructions']> = {

@@ -29,7 +29,7 @@ class SoarKeyStore implements KeyStore {
   /** Reading apps is assumed; where that is not taken on, the store does not know who uses a key. */
   readonly consumersOf?: (keyId: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** Changing destinations is assumed, too. */
-  readonly enlist?: (keyId: string, likeKeyId: string, signal: AbortSignal) => Promise<boolean>;
+  readonly copyMemberships?: (keyId: string, likeKeyId: string, signal: AbortSignal) => Promise<boolean>;
   readonly #client: SoarClient;
   readonly #destinations: Destinations;
 
@@ -41,7 +41,7 @@ class SoarKeyStore implements KeyStore {
     this.#destinations = new Destinations(this.#client, context.name);
     if (settings.accept.includes('soar-deploy-call')) this.consumersOf = (keyId, signal) => this.#appsOf(keyId, signal);
     if (settings.accept.includes('soar-destinations-call'))
-      this.enlist = async (keyId, likeKeyId, signal) => {
+      this.copyMemberships = async (keyId, likeKeyId, signal) => {
         const [key, like] = await Promise.all([this.#existing(keyId, signal), this.#client.get(likeKeyId, signal)]);
         return like !== null && this.#destinations.add(key, like.key, signal);
       };
@@ -101,12 +101,14 @@ class SoarKeyStore implements KeyStore {
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {
     const found = await this.#client.get(key.keyId, signal);
-    const door = new URL(this.settings.url).host;
-    if (!found) return { doors: [{ door: `${door} (it is gone)`, accepted: false }] };
+    const endpoint = new URL(this.settings.url).host;
+    if (!found) return { endpoints: [{ endpoint: `${endpoint} (it is gone)`, accepted: false }] };
     // What is known to be refused is not tried: a refused login counts against this address, too.
     const { state } = describeKey(found.key, found.readAt);
-    if (state !== 'live') return { doors: [{ door: `${door} (${shutOut[state]})`, accepted: false }] };
-    return { doors: [{ door, accepted: await this.#client.tryLogin(this.#client.clientIdOf(found.key), key.secret, signal) }] };
+    if (state !== 'live') return { endpoints: [{ endpoint: `${endpoint} (${shutOut[state]})`, accepted: false }] };
+    return {
+      endpoints: [{ endpoint, accepted: await this.#client.tryLogin(this.#client.clientIdOf(found.key), key.secret, signal) }],
+    };
   }
 
   /** First off its destinations: a key that is gone is known by its number only, and could not be found in them any more. */

@@ -4,18 +4,18 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
-import type { NotTaken } from './assisted.js';
 import type { ConsumerInput, HandOutInput } from './consumers.js';
+import type { NotTaken } from './manual-effect.js';
 
 export interface AskForWordInput extends HandOutInput {
-  readonly laidOut: boolean;
+  readonly staged: boolean;
   readonly overdue: boolean;
 }
 
 /** Observes: whether it was said already. Writes: what a person is to do, for everyone who looks. */
-export async function askForWord(
+export async function askForAttestation(
   deps: Deps,
-  { step, consumer: name, generation, laidOut, overdue }: AskForWordInput,
+  { step, consumer: name, generation, staged, overdue }: AskForWordInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -25,16 +25,16 @@ export async function askForWord(
   const known = await knownVersions(deps, step.credential);
   const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));
   if (isConverged(seen, generation, evidence)) return { said: true };
-  const exits = [
+  const nextCommands = [
     `Then: rekey provide '${rotation.id}' --done, with --fingerprint F where it shows one.`,
     `If it cannot be done: rekey reject '${rotation.id}'.`,
   ].join(' ');
   await deps.ledger.enter(step, {
-    text: `a person to ${laidOut ? `put generation ${generation} into` : `say which key is in`} ${name}${overdue ? '; overdue' : ''}`,
+    text: `a person to ${staged ? `put generation ${generation} into` : `say which key is in`} ${name}${overdue ? '; overdue' : ''}`,
     person: true,
     deadline: new Date(Date.now() + approveWithin).toISOString(),
-    exits: ['provide', 'reject'],
-    instructions: [...host.byHand!.instructions(consumer, generation, laidOut), exits],
+    nextCommands: ['provide', 'reject'],
+    instructions: [...host.manual!.instructions(consumer, generation, staged), nextCommands],
     asks: step.key,
   });
   return { said: false };
@@ -47,7 +47,7 @@ export interface WordInput extends HandOutInput {
 }
 
 /** Writes: the word, beside the consumer's source and as the outcome of the step; or nothing, and why. */
-export async function takeWord(
+export async function recordAttestation(
   deps: Deps,
   { step, consumer: name, generation, fingerprint, secretRef }: WordInput,
 ): Promise<Recorded<Record<string, never>> | NotTaken> {
@@ -70,11 +70,11 @@ export async function takeWord(
     };
   const delivery = await deliveryOf(deps, step, consumer, generation);
   try {
-    return await deps.ledger.once(step, { deadline: request * 2, settle, waitsOut: false }, async (attempt) => {
+    return await deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
       attempt.beforeSending();
-      const refused = await host.byHand!.take(delivery, fingerprint, within(attempt.signal, request));
+      const refused = await host.manual!.take(delivery, fingerprint, within(attempt.signal, request));
       if (refused === null) return {};
-      attempt.notSent('this');
+      attempt.markUnsent('this');
       throw new RekeyError('KR_PROVIDED_REFUSED', refused);
     });
   } catch (error) {
@@ -84,9 +84,9 @@ export async function takeWord(
 }
 
 /** Writes: the key that lies ready for a person goes, and that person is asked no more. */
-export async function withdrawHandOut(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<void> {
+export async function withdrawStaged(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<void> {
   const consumer = targetOf(await deps.ledger.rotation(step.rotation), name);
   const host = await deps.hosts.of(consumer.host);
-  await host.byHand!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
+  await host.manual!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
   await deps.ledger.enter(step, null);
 }

@@ -1,34 +1,34 @@
 /** Owns the effects of a key store: done by its API, or by a person where the store has none, with everything around them the same. */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
-import { books, effectsAtStore } from '../activity-options.js';
-import type { AssistedEffect, ProvideRequest } from '../domain/assisted.js';
+import { effectsAtStore, localLedger } from '../activity-options.js';
+import type { ManualEffect, ProvideRequest } from '../domain/manual.js';
 import type { Recorded } from '../domain/records.js';
 import type { Run } from '../run/run.js';
 
 /** What the effect is about; the step's name is the same, whoever carries it out. */
 export interface StoreEffect {
-  readonly effect: AssistedEffect;
+  readonly effect: ManualEffect;
   readonly key: string;
   readonly generation: number;
   /** For disable and revoke: the version that must carry everything. */
-  readonly staying?: number;
+  readonly survivor?: number;
 }
 
-/** Whether `assisted:` of the store names the effect. */
-export function isAssisted(run: Run, effect: AssistedEffect): boolean {
-  return run.row.stores.store.assisted?.includes(effect) ?? false;
+/** Whether `manual:` of the store names the effect. */
+export function isManual(run: Run, effect: ManualEffect): boolean {
+  return run.row.stores.store.manual?.includes(effect) ?? false;
 }
 
 /** The outcome of an effect at the store; `byApi` is not called where a person carries it out. Throws KR_NOT_DONE when that person declines. */
 export function atTheStore<Result>(run: Run, what: StoreEffect, byApi: () => Promise<Recorded<Result>>): Promise<Result> {
-  return isAssisted(run, what.effect) ? byPerson<Result>(run, what) : run.recorded(byApi());
+  return isManual(run, what.effect) ? byPerson<Result>(run, what) : run.recorded(byApi());
 }
 
 /** Asks, waits without end, and takes what was done. When it takes long an alarm sounds, and nothing is freed by it. */
 export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Result> {
   const { effect, key, generation } = what;
   const store = effectsAtStore(run.spec.store);
-  const input = () => ({ step: run.step(effect, key), effect, generation, staying: what.staying ?? null });
+  const input = () => ({ step: run.step(effect, key), effect, generation, survivor: what.survivor ?? null });
   const ask = (overdue: boolean) => store.askPerson({ ...input(), overdue });
   const asked = await ask(false);
   if (asked.done) return run.recorded(Promise.resolve(asked.done as Recorded<Result>));
@@ -39,8 +39,8 @@ export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Res
     if ('refused' in said) return said;
     return { result: await run.recorded(Promise.resolve(said as Recorded<Result>)) };
   };
-  const answer = await run.operator.assist(take, run.spec.policy.approveWithin, () => ask(true));
+  const answer = await run.operator.awaitAnswer(take, run.spec.policy.approveWithin, () => ask(true));
   if ('result' in answer) return answer.result;
-  await books.declineAsked({ step: run.step(effect, key) });
+  await localLedger.declineAsked({ step: run.step(effect, key) });
   throw ApplicationFailure.nonRetryable(`${effect} was declined ${answer.declined}`, 'KR_NOT_DONE');
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { HostConfig } from '../../../ports/connector.js';
 import { duration } from '../../http/settings.js';
 
-export interface AssistedSettings {
+export interface ManualSettings {
   /** Where keys lie until a person has put them into their programs. */
   readonly folder: string;
   readonly identity: string | null;
@@ -16,7 +16,7 @@ const folder = z.string().refine((text) => path.isAbsolute(text) && !text.includ
 /** Files of this machine, nothing else. */
 const ownTiming = { request: 10_000, settle: 1_000 };
 
-const settings: z.ZodType<AssistedSettings> = z
+const settings: z.ZodType<ManualSettings> = z
   .strictObject({
     folder,
     identity: z.string().min(1).optional(),
@@ -28,7 +28,7 @@ const settings: z.ZodType<AssistedSettings> = z
     timing: { request: timing.request ?? ownTiming.request, settle: timing.settle ?? ownTiming.settle },
   }));
 
-export interface AssistedConsumer {
+export interface ManualConsumer {
   /** In place of the host's. */
   readonly folder?: string | undefined;
   /** The name of the file; the program's where nothing is said. */
@@ -40,7 +40,7 @@ export interface AssistedConsumer {
 }
 
 /** It changes nothing that it parses, so that a consumer can be parsed anew wherever it is used. */
-export const consumer: z.ZodType<AssistedConsumer> = z.strictObject({
+export const consumer: z.ZodType<ManualConsumer> = z.strictObject({
   folder: folder.optional(),
   file: z
     .string()
@@ -50,4 +50,4 @@ export const consumer: z.ZodType<AssistedConsumer> = z.strictObject({
   steps: z.array(z.string().trim().min(1)).optional(),
 });
 
-export const config: HostConfig<AssistedSettings> = { kind: 'assisted', settings, consumer, findsConsumers: false };
+export const config: HostConfig<ManualSettings> = { kind: 'manual', settings, consumer, findsConsumers: false };

@@ -22,10 +22,10 @@ afterAll(() => lane?.stop());
 
 const rekey = (args: readonly string[], input = '') => run(lane, args, { input });
 
-const assisted = (effects: string) => (text: string) =>
+const manual = (effects: string) => (text: string) =>
   text
-    .replace('kind: datadog\n', `kind: datadog\n    assisted: [${effects}]\n`)
-    .replace('kind: soar\n', 'kind: soar\n    assisted: [regenerate]\n');
+    .replace('kind: datadog\n', `kind: datadog\n    manual: [${effects}]\n`)
+    .replace('kind: soar\n', 'kind: soar\n    manual: [regenerate]\n');
 
 /** What it waits for now, once a person is asked. */
 async function asked(credential: string): Promise<{ id: string; text: string; instructions: readonly string[] }> {
@@ -48,7 +48,7 @@ async function makeKey(instructions: readonly string[]): Promise<{ id: string; k
 }
 
 async function fresh(credential: SandboxCredential, effects: string): Promise<void> {
-  await lane.fresh([credential], assisted(effects));
+  await lane.fresh([credential], manual(effects));
   strangers = await strangersOf(lane);
   const { rows } = await lane.database.query<{ url: string }>(
     `select document->'stores'->'datadog'->'settings'->>'url' as url from configurations order by position desc limit 1`,

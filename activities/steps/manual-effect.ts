@@ -1,10 +1,11 @@
 /** Owns the two halves of an effect that a person carries out: asking, with exact instructions, and taking what was done after a look of our own. */
-import type { AssistedEffect } from '../../workflows/domain/assisted.js';
+
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import type { ManualEffect } from '../../workflows/domain/manual.js';
 import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
-import type { AssistedFacts } from '../ports/connector.js';
+import type { ManualFacts } from '../ports/connector.js';
 import type { Asked, Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyStore, type Probe, refusedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
@@ -12,21 +13,21 @@ import { requireMayTakeAway } from './guard.js';
 import { mintedVersion } from './mint.js';
 import { regeneratedVersion, requireMayRegenerate } from './regenerate.js';
 
-export interface AssistedInput extends StepInput {
-  readonly effect: AssistedEffect;
+export interface ManualInput extends StepInput {
+  readonly effect: ManualEffect;
   /** The version that it is about: the new one for mint and regenerate. */
   readonly generation: number;
   /** For disable and revoke: the version that must carry everything. */
-  readonly staying: number | null;
+  readonly survivor: number | null;
 }
 
-export interface AskInput extends AssistedInput {
+export interface AskInput extends ManualInput {
   readonly overdue: boolean;
 }
 
 /** Observes: the guard of the effect. Writes: its intent, which only a person settles, and what that person is to do. */
 export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal): Promise<Asked> {
-  const { step, effect, generation, staying } = input;
+  const { step, effect, generation, survivor } = input;
   const rotation = await deps.ledger.rotation(step.rotation);
   const { store: name, policy } = rotation.spec;
   const store = await deps.stores.of(name);
@@ -36,7 +37,7 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
   if (!(await deps.ledger.isAsked(step))) {
     if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
-      await requireMayTakeAway(deps, store, rotation, version, versionOf(versions, staying), signal);
+      await requireMayTakeAway(deps, store, rotation, version, versionOf(versions, survivor), signal);
   }
   const asked = await deps.ledger.ask(step, await rightsOf(store, effect, version, signal));
   if (asked.done) return asked;
@@ -45,7 +46,7 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
     text: `a person to ${effect} a key in ${name}${input.overdue ? '; overdue' : ''}`,
     person: true,
     deadline: new Date(Date.now() + policy.approveWithin).toISOString(),
-    exits: ['provide', 'reject'],
+    nextCommands: ['provide', 'reject'],
     instructions: await instructionsOf(deps, rotation, effect, asked.tag, current),
   });
   return asked;
@@ -53,7 +54,7 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
 
 async function rightsOf(
   store: KeyStore,
-  effect: AssistedEffect,
+  effect: ManualEffect,
   version: VersionRecord | null,
   signal: AbortSignal,
 ): Promise<JsonObject | null> {
@@ -64,14 +65,14 @@ async function rightsOf(
 async function instructionsOf(
   deps: Deps,
   rotation: RotationRecord,
-  effect: AssistedEffect,
+  effect: ManualEffect,
   tag: string,
   version: VersionRecord | null,
 ): Promise<readonly string[]> {
   const { store, attributes } = rotation.spec;
   const config = await deps.stores.configOf(store);
   const keyName = effect === 'mint' ? tag : (version?.keyName ?? '');
-  const facts: AssistedFacts = { store, keyName, keyId: effect === 'mint' ? null : (version?.keyId ?? null), attributes };
+  const facts: ManualFacts = { store, keyName, keyId: effect === 'mint' ? null : (version?.keyId ?? null), attributes };
   const steps = config.instructions?.[effect]?.(facts) ?? [
     effect === 'mint'
       ? `In ${store}, make a key named ${keyName} with ${canonicalJson(attributes)}.`
@@ -85,7 +86,7 @@ async function instructionsOf(
   ];
 }
 
-export interface ProvidedInput extends AssistedInput {
+export interface ProvidedInput extends ManualInput {
   readonly attempt: string;
   readonly tag: string;
   readonly secretRef: string | null;
@@ -120,8 +121,8 @@ export async function takeProvided(
   const wanted = effect === 'enable' ? acceptedEverywhere : refusedEverywhere;
   const seen = await probed(deps, store, version, wanted, signal);
   if (seen !== null && !wanted(seen)) {
-    const doors = seen.doors.filter((d) => d.accepted !== (effect === 'enable')).map((d) => d.door);
-    return { refused: `the key is ${effect === 'enable' ? 'not accepted yet' : 'still accepted'} at ${doors.join(', ')}` };
+    const endpoints = seen.endpoints.filter((d) => d.accepted !== (effect === 'enable')).map((d) => d.endpoint);
+    return { refused: `the key is ${effect === 'enable' ? 'not accepted yet' : 'still accepted'} at ${endpoints.join(', ')}` };
   }
   // An enable of what was never recorded as disabled changes nothing in our books.
   const moves = effect !== 'enable' || version.state === 'disabled';
@@ -171,7 +172,7 @@ async function probed(
 }
 
 /** A change that was made a moment ago may not have spread yet; a person waits for the answer, so not for long. */
-const patience = 10_000;
+const maxWait = 10_000;
 
 async function patiently(
   store: KeyStore,
@@ -180,7 +181,7 @@ async function patiently(
   signal: AbortSignal,
 ): Promise<Probe> {
   const { propagation, request } = store.capabilities.timing;
-  const until = performance.now() + Math.min(propagation, patience);
+  const until = performance.now() + Math.min(propagation, maxWait);
   for (;;) {
     const seen = await store.probe(key, within(signal, request));
     if (wanted(seen) || performance.now() > until) return seen;

@@ -1,27 +1,33 @@
 /** Owns the hand-outs that a person carries out: asking, waiting without end, and taking that person's word. */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import { atHost, effectsAtHost } from '../activity-options.js';
-import type { ProvideRequest } from '../domain/assisted.js';
 import type { ConsumerSpec } from '../domain/credential.js';
+import type { ProvideRequest } from '../domain/manual.js';
 import type { Run } from '../run/run.js';
 
 /** Until a person has said that the consumer is on the version. When it takes long an alarm sounds, and nothing is concluded from it. Throws KR_NOT_DONE when that person declines. */
-export function wordOf(run: Run, consumer: ConsumerSpec, generation: number, round: string, laidOut = true): Promise<void> {
+export function awaitAttestation(
+  run: Run,
+  consumer: ConsumerSpec,
+  generation: number,
+  round: string,
+  staged = true,
+): Promise<void> {
   const { host, name } = consumer;
   const input = () => ({ step: stepOf(run, consumer, round), consumer: name, generation });
   return run.operator.oneByOne(async () => {
     let overdue = false;
-    const ask = () => atHost(host).askForWord({ ...input(), laidOut, overdue });
+    const ask = () => atHost(host).askForAttestation({ ...input(), staged, overdue });
     if ((await ask()).said) return;
 
     const take = async ({ secretRef, fingerprint }: ProvideRequest) => {
       const word = { ...input(), secretRef, fingerprint: fingerprint ?? null };
-      const said = await CancellationScope.nonCancellable(() => effectsAtHost(host).takeWord(word));
+      const said = await CancellationScope.nonCancellable(() => effectsAtHost(host).recordAttestation(word));
       if (!('refused' in said)) return { result: await run.recorded(Promise.resolve(said)) };
       await ask();
       return said;
     };
-    const answer = await run.operator.assist(take, run.spec.policy.approveWithin, () => {
+    const answer = await run.operator.awaitAnswer(take, run.spec.policy.approveWithin, () => {
       overdue = true;
       return ask();
     });
@@ -31,17 +37,17 @@ export function wordOf(run: Run, consumer: ConsumerSpec, generation: number, rou
 }
 
 /** Before the first change: which version the consumer is on that everyone should be on. */
-export async function wordAtFirst(run: Run, consumer: ConsumerSpec): Promise<void> {
-  await wordOf(run, consumer, run.row.previousGeneration!, 'first', false);
-  await run.letGo(consumer);
+export async function awaitFirstAttestation(run: Run, consumer: ConsumerSpec): Promise<void> {
+  await awaitAttestation(run, consumer, run.row.previousGeneration!, 'first', false);
+  await run.releaseLease(consumer);
 }
 
 /** Nobody is asked any more, and the key that lies ready goes. */
-export function withdrawn(run: Run, consumer: ConsumerSpec, round: string): Promise<void> {
+export function withdraw(run: Run, consumer: ConsumerSpec, round: string): Promise<void> {
   const { host, name } = consumer;
-  return effectsAtHost(host).withdrawHandOut({ step: stepOf(run, consumer, round), consumer: name });
+  return effectsAtHost(host).withdrawStaged({ step: stepOf(run, consumer, round), consumer: name });
 }
 
 function stepOf(run: Run, { name }: ConsumerSpec, round: string) {
-  return run.step('by-hand', `by-hand/${round}/${name}`, name);
+  return run.step('manual', `manual/${round}/${name}`, name);
 }

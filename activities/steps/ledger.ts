@@ -1,7 +1,7 @@
 /** Owns the steps that touch our own books alone; they run as local activities, since repeating them is harmless and nothing outside is asked. */
 import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
-import { programOf } from '../../workflows/domain/credential.js';
+import { leaseKey } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { Finding } from '../../workflows/domain/preflight.js';
 import type {
@@ -17,9 +17,9 @@ import type { Outcome } from '../../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from '../deps.js';
 
-const ownDeadline = { deadline: 5_000, settle: 0, waitsOut: false } as const;
+const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as const;
 
-export function createBooks(deps: Deps) {
+export function createLedgerSteps(deps: Deps) {
   const { ledger } = deps;
   return {
     /** The window's next opening; its distance is 0 while it is open. Asked here, since zones change and a history must not. */
@@ -148,7 +148,7 @@ export function createBooks(deps: Deps) {
 export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   await deps.ledger.enter(step, null);
-  for (const program of requiredOf(rotation).map(programOf).sort()) await deps.ledger.lease(step, program);
+  for (const program of requiredOf(rotation).map(leaseKey).sort()) await deps.ledger.lease(step, program);
 }
 
 /** Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host that remembers its fence is void already. */
@@ -157,7 +157,7 @@ export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { ki
   let left = 0;
   for (const { host, name } of rotation.targets ?? []) {
     const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
-    const open = kinds.filter((kind) => !(fenced && kind === 'hand-out'));
+    const open = kinds.filter((kind) => !(fenced && kind === 'distribute'));
     left = Math.max(left, await deps.ledger.unsettled(step.rotation, open, name));
   }
   return left;

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { connector } from '../../activities/connectors/app-hosts/assisted/app-host.js';
 import { connector as fileHost } from '../../activities/connectors/app-hosts/file/app-host.js';
+import { connector } from '../../activities/connectors/app-hosts/manual/app-host.js';
 import { Secret } from '../../activities/ports/secret.js';
 import type { RunningSandbox } from '../sandbox/support.js';
 import { type DeliverableVersion, ledger } from './suites/app-host.js';
@@ -31,7 +31,7 @@ async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
   };
   const says = async (version: DeliverableVersion) => {
     const delivery = { consumer, version, otherKeys: [], fence: { ledgerId: ledger, number: 1 } };
-    const refused = await host.byHand!.take(delivery, version.secret.fingerprint, never());
+    const refused = await host.manual!.take(delivery, version.secret.fingerprint, never());
     if (refused !== null) throw new Error(refused);
   };
   await says(current);
@@ -54,4 +54,4 @@ async function world(sandbox: RunningSandbox): Promise<SandboxWorld> {
   };
 }
 
-describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['byHand'], world });
+describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['manual'], world });

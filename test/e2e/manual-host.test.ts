@@ -27,7 +27,7 @@ const byPeople =
   (policy = '') =>
   (text: string) =>
     text
-      .replace('hosts:\n', `hosts:\n  people: { kind: assisted, folder: "${folder}" }\n`)
+      .replace('hosts:\n', `hosts:\n  people: { kind: manual, folder: "${folder}" }\n`)
       .replace(/\{ name: (web-1|legacy),.*?\} \}/gs, '{ name: $1, host: people, shows: fingerprint }')
       .replace(
         'attributes: { name: agents }\n',
@@ -62,7 +62,7 @@ function asked(text: RegExp): Promise<Asked> {
 
 const fingerprintOf = async (app: string) => (await lane.traffic()).find((t) => t.app === app)!.fingerprint;
 const done = async (id: string, app: string) => rekey('provide', id, '--done', '--fingerprint', await fingerprintOf(app));
-const laidOut = () => readdirSync(folder).filter((name) => !name.startsWith('.'));
+const staged = () => readdirSync(folder).filter((name) => !name.startsWith('.'));
 
 /** Says what both programs run on, as it is before the first rotation. */
 async function sayFirst(): Promise<string> {
@@ -117,10 +117,10 @@ describe('a rotation of which two programs are changed by a person', () => {
       await putIn(app);
       const taken = await done(id, app);
       expect(taken, taken.text).toMatchObject({ status: 0 });
-      await lane.until('the key to be gone', async () => !laidOut().includes(app));
+      await lane.until('the key to be gone', async () => !staged().includes(app));
     }
     await expectOverlapConverged(lane, await lane.settled(credential), strangers);
-    expect(laidOut()).toEqual([]);
+    expect(staged()).toEqual([]);
 
     // Next time it is known which key they are on: nobody is asked that again.
     await lane.rotate(credential);
@@ -136,7 +136,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     for (let now = await goingBack(); !now.outcome; now = await goingBack())
       await done(next, now.waits_for!.text.split(' ').at(-1)!);
     await expectOverlapConverged(lane, await lane.settled(credential), strangers, 'compensated');
-    expect(laidOut()).toEqual([]);
+    expect(staged()).toEqual([]);
   });
 
   it('takes the key away again when the program is exempted, and when its person declines', async () => {
@@ -145,7 +145,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     const { text } = await asked(/put generation 2 into/);
     const app = text.split(' ').at(-1)!;
     expect((await rekey('exempt', id, app, '--reason', 'gone')).status).toBe(0);
-    await lane.until('its key to be gone', async () => !laidOut().includes(app));
+    await lane.until('its key to be gone', async () => !staged().includes(app));
 
     // What is asked of it stands there until the other one's turn has come.
     await asked(new RegExp(`put generation 2 into (?!${app}$)`));
@@ -153,7 +153,7 @@ describe('a rotation of which two programs are changed by a person', () => {
     const back = await asked(/put generation 1 into/);
     expect((await done(back.id, back.text.split(' ').at(-1)!)).status).toBe(0);
     await expectOverlapConverged(lane, await lane.settled(credential), strangers, 'compensated');
-    expect(laidOut()).toEqual([]);
+    expect(staged()).toEqual([]);
   });
 });
 

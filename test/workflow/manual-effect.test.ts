@@ -24,7 +24,7 @@ const provided = ['note verb provide', 'takeProvided'];
 
 describe.concurrent('a key that a person makes and deletes', () => {
   it('is asked for twice, and taken each time that it is handed in', async () => {
-    const world = stage.world({ ...one, assisted: ['mint', 'revoke'] });
+    const world = stage.world({ ...one, manual: ['mint', 'revoke'] });
     await world.begin();
     await world.provideOnceAsked('askPerson', { secretRef: 'new' });
     await world.provideOnceAsked('askPerson 1');
@@ -42,12 +42,12 @@ describe.concurrent('a key that a person makes and deletes', () => {
       ],
       asked,
     );
-    expect(world.last('askPerson 1').input).toMatchObject({ effect: 'revoke', generation: 1, staying: 2 });
+    expect(world.last('askPerson 1').input).toMatchObject({ effect: 'revoke', generation: 1, survivor: 2 });
     expect(world.last('takeProvided').label).toBe('takeProvided 1');
   });
 
   it('is not taken while it does not hold, and still waited for', async () => {
-    const world = stage.world({ ...one, assisted: ['mint'] });
+    const world = stage.world({ ...one, manual: ['mint'] });
     world.script.answers('takeProvided', { refused: 'vendor does not accept this key' });
     await world.begin();
     expect(await world.provideOnceAsked('askPerson')).toMatchObject({ taken: false, message: 'vendor does not accept this key' });
@@ -57,7 +57,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
   });
 
   it('that is declined has changed nothing', async () => {
-    const world = stage.world({ ...one, assisted: ['mint'] });
+    const world = stage.world({ ...one, manual: ['mint'] });
     await world.begin();
     await world.sayOnceLegal('reject');
     expect(await world.ended()).toMatchObject({
@@ -68,7 +68,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
   });
 
   it('that takes long sounds an alarm, and nothing is concluded from it', async () => {
-    const world = stage.world({ ...one, assisted: ['mint'], policy: { approveWithin: 50 } });
+    const world = stage.world({ ...one, manual: ['mint'], policy: { approveWithin: 50 } });
     await world.begin();
     await world.untilBegun('askPerson', 2);
     expect(world.last('askPerson').input.overdue).toBe(true);
@@ -77,7 +77,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
   });
 
   it('that was asked for when the rotation is aborted may have been made: only that person knows', async () => {
-    const world = stage.world({ ...one, assisted: ['mint'] });
+    const world = stage.world({ ...one, manual: ['mint'] });
     await world.begin();
     await world.untilLegal('reject');
     await world.say('abort');
@@ -89,7 +89,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
   });
 
   it('is asked for by the run that takes over under the same attempt, and not once it was handed in', async () => {
-    const world = stage.world({ ...one, assisted: ['mint'] });
+    const world = stage.world({ ...one, manual: ['mint'] });
     await world.begin();
     await world.untilLegal('reject');
     await world.takeOver();
@@ -105,7 +105,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
 
 describe.concurrent('a revoke that a person carries out', () => {
   it('is beyond return once it was asked for, and turned back when that person declines', async () => {
-    const world = stage.world({ ...one, assisted: ['revoke'] });
+    const world = stage.world({ ...one, manual: ['revoke'] });
     await world.begin();
     await world.untilLegal('reject');
     expect(await world.legalVerbs()).toEqual(['reject', 'pause', 'exempt']);
@@ -116,7 +116,7 @@ describe.concurrent('a revoke that a person carries out', () => {
   });
 
   it('is not asked for while the guard refuses', async () => {
-    const world = stage.world({ ...one, assisted: ['revoke'] });
+    const world = stage.world({ ...one, manual: ['revoke'] });
     world.script.fails('askPerson 1', 'KR_GUARD_STALE');
     await world.begin();
     await world.provideOnceAsked('askPerson 1', {}, 2);
@@ -130,7 +130,7 @@ describe.concurrent('a revoke that a person carries out', () => {
   });
 
   it('has the old key enabled by a person too, where one disables it and it is missed', async () => {
-    const world = stage.world({ ...one, assisted: ['disable', 'enable'] });
+    const world = stage.world({ ...one, manual: ['disable', 'enable'] });
     world.script.answers('watchSoak 1 east', ['web-1']);
     await world.begin();
     await world.provideOnceAsked('askPerson 1');
@@ -143,7 +143,7 @@ describe.concurrent('a revoke that a person carries out', () => {
 
 describe.concurrent('a secret that a person regenerates', () => {
   it('is handed in while the programs are stopped, and they come back with it', async () => {
-    const world = stage.world({ ...one, strategy: 'in-place', assisted: ['regenerate'] });
+    const world = stage.world({ ...one, strategy: 'in-place', manual: ['regenerate'] });
     await world.begin();
     await world.untilLegal('reject');
     expect(world.outside.up.size).toBe(0);
@@ -153,7 +153,7 @@ describe.concurrent('a secret that a person regenerates', () => {
   });
 
   it('that is declined has the programs back with the old one', async () => {
-    const world = stage.world({ ...one, strategy: 'in-place', assisted: ['regenerate'] });
+    const world = stage.world({ ...one, strategy: 'in-place', manual: ['regenerate'] });
     await world.begin();
     await world.sayOnceLegal('reject');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });

@@ -4,28 +4,28 @@ import path from 'node:path';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { Inspection } from '../../../../workflows/domain/observations.js';
-import type { AppHost, AppHostCapabilities, ByHand, Delivery, KnownVersion } from '../../../ports/app-host.js';
+import type { AppHost, AppHostCapabilities, Delivery, KnownVersion, Manual } from '../../../ports/app-host.js';
 import type { AppHostConnector } from '../../../ports/connector.js';
 import { ownIdentity } from '../../machines/identity.js';
 import { raised } from '../../machines/memory.js';
-import { type AssistedConsumer, type AssistedSettings, config, consumer } from './config.js';
+import { config, consumer, type ManualConsumer, type ManualSettings } from './config.js';
 import { HandOver, type Remembered } from './hand-over.js';
 
 export const connector: AppHostConnector = {
   config,
-  open: (settings) => new AssistedHost(settings as AssistedSettings),
+  open: (settings) => new ManualHost(settings as ManualSettings),
 };
 
-class AssistedHost implements AppHost {
-  readonly kind = 'assisted';
+class ManualHost implements AppHost {
+  readonly kind = 'manual';
   readonly capabilities: AppHostCapabilities;
-  readonly byHand: ByHand = {
-    instructions: (spec, generation, laidOut) => this.#instructions(spec, generation, laidOut),
+  readonly manual: Manual = {
+    instructions: (spec, generation, staged) => this.#instructions(spec, generation, staged),
     take: (delivery, fingerprint, signal) => this.#take(delivery, fingerprint, signal),
     withdraw: (spec) => this.#open(spec).clear(),
   };
 
-  constructor(private readonly settings: AssistedSettings) {
+  constructor(private readonly settings: ManualSettings) {
     this.capabilities = {
       remembersFence: true,
       showsSource: false,
@@ -94,11 +94,11 @@ class AssistedHost implements AppHost {
     return null;
   }
 
-  #instructions(spec: ConsumerSpec, generation: number, laidOut: boolean): readonly string[] {
+  #instructions(spec: ConsumerSpec, generation: number, staged: boolean): readonly string[] {
     const { file } = this.#open(spec);
     const { steps, shows } = settingsOf(spec);
     const look = shows ? `Read the fingerprint that ${spec.name} shows.` : `Make sure that ${spec.name} is on that key.`;
-    if (!laidOut) return [`Nobody has said yet that ${spec.name} is on generation ${generation}.`, look];
+    if (!staged) return [`Nobody has said yet that ${spec.name} is on generation ${generation}.`, look];
     return [
       `The key of generation ${generation} lies in ${file} on ${hostname()}, for ${userInfo().username} and root. Copy it from there, never onto a screen.`,
       ...(steps ?? [`Put it into ${spec.name}, and where new instances of it start from, and have it take it.`]),
@@ -120,7 +120,7 @@ class AssistedHost implements AppHost {
   }
 }
 
-function settingsOf(spec: ConsumerSpec): AssistedConsumer {
+function settingsOf(spec: ConsumerSpec): ManualConsumer {
   return consumer.parse(spec.settings);
 }
 
