@@ -1,4 +1,7 @@
-/** Builds dist/: compiles everything, copies what the compiler leaves behind, bundles the workflows and the packages that our programs load. */
+/**
+ * Builds dist/: compiles everything, copies what the compiler leaves behind, bundles the workflows
+ * and the packages that our programs load.
+ */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,7 +12,8 @@ import { bundleWorkflows } from './build/workflows.mjs';
 
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 
-// A file that was removed or renamed must not live on in dist; only the compiler's own memory of the last build is kept by it.
+// A file that was removed or renamed must not live on in dist; only the compiler's own memory of
+// the last build is kept by it.
 if (process.argv.includes('--clean')) rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 
 const compiled = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });

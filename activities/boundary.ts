@@ -1,4 +1,7 @@
-/** Owns the border to Temporal: heartbeats while an activity runs, our errors as failures with a closed set of types, nothing of a vendor's own in them. */
+/**
+ * Owns the border to Temporal: heartbeats while an activity runs, our errors as failures with a
+ * closed set of types, nothing of a vendor's own in them.
+ */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { RekeyError } from '../workflows/domain/errors.js';
 
@@ -12,7 +15,10 @@ export function asObservation<Input, Result>(run: Activity<Input, Result>): (inp
   return (input) => bounded((context) => run(input, context.cancellationSignal));
 }
 
-/** An activity that changes the outside: a cancel waits for what is in flight, its own deadline ends it. */
+/**
+ * An activity that changes the outside: a cancel waits for what is in flight, its own deadline ends
+ * it.
+ */
 export function asEffect<Input, Result>(run: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
   return (input) => bounded(() => run(input));
 }
@@ -40,7 +46,8 @@ export function toFailure(error: unknown, cancelled: boolean): Error {
     });
   }
   if (cancelled) return new CancelledFailure('the activity was cancelled');
-  // A deadline of ours is no answer: look again. Anything else is a fault of ours; its text could hold anything, so only its name goes on.
+  // A deadline of ours is no answer: look again. Anything else is a fault of ours; its text could
+  // hold anything, so only its name goes on.
   const name = error instanceof Error ? error.name : typeof error;
   if (name === 'TimeoutError' || name === 'AbortError')
     return ApplicationFailure.create({ message: 'no answer within the deadline', type: 'KR_STORE_UNCLEAR' });

@@ -1,4 +1,7 @@
-/** Owns the list of activities by the queue that they run on; what they need is given to the factories, so that nothing here knows a concrete class. */
+/**
+ * Owns the list of activities by the queue that they run on; what they need is given to the
+ * factories, so that nothing here knows a concrete class.
+ */
 
 import { asEffect, asObservation, toFailure } from './boundary.js';
 import type { Deps } from './deps.js';

@@ -1,4 +1,7 @@
-/** Owns the encryption of payloads and failures on their way to Temporal; payloads hold references only, so this is the second line, not the first. */
+/**
+ * Owns the encryption of payloads and failures on their way to Temporal; payloads hold references
+ * only, so this is the second line, not the first.
+ */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +12,10 @@ import { RekeyError } from '../workflows/domain/errors.js';
 const encoding = 'binary/rekey-v1';
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Encrypts with the key of the folder whose name comes last, which is the newest, decrypts with the one that a payload names: a key can be replaced while rotations run. */
+/**
+ * Encrypts with the key of the folder whose name comes last, which is the newest, decrypts with the
+ * one that a payload names: a key can be replaced while rotations run.
+ */
 export class EncryptionCodec implements PayloadCodec {
   readonly #keys = new Map<string, Buffer>();
 
@@ -65,12 +71,18 @@ export class EncryptionCodec implements PayloadCodec {
   }
 }
 
-/** Both sides use the same: codec for payloads, and failures whose message and stack go through it, too. */
+/**
+ * Both sides use the same: codec for payloads, and failures whose message and stack go through it,
+ * too.
+ */
 export function dataConverter(keysFolder: string) {
   return { payloadCodecs: [new EncryptionCodec(keysFolder)], failureConverterPath };
 }
 
-/** Loaded by `require`, also into the workflow bundle: without it there, failures of workflow code would be in clear. */
+/**
+ * Loaded by `require`, also into the workflow bundle: without it there, failures of workflow code
+ * would be in clear.
+ */
 export const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

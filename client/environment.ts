@@ -1,4 +1,7 @@
-/** Owns what the command line knows of where it runs: who asks, and where PostgreSQL, Temporal and the keys are, from the environment or from REKEY_HOME. */
+/**
+ * Owns what the command line knows of where it runs: who asks, and where PostgreSQL, Temporal and
+ * the keys are, from the environment or from REKEY_HOME.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';

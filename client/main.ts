@@ -32,7 +32,7 @@ function command(parent: Command, usage: string, description: string, example: s
 }
 
 // Loaded by the commands that need them: who asks for help or mistypes does not wait for Temporal.
-const looks = () => import('./commands/look.js');
+const statusOf = () => import('./commands/status.js');
 const applies = () => import('./commands/apply.js');
 const attributesOf = () => import('./commands/attributes.js');
 
@@ -63,7 +63,7 @@ command(rekey, 'apply', 'takes a configuration over, and adopts the keys that it
   .requiredOption('-f, --file <file>', 'the configuration')
   .action((options: { file: string }) => run(async () => (await applies()).apply(options.file)));
 command(rekey, 'plan <name>', 'what a rotation would do; changes nothing', 'plan datadog/agents').action((name: string) =>
-  run(async () => (await looks()).plan(name)),
+  run(async () => (await import('./commands/plan.js')).plan(name)),
 );
 
 command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agents --wait')
@@ -91,10 +91,10 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
 command(rekey, 'status [name]', 'every credential, and what its rotation waits for', 'status --watch')
   .option('--watch', 'again every second')
   .action((name: string | undefined, options: { watch?: boolean }) =>
-    options.watch && !json ? looks().then(({ watch }) => watch(name)) : run(async () => (await looks()).status(name)),
+    options.watch && !json ? statusOf().then(({ watch }) => watch(name)) : run(async () => (await statusOf()).status(name)),
   );
 command(rekey, 'show <rotation>', 'steps, evidence, what it waits for, what may be said to it', "show 'datadog/agents#2'").action(
-  (id: string) => run(async () => (await looks()).show(id)),
+  (id: string) => run(async () => (await import('./commands/show.js')).show(id)),
 );
 
 const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
@@ -137,7 +137,7 @@ command(
   .option('--fingerprint <fingerprint>', 'the one that the program shows which was changed')
   .action(() => exec('worker/commands/provide.js', rest(1)));
 command(rekey, 'keys [name]', 'every version of every credential, without secrets', 'keys datadog/agents').action(
-  (name: string | undefined) => run(async () => (await looks()).keys(name)),
+  (name: string | undefined) => run(async () => (await import('./commands/keys.js')).keys(name)),
 );
 command(
   rekey,
@@ -188,7 +188,9 @@ command(config, 'check', 'every problem of a file at once; changes nothing', 'co
 command(config, 'show', 'the applied configuration with its defaults', 'config show').action(() =>
   run(async () => (await applies()).show()),
 );
-command(rekey, 'doctor', 'what is wrong here, and the remedy', 'doctor').action(() => run(async () => (await looks()).doctor()));
+command(rekey, 'doctor', 'what is wrong here, and the remedy', 'doctor').action(() =>
+  run(async () => (await import('./commands/doctor.js')).doctor()),
+);
 command(rekey, 'worker', 'serves workflows, stores and hosts', 'worker --queue store.datadog')
   .option('--queue <queue...>', 'only these queues')
   .action(() => exec('worker/commands/worker.js', rest(1)));

@@ -1,4 +1,7 @@
-/** Owns what a command says and how it ends: text for people or one JSON document, and the exit code. */
+/**
+ * Owns what a command says and how it ends: text for people or one JSON document, and the exit
+ * code.
+ */
 import Table from 'cli-table3';
 import { type ErrorCode, errorCodes, isErrorCode, RekeyError } from '../workflows/domain/errors.js';
 
@@ -15,7 +18,10 @@ export interface Answer {
 
 const codes: Partial<Record<ErrorCode, ExitCode>> = { KR_USAGE: 2, KR_CONFIG_INVALID: 2, KR_PREFLIGHT_REFUSED: 4 };
 
-/** Runs a command and never returns: with `--json`, standard output holds one document, also when it fails. */
+/**
+ * Runs a command and never returns: with `--json`, standard output holds one document, also when it
+ * fails.
+ */
 export async function answerWith(json: boolean, run: () => Promise<Answer>): Promise<never> {
   let exit: ExitCode;
   try {
@@ -34,7 +40,10 @@ export async function answerWith(json: boolean, run: () => Promise<Answer>): Pro
   process.exit(exit);
 }
 
-/** An error of ours that came through Temporal keeps its code; anything else shows its first line, which holds no payload. */
+/**
+ * An error of ours that came through Temporal keeps its code; anything else shows its first line,
+ * which holds no payload.
+ */
 export function asRekeyError(error: unknown): RekeyError {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RekeyError) return cause;

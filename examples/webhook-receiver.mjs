@@ -1,4 +1,7 @@
-/** A program that takes its key by rekey's webhooks, without a restart; the whole receiver stands in this file. Put TLS in front of it. */
+/**
+ * A program that takes its key by rekey's webhooks, without a restart; the whole receiver stands in
+ * this file. Put TLS in front of it.
+ */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,4 +1,7 @@
-/** Owns the rekey.yaml that the sandbox writes for rekey, with the files under secrets/ that it refers to. */
+/**
+ * Owns the rekey.yaml that the sandbox writes for rekey, with the files under secrets/ that it
+ * refers to.
+ */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { writeAtomically } from './durable.js';

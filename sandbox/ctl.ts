@@ -1,4 +1,7 @@
-/** Owns the command by which an operator, or rekey, restarts a program on a machine of the sandbox or asks what it is running on. */
+/**
+ * Owns the command by which an operator, or rekey, restarts a program on a machine of the sandbox
+ * or asks what it is running on.
+ */
 import http from 'node:http';
 
 /** As `systemctl status` does. */

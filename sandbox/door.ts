@@ -1,4 +1,7 @@
-/** Owns how the sandbox listens: loopback only, on the same port in every life, with every request recorded and every fault carried out. */
+/**
+ * Owns how the sandbox listens: loopback only, on the same port in every life, with every request
+ * recorded and every fault carried out.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, inflateSync } from 'node:zlib';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -15,7 +18,10 @@ export class Doors {
     private readonly requests: Requests,
   ) {}
 
-  /** A server that takes any body as text, because the vendors differ in which content types they insist on. */
+  /**
+   * A server that takes any body as text, because the vendors differ in which content types they
+   * insist on.
+   */
   create(): FastifyInstance {
     const app = fastify({
       forceCloseConnections: true,
@@ -46,7 +52,10 @@ export class Doors {
     return url;
   }
 
-  /** Makes all routes of this scope answer for a vendor: recorded, and open to planted faults. Call it before any other hook. */
+  /**
+   * Makes all routes of this scope answer for a vendor: recorded, and open to planted faults. Call
+   * it before any other hook.
+   */
   guard(app: FastifyInstance, vendor: string): void {
     const rows = new WeakMap<FastifyRequest, RecordedRequest>();
 
@@ -61,7 +70,8 @@ export class Doors {
         ...(worker && { pid: worker.pid }),
       });
       rows.set(request, row);
-      // 'close' comes for every answer, also for one that a fault withheld; only a finished one has reached anybody.
+      // 'close' comes for every answer, also for one that a fault withheld; only a finished one has
+      // reached anybody.
       reply.raw.once('close', () => {
         this.requests.end(row, reply.raw.writableFinished ? reply.raw.statusCode : 0);
         if (reply.raw.writableFinished) this.faults.answered(vendor, request);

@@ -1,4 +1,7 @@
-/** Owns one piece of the sandbox's state on disk: a JSON file that is always whole, because it is replaced and never overwritten. */
+/**
+ * Owns one piece of the sandbox's state on disk: a JSON file that is always whole, because it is
+ * replaced and never overwritten.
+ */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TIMING } from './timing.js';
@@ -17,7 +20,9 @@ export class Durable<T> {
     if (stored === undefined) this.save();
   }
 
-  /** Writes now. For what a caller may rely upon once it has our answer: keys, accounts, secrets. */
+  /**
+   * Writes now. For what a caller may rely upon once it has our answer: keys, accounts, secrets.
+   */
   save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -30,7 +35,10 @@ export class Durable<T> {
   }
 }
 
-/** Replaces a file in one step: a reader, and a process that dies half-way, sees the old content or the new one. */
+/**
+ * Replaces a file in one step: a reader, and a process that dies half-way, sees the old content or
+ * the new one.
+ */
 export function writeAtomically(file: string, content: string, mode = 0o600): void {
   const aside = `${file}.${process.pid}.new`;
   writeFileSync(aside, content, { mode });

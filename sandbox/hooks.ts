@@ -1,4 +1,7 @@
-/** Owns a simulated receiver of signed webhooks, by which the programs of the sandbox take their keys over HTTP: as strict as its documentation. */
+/**
+ * Owns a simulated receiver of signed webhooks, by which the programs of the sandbox take their
+ * keys over HTTP: as strict as its documentation.
+ */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -7,7 +10,10 @@ import type { Consumers } from './consumers/consumers.js';
 import { fingerprint } from './consumers/fingerprint.js';
 import type { Durable } from './durable.js';
 
-/** What the receiver remembers: its key, for each ledger and program the highest fence, and the reloads that are done. */
+/**
+ * What the receiver remembers: its key, for each ledger and program the highest fence, and the
+ * reloads that are done.
+ */
 export interface HookState {
   readonly signingKey: string;
   fences: Record<string, number>;

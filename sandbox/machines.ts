@@ -1,4 +1,7 @@
-/** Owns what the service manager of a machine answers: restart a program, and show what is running and on which key. */
+/**
+ * Owns what the service manager of a machine answers: restart a program, and show what is running
+ * and on which key.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { Consumer, ConsumerSpec } from './consumers/consumer.js';
 import type { Consumers } from './consumers/consumers.js';

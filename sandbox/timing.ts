@@ -1,14 +1,21 @@
 /**
- * Owns every delay of the sandbox, in milliseconds: fixed here so that a measurement can be printed together with what bounds it.
- * None is zero, since a simulator that answers and spreads at once would hide the faults that rekey exists to survive.
- * Each is a shortened stand-in for a vendor that needs seconds to minutes; the proportions are assumed, not measured.
+ * Owns every delay of the sandbox, in milliseconds: fixed here so that a measurement can be printed
+ * together with what bounds it. None is zero, since a simulator that answers and spreads at once
+ * would hide the faults that rekey exists to survive. Each is a shortened stand-in for a vendor
+ * that needs seconds to minutes; the proportions are assumed, not measured.
  */
 export const TIMING = {
-  /** Counters and queues reach the disk at least this often; keys and accounts are written before their answer goes out. */
+  /**
+   * Counters and queues reach the disk at least this often; keys and accounts are written before
+   * their answer goes out.
+   */
   flush: 200,
 
   datadog: {
-    /** What the three front ends of an address wait before they know of a new or a revoked key. Which waits how long differs per key. */
+    /**
+     * What the three front ends of an address wait before they know of a new or a revoked key.
+     * Which waits how long differs per key.
+     */
     propagation: [150, 400, 900],
     /** The time of last use is published by a job that runs this often. */
     lastUsedLag: 500,
@@ -16,9 +23,15 @@ export const TIMING = {
   },
 
   algolia: {
-    /** What a host waits before it knows of a change that was made through another one. Which waits how long differs per key and change. */
+    /**
+     * What a host waits before it knows of a change that was made through another one. Which waits
+     * how long differs per key and change.
+     */
     propagation: [150, 400, 900],
-    /** How long a secured key is valid that the token service hands out; longer than the grace of the sandbox's rekey.yaml. */
+    /**
+     * How long a secured key is valid that the token service hands out; longer than the grace of
+     * the sandbox's rekey.yaml.
+     */
     securedKeys: 3_000,
   },
 
@@ -35,9 +48,15 @@ export const TIMING = {
   },
 
   docspace: {
-    /** From a change of a key until an authentication that was under way writes the row back as it had read it, where that was planted. */
+    /**
+     * From a change of a key until an authentication that was under way writes the row back as it
+     * had read it, where that was planted.
+     */
     writeBack: 150,
-    /** The job that deactivates expired keys; ten minutes in earnest. Expired ones are refused at once all the same. */
+    /**
+     * The job that deactivates expired keys; ten minutes in earnest. Expired ones are refused at
+     * once all the same.
+     */
     deactivateExpired: 2000,
     /** Slower than other programs: all calls of a user together are limited to 1,500 a minute. */
     callEvery: 200,
@@ -59,7 +78,10 @@ export const TIMING = {
     sendEvery: 40,
     /** How long a program may take to end on SIGTERM before it is killed. */
     stopGrace: 5000,
-    /** How long a restart command waits for the new process: a bound on a hang, which a busy machine must not come near. */
+    /**
+     * How long a restart command waits for the new process: a bound on a hang, which a busy machine
+     * must not come near.
+     */
     startDeadline: 60_000,
   },
 } as const;

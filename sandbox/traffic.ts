@@ -1,4 +1,7 @@
-/** Owns the counters of each app: what it sent, what became of it, and how long nothing of it was running. */
+/**
+ * Owns the counters of each app: what it sent, what became of it, and how long nothing of it was
+ * running.
+ */
 import type { Durable } from './durable.js';
 
 export interface TrafficRow {
@@ -6,7 +9,10 @@ export interface TrafficRow {
   readonly vendor: string;
   sent: number;
   accepted: number;
-  /** Sent with a key that the vendor knows to be dead, or does not know, whatever the answer's status was. */
+  /**
+   * Sent with a key that the vendor knows to be dead, or does not know, whatever the answer's
+   * status was.
+   */
   refused: number;
   failedLogins: number;
   lost: number;
@@ -22,11 +28,14 @@ export interface TrafficState {
 }
 
 /**
- * The vendors count, not the apps: every request of an app passes through its simulator, which alone knows
- * whether the key was dead, and whose counters outlive the app.
+ * The vendors count, not the apps: every request of an app passes through its simulator, which
+ * alone knows whether the key was dead, and whose counters outlive the app.
  */
 export class Traffic {
-  /** Since when an app is down. Kept in memory only, since time in which the whole sandbox was dead is nobody's downtime. */
+  /**
+   * Since when an app is down. Kept in memory only, since time in which the whole sandbox was dead
+   * is nobody's downtime.
+   */
   readonly #downSince = new Map<string, number>();
   readonly #wasUp = new Set<string>();
 

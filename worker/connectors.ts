@@ -1,4 +1,7 @@
-/** Owns the open connectors of this process: one for each store and host of the configuration that was applied last, opened again when its settings change. */
+/**
+ * Owns the open connectors of this process: one for each store and host of the configuration that
+ * was applied last, opened again when its settings change.
+ */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { connectorOf } from '../activities/configuration/modules.js';
@@ -15,7 +18,9 @@ import { appHostConnectors, keyStoreConnectors } from './registry.js';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 export const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
 
-/** Where a worker looks for a package that the configuration names, before it looks beside rekey. */
+/**
+ * Where a worker looks for a package that the configuration names, before it looks beside rekey.
+ */
 const searched = process.cwd();
 
 export class Connectors {

@@ -1,8 +1,14 @@
-/** Owns what is written to the log: one JSON line per event, by pino; what a failure carries is dropped before it gets there. */
+/**
+ * Owns what is written to the log: one JSON line per event, by pino; what a failure carries is
+ * dropped before it gets there.
+ */
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 
-/** Fields that may hold what a vendor or a person wrote; the SDK's own log of failed activities carries them whole. */
+/**
+ * Fields that may hold what a vendor or a person wrote; the SDK's own log of failed activities
+ * carries them whole.
+ */
 const redacted = [
   'error',
   'err',
@@ -23,7 +29,10 @@ export const log = pino(
   pino.destination({ fd: 2, sync: true }),
 );
 
-/** Once per process, before the first connection. Expected failures of activities are part of waiting; the ledger tells them to people. */
+/**
+ * Once per process, before the first connection. Expected failures of activities are part of
+ * waiting; the ledger tells them to people.
+ */
 export function installRuntime(): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {

@@ -1,4 +1,7 @@
-/** Owns the resolving of references to secrets, afresh at each use and on this machine: `env:NAME`, `file:/path`, `exec:command`. */
+/**
+ * Owns the resolving of references to secrets, afresh at each use and on this machine: `env:NAME`,
+ * `file:/path`, `exec:command`.
+ */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';

@@ -1,4 +1,7 @@
-/** Owns the explicit list of connectors: which kinds of key stores and app hosts there are, and how an instance of each is opened. */
+/**
+ * Owns the explicit list of connectors: which kinds of key stores and app hosts there are, and how
+ * an instance of each is opened.
+ */
 
 import { connector as fileHost } from '../activities/connectors/app-hosts/file/app-host.js';
 import { connector as manual } from '../activities/connectors/app-hosts/manual/app-host.js';

@@ -1,4 +1,7 @@
-/** Owns the workers of one process: one for workflows and books, one for each store and host, added as configurations name new ones. */
+/**
+ * Owns the workers of one process: one for workflows and books, one for each store and host, added
+ * as configurations name new ones.
+ */
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
@@ -17,7 +20,10 @@ import { keepSchedules } from './schedules.js';
 
 /** Made when rekey is built, so that a worker starts in a second. */
 const workflowBundle = { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) };
-/** Milliseconds between two looks at the applied configuration for queues that nobody here serves yet. */
+/**
+ * Milliseconds between two looks at the applied configuration for queues that nobody here serves
+ * yet.
+ */
 const lookEvery = 500;
 
 export interface ServeOptions {
@@ -66,7 +72,8 @@ export class Serving {
     await this.#serve(mainQueue, {
       workflowBundle,
       activities: { ...createLocalLedgerActivities(deps), ...createLedgerActivities(deps) },
-      // A dead worker's cached workflow is given to another after this; longer only helps a worker that answers late.
+      // A dead worker's cached workflow is given to another after this; longer only helps a worker
+      // that answers late.
       stickyQueueScheduleToStartTimeout: '1s',
       maxCachedWorkflows: 500,
       maxConcurrentWorkflowTaskExecutions: 40,

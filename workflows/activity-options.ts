@@ -1,9 +1,15 @@
-/** Owns how activities are called: queue, time-outs, retries. Every number here decides how long a dead worker or a vendor that is away is felt. */
+/**
+ * Owns how activities are called: queue, time-outs, retries. Every number here decides how long a
+ * dead worker or a vendor that is away is felt.
+ */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { HostActivities, LedgerActivities, LocalLedgerActivities, StoreActivities } from '../activities/index.js';
 import { hostQueue, mainQueue, storeQueue } from './contract.js';
 
-/** A heartbeat that stays out shows a dead worker within seconds; retries go on without end, since the world comes back. */
+/**
+ * A heartbeat that stays out shows a dead worker within seconds; retries go on without end, since
+ * the world comes back.
+ */
 const patient = {
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '2 seconds',
@@ -30,11 +36,16 @@ export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({
 export const confirmingAtHost = (host: string, confirm: number) =>
   proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
 
-/** The last look at a consumer whose time is over: what it sees counts, and what it says is told. */
+/**
+ * The last look at a consumer whose time is over: what it sees counts, and what it says is told.
+ */
 export const lastAtHost = (host: string) =>
   proxyActivities<HostActivities>({ ...patient, retry: { maximumAttempts: 1 }, taskQueue: hostQueue(host) });
 
-/** Forward, a consumer that cannot be handed anything is bad in the end; on the way back there is nothing else than to go on trying. */
+/**
+ * Forward, a consumer that cannot be handed anything is bad in the end; on the way back there is
+ * nothing else than to go on trying.
+ */
 export const distributingAtHost = (host: string, within: number | null) =>
   within === null
     ? effectsAtHost(host)
@@ -44,6 +55,9 @@ export const distributingAtHost = (host: string, within: number | null) =>
 export const provingAtStore = (store: string, within: number) =>
   proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: within });
 
-/** Adopting, and a look at a key, are asked for by a person who waits: a queue that nobody serves must not hang. */
+/**
+ * Adopting, and a look at a key, are asked for by a person who waits: a queue that nobody serves
+ * must not hang.
+ */
 export const adoptingAtStore = (store: string) =>
   proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });

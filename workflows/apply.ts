@@ -1,4 +1,7 @@
-/** Owns taking over a configuration, the keys that exist already and what they are to be: everything that changes goes one way, through a workflow. */
+/**
+ * Owns taking over a configuration, the keys that exist already and what they are to be: everything
+ * that changes goes one way, through a workflow.
+ */
 import { ActivityFailure } from '@temporalio/workflow';
 import type { AdoptInput, AdoptResult, ApplyInput, CompareInput } from '../activities/index.js';
 import { adoptingAtStore, ledger } from './activity-options.js';
@@ -8,7 +11,10 @@ import type { Configuration } from './domain/configuration.js';
 import { codeOf, messageOf } from './failures.js';
 import { launch } from './launch.js';
 
-/** Saves the configuration first, so that workers begin to serve new stores; then adopts. One key that cannot be adopted does not hold up the others. */
+/**
+ * Saves the configuration first, so that workers begin to serve new stores; then adopts. One key
+ * that cannot be adopted does not hold up the others.
+ */
 export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport> {
   const { changed } = await ledger.saveConfiguration(input);
   const declared = Object.values(input.configuration.credentials).filter((c) => c.current !== null);
@@ -36,7 +42,10 @@ export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport
   return { changed, adoptions, attributes: await reconcileKey(input.configuration, input.by) };
 }
 
-/** Begins a change of every key that is not as it is declared. What opens something waits there for an approval. */
+/**
+ * Begins a change of every key that is not as it is declared. What opens something waits there for
+ * an approval.
+ */
 async function reconcileKey({ credentials }: Configuration, by: string): Promise<ApplyReport['attributes']> {
   const declared = Object.values(credentials).filter(({ attributes }) => Object.keys(attributes).length > 0);
   const stores = [...new Set(declared.map(({ store }) => store))];
@@ -55,7 +64,10 @@ async function reconcileKey({ credentials }: Configuration, by: string): Promise
   );
 }
 
-/** Each key as its store shows it, held against what is declared; none of a store that nobody serves is held up for long. */
+/**
+ * Each key as its store shows it, held against what is declared; none of a store that nobody serves
+ * is held up for long.
+ */
 export async function compareKeys(input: CompareInput): Promise<readonly KeyLook[]> {
   try {
     return await adoptingAtStore(input.store).compareKeys(input);

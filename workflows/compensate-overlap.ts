@@ -1,17 +1,30 @@
-/** Owns the way back of an overlap rotation: the old version everywhere again and proved, then the new one gone, under the same guard with the roles exchanged. */
+/**
+ * Owns the way back of an overlap rotation: the old version everywhere again and proved, then the
+ * new one gone, under the same guard with the roles exchanged.
+ */
 import { atStore, effectsAtStore, ledger, localLedger } from './activity-options.js';
 import type { RotationReport } from './contract.js';
 import { codeOf } from './failures.js';
 import type { Run } from './run/run.js';
+import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore, byPerson } from './steps/manual-effect.js';
 import { enabled, withGuard } from './steps/retire.js';
 
-export async function compensateOverlap(run: Run): Promise<RotationReport> {
+/**
+ * What a ledger that was set back cannot tell: the key that was minted, and whether anybody was
+ * handed anything.
+ */
+export interface OverlapMemory {
+  minted: string | null;
+  distributed: boolean;
+}
+
+export async function compensateOverlap(run: Run, memory: OverlapMemory): Promise<RotationReport> {
   await localLedger.releaseLeases({ step: run.step('release-leases') });
   await settleAsked(run);
   const undo = await localLedger.readUndo({ step: run.step('read-undo') });
-  if (!undo.minted && !run.minted) {
+  if (!undo.minted && !memory.minted) {
     run.enter('closing');
     return run.close('refused');
   }
@@ -19,44 +32,50 @@ export async function compensateOverlap(run: Run): Promise<RotationReport> {
   if (undo.disabled) await enabled(run, 'back');
   // A ledger that was set back may have lost the revoke: nobody is handed a key that is dead.
   while (
-    !(await run.retryUntilOperator(() =>
+    !(await retryUntilOperator(run, () =>
       atStore(run.spec.store).proveEnabled({ step: run.step('prove-old'), generation: previous }),
     ))
   )
-    await run.waitForOperator(`generation ${previous} is not accepted any more`);
+    await waitForOperator(run, `generation ${previous} is not accepted any more`);
   // Whoever has an intent may hold the new version, whatever its outcome was.
-  const forgotten = run.reconciled > 0 && run.distributed;
+  const forgotten = run.reconciled > 0 && memory.distributed;
   const affected = run.targets.filter((t) => forgotten || undo.delivered.includes(t.name));
   for (let round = 1; ; round++) {
     const behind = affected.filter((t) => !run.isExempt(t.name));
-    await run.retryUntilOperator(() => distribute(run, behind, previous, `back-${round}`));
+    await retryUntilOperator(run, () => distribute(run, behind, previous, `back-${round}`));
     // What was sent before the turn may land after it: only a look after that counts.
     await awaitSettled(run, ['distribute']);
     await run.recorded(localLedger.reinstate({ step: run.step('reinstate') }));
     if (!undo.versionStands || (await removeNew(run, behind, round))) break;
   }
   run.enter('closing');
-  await run.retryUntilOperator(() =>
-    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: run.minted }),
+  await retryUntilOperator(run, () =>
+    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: memory.minted }),
   );
   return run.close('compensated');
 }
 
-/** Revokes the new version; false when a consumer turned out to be on it still: then everyone is handed the old one again. */
+/**
+ * Revokes the new version; false when a consumer turned out to be on it still: then everyone is
+ * handed the old one again.
+ */
 async function removeNew(run: Run, behind: Run['targets'], round: number): Promise<boolean> {
   const [target, survivor] = [run.row.generation, run.row.previousGeneration!];
-  const removed = await run.retryUntilOperator(() =>
+  const removed = await retryUntilOperator(run, () =>
     withGuard(run, behind, survivor, `back-${round}`, () => {
       const key = `revoke/back-${round}`;
       const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), target, survivor });
       return atTheStore(run, { effect: 'revoke', key, generation: target, survivor }, byApi);
     }),
   );
-  if (!removed && round % mostRounds === 0) await run.waitForOperator('consumers do not stay on the old version');
+  if (!removed && round % mostRounds === 0) await waitForOperator(run, 'consumers do not stay on the old version');
   return removed;
 }
 
-/** What a person was asked for on the way forward is settled by that person alone: it may have been done, and nobody else knows. */
+/**
+ * What a person was asked for on the way forward is settled by that person alone: it may have been
+ * done, and nobody else knows.
+ */
 async function settleAsked(run: Run): Promise<void> {
   const { asked } = await localLedger.readUndo({ step: run.step('read-undo') });
   const { generation, previousGeneration } = run.row;
@@ -77,6 +96,6 @@ async function settleAsked(run: Run): Promise<void> {
 const mostRounds = 3;
 
 async function awaitSettled(run: Run, kinds: readonly string[]): Promise<void> {
-  const left = await run.retryUntilOperator(() => ledger.awaitSettled({ step: run.step('settle'), kinds }));
-  if (left > 0) await run.settle(left);
+  const left = await retryUntilOperator(run, () => ledger.awaitSettled({ step: run.step('settle'), kinds }));
+  if (left > 0) await settle(run, left);
 }

@@ -1,4 +1,7 @@
-/** Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes that go through them. */
+/**
+ * Owns what client and worker must agree on: ids, queues, workflow names, updates, and the shapes
+ * that go through them.
+ */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { KeyLook } from './domain/attributes.js';
 import type { RotationOptions } from './domain/credential.js';
@@ -35,7 +38,10 @@ export interface RotationOrder {
   readonly options: RotationOptions;
   /** Who asks, for the audit. */
   readonly by: string;
-  /** What must still hold when it begins, for one that rekey starts by itself: the rotation is open, or the credential is due. */
+  /**
+   * What must still hold when it begins, for one that rekey starts by itself: the rotation is open,
+   * or the credential is due.
+   */
   readonly onlyIf?: 'open' | 'due';
 }
 

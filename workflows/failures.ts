@@ -22,7 +22,10 @@ export function messageOf(error: unknown): string {
   return code ? `${code}: ${text}` : text;
 }
 
-/** Another run holds the rotation, or the ledger was set back: this way has nothing more to say, and nothing to undo. */
+/**
+ * Another run holds the rotation, or the ledger was set back: this way has nothing more to say, and
+ * nothing to undo.
+ */
 export function isOvertaken(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'KR_FENCED' || code === 'KR_LEDGER_BEHIND';

@@ -1,4 +1,7 @@
-/** Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more. Both are fired by a Temporal Schedule. */
+/**
+ * Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more.
+ * Both are fired by a Temporal Schedule.
+ */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { localLedger } from './activity-options.js';
@@ -10,12 +13,17 @@ export async function startDueRotations(): Promise<readonly string[]> {
   return launchAll(await localLedger.dueRotations(), 'schedule', 'due');
 }
 
-/** Starts what is open in the ledger and has no workflow any more: it was terminated, or Temporal has lost it. The rotation goes on in its recorded direction. */
+/**
+ * Starts what is open in the ledger and has no workflow any more: it was terminated, or Temporal
+ * has lost it. The rotation goes on in its recorded direction.
+ */
 export async function sweep(): Promise<readonly string[]> {
   return launchAll(await localLedger.openRotations(), 'sweep', 'open');
 }
 
-/** What was read may have changed by the time that a rotation begins: `onlyIf` is asked again then. */
+/**
+ * What was read may have changed by the time that a rotation begins: `onlyIf` is asked again then.
+ */
 async function launchAll(orders: readonly OpenOrder[], by: string, onlyIf: 'open' | 'due'): Promise<readonly string[]> {
   const started: string[] = [];
   for (const order of orders) if (await launch(order, by, onlyIf)) started.push(order.credential);

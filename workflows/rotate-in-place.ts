@@ -8,22 +8,31 @@ import type { RotationOrder, RotationReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
 import { codeOf, messageOf, RollbackRequested } from './failures.js';
+import { pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
-import { byHost } from './steps/distribute.js';
+import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
+import { byHost } from './steps/inspect.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
 
+/** What a ledger that was set back cannot tell: the programs that ran, and who was told to stop. */
+interface InPlaceMemory {
+  running: readonly string[] | null;
+  readonly toldToStop: Set<string>;
+}
+
 export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
+  const memory: InPlaceMemory = { running: null, toldToStop: new Set() };
   return Run.of(order, async (run) => {
     let down: Downtime;
     try {
-      const begun = await run.forward(() => regenerateStopped(run));
+      const begun = await run.forward(() => regenerateStopped(run, memory));
       if ('outcome' in begun) return begun;
       down = begun;
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
-      return compensateInPlace(run);
+      return compensateInPlace(run, memory);
     }
     return bringBack(run, down);
   });
@@ -37,12 +46,12 @@ interface Downtime {
 }
 
 /** Up to and with the regenerate; beyond it there is only the way forward. */
-async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
+async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime | RotationReport> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
-  run.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
-  const before = run.running;
-  await run.pausePoint();
+  memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  const before = memory.running;
+  await pausePoint(run);
   await ledger.takeLeases({ step: run.step('take-leases') });
 
   const running = run.required.filter((c) => before.includes(c.name));
@@ -55,7 +64,7 @@ async function regenerateStopped(run: Run): Promise<Downtime | RotationReport> {
   // stop.
   for (let round = 1 + run.reconciled * 1000; ; round++) {
     run.enter('undeploying');
-    for (const { name } of running) run.toldToStop.add(name);
+    for (const { name } of running) memory.toldToStop.add(name);
     await Promise.all(
       running.map(({ host, name }) =>
         run.recorded(
@@ -125,7 +134,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
     const mark = secretChanged;
     await Promise.all(
       run.required.map(({ host, name }) =>
-        run.retryUntilOperator(() =>
+        retryUntilOperator(run, () =>
           run.recorded(
             effectsAtHost(host).updateSecret({
               step: run.step('distribute', `update/${trial}/${name}`, name),
@@ -136,16 +145,16 @@ async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
         ),
       ),
     );
-    const { proof } = await run.retryUntilOperator(() =>
+    const { proof } = await retryUntilOperator(run, () =>
       run.recorded(
         effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark }),
       ),
     );
     if (proof === 'accepted') break;
     if (proof === 'refused' || overtaken++ >= mostOvertaken)
-      await run.waitForOperator(`the store refuses the new secret (${proof}); the programs stay down`);
+      await waitForOperator(run, `the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
-    secretChanged = await run.retryUntilOperator(async () => {
+    secretChanged = await retryUntilOperator(run, async () => {
       await awaitStopped(run);
       return (await regenerateAtStore(run, `regenerate/again-${trial}`)).secretChanged;
     });
@@ -165,7 +174,7 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
   await Promise.all(
     consumers.map(({ host, name }) => {
       let round = 0;
-      return run.retryUntilOperator(async () => {
+      return retryUntilOperator(run, async () => {
         if (run.isExempt(name)) return;
         round++;
         await run.recorded(
@@ -184,15 +193,15 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
  * Before the regenerate: every program that was told to stop goes back to the state that preflight
  * recorded.
  */
-async function compensateInPlace(run: Run): Promise<RotationReport> {
+async function compensateInPlace(run: Run, memory: InPlaceMemory): Promise<RotationReport> {
   const undo = await localLedger.readUndo({ step: run.step('read-undo') });
-  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || run.toldToStop.has(t.name));
+  const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || memory.toldToStop.has(t.name));
   if (stopped.length > 0) {
     await deployAll(run, stopped, 'back');
-    const left = await run.retryUntilOperator(() => ledger.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));
+    const left = await retryUntilOperator(run, () => ledger.awaitSettled({ step: run.step('settle'), kinds: ['undeploy'] }));
     if (left > 0) {
       // A late undeploy may land after our deploy: only the look after that counts.
-      await run.settle(left);
+      await settle(run, left);
       await deployAll(run, stopped, 'settled');
     }
   }

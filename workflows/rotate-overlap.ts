@@ -1,60 +1,71 @@
-/** Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on the new version. */
+/**
+ * Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on
+ * the new version.
+ */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, effectsAtStore, localLedger } from './activity-options.js';
-import { compensateOverlap } from './compensate-overlap.js';
+import { compensateOverlap, type OverlapMemory } from './compensate-overlap.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
+import { passGate } from './run/gates.js';
 import { Run } from './run/run.js';
+import { bake, retryUntilOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
 import { drain, retire } from './steps/retire.js';
 
 export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
+  const memory: OverlapMemory = { minted: null, distributed: false };
   return Run.of(order, async (run) => {
     try {
-      const refused = await run.forward(() => replace(run));
+      const refused = await run.forward(() => replace(run, memory));
       if (refused) return refused;
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
-      return compensateOverlap(run); // the one way back; beyond `replace` there is none
+      return compensateOverlap(run, memory); // the one way back; beyond `replace` there is none
     }
-    return finish(run);
+    return finish(run, memory);
   });
 }
 
-/** Everything up to the revoke of the old version; null when it is done, a report when preflight refused. */
-async function replace(run: Run): Promise<RotationReport | null> {
+/**
+ * Everything up to the revoke of the old version; null when it is done, a report when preflight
+ * refused.
+ */
+async function replace(run: Run, memory: OverlapMemory): Promise<RotationReport | null> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
 
   const store = run.spec.store;
   const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.row.generation }, () =>
-    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: run.minted, delivered: run.distributed }),
+    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
   );
-  run.minted = keyId;
+  memory.minted = keyId;
   await atStore(store).proveVersion({ step: run.step('prove') });
 
   run.enter('distributing');
-  run.distributed = true;
+  memory.distributed = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
     await distribute(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
-    await run.bake(run.spec.rollout.bake);
+    await bake(run, run.spec.rollout.bake);
   }
   for (let round = run.row.round; ; round++) {
     await run.recorded(localLedger.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
     run.enter('draining');
-    // Behind the intent of a revoke there is nothing left to wait for: the step itself looks what became of it.
+    // Behind the intent of a revoke there is nothing left to wait for: the step itself looks what
+    // became of it.
     if (!run.crossing) {
       await drain(run, round);
-      await run.pass('take-away');
+      await passGate(run, 'take-away');
     }
     run.enter('retiring');
     const old = await retire(run, round, prepared.disables);
     if ('done' in old) return null;
-    // Somebody is behind: everyone is handed the new version again, and the old one has to be quiet anew.
+    // Somebody is behind: everyone is handed the new version again, and the old one has to be quiet
+    // anew.
     await run.newRound(round + 1, old.reason);
     run.enter('distributing');
     await distribute(run, run.required, run.row.generation, `round-${round + 1}`);
@@ -62,20 +73,22 @@ async function replace(run: Run): Promise<RotationReport | null> {
 }
 
 /** After the point of no return: proof of death, strays, the end. */
-async function finish(run: Run): Promise<RotationReport> {
-  const dead = await run.retryUntilOperator(() => proveDead(run));
+async function finish(run: Run, memory: OverlapMemory): Promise<RotationReport> {
+  const dead = await retryUntilOperator(run, () => proveDead(run));
   if (!dead)
     run.remark(
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
   run.enter('closing');
-  await run.retryUntilOperator(() =>
-    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: run.minted }),
+  await retryUntilOperator(run, () =>
+    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: memory.minted }),
   );
   return run.close('completed');
 }
 
-/** True when every endpoint refuses the old key, or when an operator does not want to wait for it. */
+/**
+ * True when every endpoint refuses the old key, or when an operator does not want to wait for it.
+ */
 function proveDead(run: Run): Promise<boolean> {
   return run.operator.skippably('prove-dead', () =>
     CancellationScope.cancellable(async () => {

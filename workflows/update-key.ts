@@ -1,20 +1,28 @@
-/** Owns the order of a change that leaves a key's secret alone: seen, permitted, sent whole, and read back until it holds; else the key is put back as it was. */
+/**
+ * Owns the order of a change that leaves a key's secret alone: seen, permitted, sent whole, and
+ * read back until it holds; else the key is put back as it was.
+ */
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { UpdatePlan } from '../activities/index.js';
 import { effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
 import type { RotationOrder, RotationReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from './failures.js';
+import { passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
+import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 
-/** What outlives a ledger that was set back: by then neither the key nor the books may show how it was, and that it was changed. */
+/**
+ * What outlives a ledger that was set back: by then neither the key nor the books may show how it
+ * was, and that it was changed.
+ */
 interface Memory {
   plan: UpdatePlan | null;
-  sendChange: boolean;
+  sent: boolean;
 }
 
 export function updateKey(order: RotationOrder): Promise<RotationReport> {
-  const memory: Memory = { plan: null, sendChange: false };
+  const memory: Memory = { plan: null, sent: false };
   return Run.of(order, async (run) => {
     try {
       const done = await run.forward(() => change(run, memory));
@@ -38,7 +46,7 @@ async function planChange(run: Run, memory: Memory): Promise<UpdatePlan> {
 
 /** Whether a change may have reached the store. */
 async function begun(run: Run, memory: Memory): Promise<boolean> {
-  return memory.sendChange || localLedger.mayHaveSent({ step: run.step('read-undo'), kind: 'update' });
+  return memory.sent || localLedger.mayHaveSent({ step: run.step('read-undo'), kind: 'update' });
 }
 
 /** How often a change that the store does not keep is sent before the key is put back. */
@@ -51,11 +59,11 @@ async function change(run: Run, memory: Memory): Promise<RotationReport | string
   if (plan.findings.length > 0) return run.refuse(plan.findings);
   if (plan.differences.length === 0) return 'the key is so already';
   // What was sent was permitted before.
-  if (!(await begun(run, memory))) await run.pass('start', run.row.options.update!.accepted ? [] : plan.widens);
+  if (!(await begun(run, memory))) await passGate(run, 'start', run.row.options.update!.accepted ? [] : plan.widens);
 
   run.enter('changing');
   for (let tries = 1; ; tries++) {
-    await run.pausePoint();
+    await pausePoint(run);
     await sendChange(run, memory, plan, `update/${tries}`);
     const seen = await provedOtherwise(run, plan, plan.after!);
     if (seen === null) return inWords(plan.differences);
@@ -66,9 +74,9 @@ async function change(run: Run, memory: Memory): Promise<RotationReport | string
 async function sendChange(run: Run, memory: Memory, plan: UpdatePlan, key: string): Promise<void> {
   try {
     await run.recorded(effectsAtStore(run.spec.store).changeKey({ step: run.step('update', key), plan }));
-    memory.sendChange = true;
+    memory.sent = true;
   } catch (error) {
-    memory.sendChange ||= isOvertaken(error);
+    memory.sent ||= isOvertaken(error);
     throw error;
   }
 }
@@ -88,7 +96,10 @@ async function provedOtherwise(run: Run, plan: UpdatePlan, image: KeyImage): Pro
   }
 }
 
-/** The way back: the image that the key had is sent until it holds, and once more after anything that was sent before can still land. */
+/**
+ * The way back: the image that the key had is sent until it holds, and once more after anything
+ * that was sent before can still land.
+ */
 async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
   if (!(await begun(run, memory))) {
     run.enter('closing');
@@ -97,7 +108,7 @@ async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
   const plan = await planChange(run, memory);
   for (let round = 1; ; round++) {
     let agreed = false;
-    await run.retryUntilOperator(async () => {
+    await retryUntilOperator(run, async () => {
       try {
         const step = run.step('put-back', `put-back/${round}`);
         await run.recorded(effectsAtStore(run.spec.store).putBackKey({ step, plan, agreed }));
@@ -108,10 +119,10 @@ async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
     });
     // A change that was sent before the turn may land after it: only a look after that counts.
     const left = await localLedger.unsettled({ step: run.step('settle'), kinds: ['update'] });
-    if (left > 0) await run.settle(left);
+    if (left > 0) await settle(run, left);
     const seen = await provedOtherwise(run, plan, plan.before!);
     if (seen === null) break;
-    if (round % mostTries === 0) await run.waitForOperator(seen);
+    if (round % mostTries === 0) await waitForOperator(run, seen);
   }
   run.enter('closing');
   return run.close('compensated');

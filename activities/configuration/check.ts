@@ -1,4 +1,7 @@
-/** Owns the collecting of problems: every place is looked at, so that all of them are told at once, each with line, column and what would be right. */
+/**
+ * Owns the collecting of problems: every place is looked at, so that all of them are told at once,
+ * each with line, column and what would be right.
+ */
 import type { z } from 'zod';
 import type { Finding, Part, Path, SourceDocument } from './document.js';
 import { findingsOf, kindGiven, unknownKey } from './wording.js';
@@ -48,7 +51,9 @@ export class Check {
     this.#keep(JSON.stringify(path), { path, part, message, expected }, this.document.placeOf(path, part));
   }
 
-  /** The value as the schema leaves it; undefined where it does not pass, and then it is reported. */
+  /**
+   * The value as the schema leaves it; undefined where it does not pass, and then it is reported.
+   */
   parse<Output>(schema: z.ZodType<Output>, value: unknown, path: Path): Output | undefined {
     const checked = findingsOf(schema, value);
     if ('value' in checked) return checked.value;
@@ -62,7 +67,10 @@ export class Check {
     return undefined;
   }
 
-  /** Each entry by itself, so that one wrong entry does not hide the others; what is absent or wrong is absent from the result. */
+  /**
+   * Each entry by itself, so that one wrong entry does not hide the others; what is absent or wrong
+   * is absent from the result.
+   */
   fields<Fields extends Record<string, z.ZodType>>(value: unknown, path: Path, fields: Fields): Checked<Fields> {
     const mapping = this.mapping(value, path);
     if (!mapping) return {};
@@ -74,7 +82,10 @@ export class Check {
     return Object.fromEntries(entries.filter(([, checked]) => checked !== undefined)) as Checked<Fields>;
   }
 
-  /** The entries of a mapping whose keys are names that the writer chose; a section in which everything is commented out has none. */
+  /**
+   * The entries of a mapping whose keys are names that the writer chose; a section in which
+   * everything is commented out has none.
+   */
   named(value: unknown, path: Path, name: z.ZodType<string>): [name: string, entry: unknown][] {
     if (value === undefined || value === null) return [];
     return Object.entries(this.mapping(value, path) ?? {}).filter(([key]) => {
@@ -98,7 +109,10 @@ export class Check {
 
 export type Checked<Fields extends Record<string, z.ZodType>> = { readonly [Key in keyof Fields]?: z.output<Fields[Key]> };
 
-/** Keys that are wrong, or no names, are not shown: a forgotten space can make a secret part of a key. */
+/**
+ * Keys that are wrong, or no names, are not shown: a forgotten space can make a secret part of a
+ * key.
+ */
 function shownPath(path: Path, part: Part): string {
   return path.slice(0, part === 'key' ? -1 : undefined).reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;

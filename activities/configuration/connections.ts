@@ -1,4 +1,7 @@
-/** Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind or its module names. */
+/**
+ * Owns reading `stores:` and `hosts:`: each entry is looked at by the connector that its kind or
+ * its module names.
+ */
 import { z } from 'zod';
 import type { ConnectorDeclaration } from '../../workflows/domain/configuration.js';
 import { type ManualEffect, manualEffects } from '../../workflows/domain/manual.js';
@@ -10,7 +13,10 @@ import type { LoadedModule, Modules, Section } from './modules.js';
 import { choice } from './nearest.js';
 import { connectorName, reference } from './schema.js';
 
-/** A name that is declared, with what could be read of it: others may refer to it even if something about it is wrong. */
+/**
+ * A name that is declared, with what could be read of it: others may refer to it even if something
+ * about it is wrong.
+ */
 export interface Declared<Config> {
   readonly config: Config | undefined;
   readonly declaration: ConnectorDeclaration | undefined;
@@ -118,7 +124,10 @@ function readModule(
   return undefined;
 }
 
-/** A kind is by what a host finds its store: two connectors of one kind would be taken for each other. */
+/**
+ * A kind is by what a host finds its store: two connectors of one kind would be taken for each
+ * other.
+ */
 function refuseTakenKind(
   check: Check,
   { connector, module }: LoadedModule,
@@ -142,7 +151,10 @@ function readManual(check: Check, config: StoreConfig, settings: unknown, named:
   return manualEffects.filter((effect) => said.includes(effect) || must.includes(effect));
 }
 
-/** Whatever a connector's schema says: what stands under `management` is a secret, so only its reference may stand there. Keys were looked at before. */
+/**
+ * Whatever a connector's schema says: what stands under `management` is a secret, so only its
+ * reference may stand there. Keys were looked at before.
+ */
 function refusePlainSecrets(check: Check, value: unknown, path: Path): void {
   if (value === undefined || value === null) return;
   if (typeof value !== 'object') check.parse(reference, value, path);

@@ -1,4 +1,7 @@
-/** Owns the list of what can be configured: the configuration part of every connector, and nothing that talks to the outside. */
+/**
+ * Owns the list of what can be configured: the configuration part of every connector, and nothing
+ * that talks to the outside.
+ */
 
 import { config as fileHost } from '../connectors/app-hosts/file/config.js';
 import { config as manual } from '../connectors/app-hosts/manual/config.js';

@@ -1,4 +1,7 @@
-/** Owns reading `credentials:`: each by itself, with the defaults filled in, and then what must agree between them. */
+/**
+ * Owns reading `credentials:`: each by itself, with the defaults filled in, and then what must
+ * agree between them.
+ */
 import path from 'node:path';
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { ConsumerSpec, ConsumersSpec, Policy, Rollout } from '../../workflows/domain/credential.js';
@@ -127,7 +130,9 @@ function readConsumers(
   return undefined;
 }
 
-/** Every consumer that the store knows: the host must be able to find them, through that same store. */
+/**
+ * Every consumer that the store knows: the host must be able to find them, through that same store.
+ */
 function readAll(
   check: Check,
   value: object,
@@ -168,7 +173,10 @@ function readList(check: Check, list: readonly unknown[], here: Path, hosts: Dec
   return { kind: 'list', list: consumers };
 }
 
-/** The defaults that mean something to a strategy: the others are no part of the credential, so that changing them does not change it. */
+/**
+ * The defaults that mean something to a strategy: the others are no part of the credential, so that
+ * changing them does not change it.
+ */
 function effective(strategy: Strategy, { rollout, policy }: Defaults): Defaults {
   const without = withoutEffect[strategy];
   const keep = <Part extends object>(part: Part, idle: readonly PropertyKey[]) =>

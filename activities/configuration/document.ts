@@ -1,4 +1,7 @@
-/** Owns reading YAML as plain data: what is too much for a configuration, what aliases stand for, and the place of every key and value. */
+/**
+ * Owns reading YAML as plain data: what is too much for a configuration, what aliases stand for,
+ * and the place of every key and value.
+ */
 import {
   Composer,
   type CST,
@@ -18,7 +21,10 @@ export type Path = readonly PropertyKey[];
 /** Whether a key is wrong, or what stands behind it. */
 export type Part = 'key' | 'value';
 
-/** Something that is wrong. Neither text ever repeats a value of the document, since any of them may be a secret. */
+/**
+ * Something that is wrong. Neither text ever repeats a value of the document, since any of them may
+ * be a secret.
+ */
 export interface Finding {
   /** Empty for the text as a whole. */
   readonly path: Path;
@@ -42,7 +48,10 @@ interface Place {
   readonly value: number;
 }
 
-/** A text that was read: its plain value, and what is wrong with it as YAML. The value is null where the text could not be read at all. */
+/**
+ * A text that was read: its plain value, and what is wrong with it as YAML. The value is null where
+ * the text could not be read at all.
+ */
 export class SourceDocument {
   readonly value: unknown = null;
   readonly faults: Fault[] = [];
@@ -60,12 +69,14 @@ export class SourceDocument {
       return;
     }
     const tokens = [...new Parser().parse(text)];
-    // The composer works by recursion, and a nesting that is deep enough takes the process down with it.
+    // The composer works by recursion, and a nesting that is deep enough takes the process down
+    // with it.
     if (isDeeper(tokens, limits.depth)) {
       this.#fault(0, [], 'the file is nested too deeply', `at most ${limits.depth} levels`);
       return;
     }
-    // Its own search for duplicate keys compares each with each, so keys are compared in #map; its messages quote the text, so ours are shown.
+    // Its own search for duplicate keys compares each with each, so keys are compared in #map; its
+    // messages quote the text, so ours are shown.
     const options = { schema: 'core', merge: false, stringKeys: true, uniqueKeys: false, prettyErrors: false } as const;
     const [document, second] = [...new Composer(options).compose(tokens, true, text.length)] as Document[];
     for (const { code, pos } of [...document!.errors, ...document!.warnings]) this.#fault(pos[0], [], ...wordingOf(code));
@@ -76,7 +87,10 @@ export class SourceDocument {
     if (this.faults.length === 0) this.value = this.#plain(document!.contents, [], 0);
   }
 
-  /** Line and column of a key or a value; where a path leads to nothing, those of the last part that is there. */
+  /**
+   * Line and column of a key or a value; where a path leads to nothing, those of the last part that
+   * is there.
+   */
   placeOf(path: Path, part: Part): { line: number; column: number } {
     let here: unknown = this.value;
     let place: Place = { key: 0, value: 0 };
@@ -189,7 +203,10 @@ function offsetOf(node: Node | null): number | undefined {
   return isEmpty ? undefined : node?.range?.[0];
 }
 
-/** Whether any token stands below more than `limit` collections; without recursion, since the depth is what is in doubt. */
+/**
+ * Whether any token stands below more than `limit` collections; without recursion, since the depth
+ * is what is in doubt.
+ */
 function isDeeper(tokens: readonly CST.Token[], limit: number): boolean {
   const waiting: [CST.Token | null | undefined, number][] = tokens.map((token) => [token, 0]);
   for (let next = waiting.pop(); next; next = waiting.pop()) {

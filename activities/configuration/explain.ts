@@ -1,4 +1,7 @@
-/** Owns showing a configuration to people: the whole of it as it was understood, and what would change between two. References stay references. */
+/**
+ * Owns showing a configuration to people: the whole of it as it was understood, and what would
+ * change between two. References stay references.
+ */
 import { stringify } from 'yaml';
 import type { Configuration, ConnectorDeclaration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { ConsumersSpec, Json, JsonObject, Policy, Rollout } from '../../workflows/domain/credential.js';
@@ -15,7 +18,10 @@ export interface Change {
   readonly after: Json;
 }
 
-/** What would be different, each change at the innermost place that differs; what appears or disappears is one change as a whole. */
+/**
+ * What would be different, each change at the innermost place that differs; what appears or
+ * disappears is one change as a whole.
+ */
 export function configurationDiff(before: Configuration | null, after: Configuration): readonly Change[] {
   return differences(viewOf(before ?? { stores: {}, hosts: {}, credentials: {} }), viewOf(after), '');
 }

@@ -1,7 +1,13 @@
-/** Owns turning what a connector's schema made into plain JSON, which goes through payloads and the ledger unchanged. */
+/**
+ * Owns turning what a connector's schema made into plain JSON, which goes through payloads and the
+ * ledger unchanged.
+ */
 import type { Json, JsonObject } from '../../workflows/domain/credential.js';
 
-/** Absent values are left out. Anything else that JSON would drop or change is a fault of the schema, and better found here than after a restart. */
+/**
+ * Absent values are left out. Anything else that JSON would drop or change is a fault of the
+ * schema, and better found here than after a restart.
+ */
 export function jsonOf(value: unknown): JsonObject {
   const json = plain(value, '');
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as JsonObject;

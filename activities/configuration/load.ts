@@ -1,4 +1,7 @@
-/** Owns reading rekey.yaml from the disk: never more of it than a configuration may have, and only as UTF-8. */
+/**
+ * Owns reading rekey.yaml from the disk: never more of it than a configuration may have, and only
+ * as UTF-8.
+ */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Problem } from './check.js';

@@ -1,4 +1,7 @@
-/** Owns loading the connector of a third party: a file, by its path from the folder of rekey.yaml, or an installed package, by its name. */
+/**
+ * Owns loading the connector of a third party: a file, by its path from the folder of rekey.yaml,
+ * or an installed package, by its name.
+ */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -16,7 +19,10 @@ interface ConnectorOf {
 
 export interface LoadedModule {
   readonly connector: KeyStoreConnector | AppHostConnector;
-  /** As the applied configuration names it: files by their absolute path, since a worker does not know the folder of rekey.yaml. */
+  /**
+   * As the applied configuration names it: files by their absolute path, since a worker does not
+   * know the folder of rekey.yaml.
+   */
   readonly module: string;
 }
 
@@ -39,7 +45,10 @@ export class Modules {
   }
 }
 
-/** Loads what the text of a configuration names. A module that cannot be loaded is a problem of its place, found when the text is read. */
+/**
+ * Loads what the text of a configuration names. A module that cannot be loaded is a problem of its
+ * place, found when the text is read.
+ */
 export async function loadModules(text: string, folder: string): Promise<Modules> {
   const modules = new Modules();
   const { value } = new SourceDocument(text);
@@ -53,7 +62,10 @@ export async function loadModules(text: string, folder: string): Promise<Modules
   return modules;
 }
 
-/** The same on a worker, by the name that the applied configuration has. Throws KR_MODULE_UNAVAILABLE. */
+/**
+ * The same on a worker, by the name that the applied configuration has. Throws
+ * KR_MODULE_UNAVAILABLE.
+ */
 export async function connectorOf<Which extends Section>(
   section: Which,
   module: string,
@@ -112,7 +124,9 @@ function fileOfPackage(name: string, folder: string): string | null {
   return null;
 }
 
-/** Two copies have two classes of the same name: an error of one would be a stranger to the other. */
+/**
+ * Two copies have two classes of the same name: an error of one would be a stranger to the other.
+ */
 function takesAnotherRekey(file: string): boolean {
   try {
     return rootOf(createRequire(file).resolve('rekey')) !== rootOf(fileURLToPath(import.meta.url));

@@ -23,7 +23,10 @@ function list(names: readonly string[]): string {
   return names.length > 20 ? `${names.slice(0, 20).join(', ')}, …` : names.join(', ');
 }
 
-/** How many letters must be inserted, removed, replaced or swapped with their neighbour to turn one into the other. */
+/**
+ * How many letters must be inserted, removed, replaced or swapped with their neighbour to turn one
+ * into the other.
+ */
 function edits(a: string, b: string): number {
   let [before, row]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)];
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,7 @@
-/** Owns reading rekey.yaml: text in; a whole configuration with its defaults filled in comes out, or every problem at once. */
+/**
+ * Owns reading rekey.yaml: text in; a whole configuration with its defaults filled in comes out, or
+ * every problem at once.
+ */
 import { createHash } from 'node:crypto';
 import type { Configuration, ConnectorDeclaration } from '../../workflows/domain/configuration.js';
 import type { Json } from '../../workflows/domain/credential.js';
@@ -16,7 +19,10 @@ export type Parsed =
   | { readonly ok: true; readonly configuration: Configuration; readonly hash: string }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `file` is only named in problems. Modules are loaded before, since to load one takes its time: see `loadModules`. */
+/**
+ * `file` is only named in problems. Modules are loaded before, since to load one takes its time:
+ * see `loadModules`.
+ */
 export function parseConfiguration(
   text: string,
   file: string,

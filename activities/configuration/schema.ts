@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say outside the parts of the connectors, and what holds where it says nothing. */
+/**
+ * Owns what rekey.yaml may say outside the parts of the connectors, and what holds where it says
+ * nothing.
+ */
 import { z } from 'zod';
 import type { AcceptedRisk, Evidence, Gate, Policy, Rollout } from '../../workflows/domain/credential.js';
 import { parseDuration } from '../../workflows/domain/duration.js';
@@ -28,7 +31,9 @@ export const consumerName = z
 
 const forms = '"env:NAME", "file:/absolute/path" or "exec:command"';
 
-/** Where a secret is found; the text is refused without being repeated, since it may be the secret. */
+/**
+ * Where a secret is found; the text is refused without being repeated, since it may be the secret.
+ */
 export const reference = z
   .string({ error: `expected ${forms}` })
   .regex(
@@ -75,7 +80,9 @@ export const rolloutFields = {
 };
 
 const gates = ['start', 'take-away'] as const satisfies readonly Gate[];
-/** Evidence `none` is not on offer: a key would be ended under programs that nobody has looked at. */
+/**
+ * Evidence `none` is not on offer: a key would be ended under programs that nobody has looked at.
+ */
 const evidences = ['uses', 'loaded', 'rolled-out'] as const satisfies readonly Evidence[];
 
 export const policyFields = {
@@ -140,10 +147,16 @@ export const defaultPolicy: Policy = {
   approveWithin: parseDuration('3d'),
 };
 
-/** In place, every instance was stopped before the secret changed and was started with the new one: the word of its host is enough. */
+/**
+ * In place, every instance was stopped before the secret changed and was started with the new one:
+ * the word of its host is enough.
+ */
 export const defaultInPlace: Partial<Policy> = { evidence: 'rolled-out' };
 
-/** What is without effect under a strategy. A credential may not say it; of `defaults`, which speak to both, it is left out. */
+/**
+ * What is without effect under a strategy. A credential may not say it; of `defaults`, which speak
+ * to both, it is left out.
+ */
 export const withoutEffect: Readonly<
   Record<Strategy, { rollout: readonly (keyof Rollout)[]; policy: readonly (keyof Policy)[]; gates: readonly Gate[] }>
 > = {

@@ -1,4 +1,7 @@
-/** Owns our words for what a schema finds wrong. They name keys and kinds, never values: any value may be a secret that stands in the wrong place. */
+/**
+ * Owns our words for what a schema finds wrong. They name keys and kinds, never values: any value
+ * may be a secret that stands in the wrong place.
+ */
 import { z } from 'zod';
 import type { Finding, Path } from './document.js';
 import { choice, nearest } from './nearest.js';
@@ -14,7 +17,8 @@ export function findingsOf<Output>(schema: z.ZodType<Output>, value: unknown): {
 }
 
 export function unknownKey(path: Path, key: string, known: readonly string[]): Finding {
-  // A forgotten space, as in {apiKey:VALUE}, makes a secret part of a key: only what is surely a name is repeated.
+  // A forgotten space, as in {apiKey:VALUE}, makes a secret part of a key: only what is surely a
+  // name is repeated.
   const isName = /^[A-Za-z][A-Za-z_-]{0,23}$/.test(key) || nearest(key, known) !== undefined;
   const message = isName ? `unknown key "${key}"` : 'unknown key';
   return { path: [...path, key], part: 'key', message, expected: known.length > 0 ? choice(key, known) : null };
@@ -26,7 +30,8 @@ function inWords(issue: z.core.$ZodIssue, path: Path, whole: unknown, schema: z.
 
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, keysAt(schema, path)));
   if (issue.message !== unworded) {
-    // A schema that brings its own words says what is wrong, or what is expected, or both: "is not …; expected …".
+    // A schema that brings its own words says what is wrong, or what is expected, or both: "is not
+    // …; expected …".
     const [, wrong, right] = /^(?:(.*?)(?:; |$))??(?:expected (.*))?$/s.exec(issue.message) ?? [];
     if (given === undefined) return finding('is missing', right ?? null);
     return finding(wrong ?? (typeof given === 'string' ? 'is not right' : kindGiven(given)), right ?? null);
@@ -67,7 +72,10 @@ function inWords(issue: z.core.$ZodIssue, path: Path, whole: unknown, schema: z.
   }
 }
 
-/** The form that the writer most likely meant: of those that the value begins to fit, the one with the least wrong. */
+/**
+ * The form that the writer most likely meant: of those that the value begins to fit, the one with
+ * the least wrong.
+ */
 function likeliest(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
   const begins = (issues: readonly z.core.$ZodIssue[]) =>
     issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');

@@ -1,4 +1,7 @@
-/** Owns what a third party's connector imports as `rekey`: the ports, the one class of errors and of secrets, and what connectors share. */
+/**
+ * Owns what a third party's connector imports as `rekey`: the ports, the one class of errors and of
+ * secrets, and what connectors share.
+ */
 export { z } from 'zod';
 export type { ConsumerSpec, Evidence, Json, JsonObject } from '../../workflows/domain/credential.js';
 export { type ErrorCode, errorCodes, RekeyError } from '../../workflows/domain/errors.js';

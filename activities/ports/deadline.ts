@@ -2,12 +2,16 @@
 
 type End = (reason: unknown) => void;
 
-/** What ends with each signal. One listener serves all: a step that looks again every tenth of a second, or at many consumers at once, would pile them up. */
+/**
+ * What ends with each signal. One listener serves all: a step that looks again every tenth of a
+ * second, or at many consumers at once, would pile them up.
+ */
 const bounds = new WeakMap<AbortSignal, Set<End>>();
 
 /**
- * A signal that ends with the given one, or after so many milliseconds. `AbortSignal.any` is not used for it: Node 20 holds what it joins weakly,
- * so that after a garbage collection a deadline behind it never comes, and a request to a silent server waits for ever.
+ * A signal that ends with the given one, or after so many milliseconds. `AbortSignal.any` is not
+ * used for it: Node 20 holds what it joins weakly, so that after a garbage collection a deadline
+ * behind it never comes, and a request to a silent server waits for ever.
  */
 export function within(signal: AbortSignal, milliseconds: number): AbortSignal {
   const controller = new AbortController();

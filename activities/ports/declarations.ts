@@ -7,7 +7,9 @@ export interface Declarations {
   configurationHash(): Promise<string | null>;
   configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
   credential(name: string): Promise<CredentialDeclaration>;
-  /** Records a key that exists already as the active version; the same key again changes nothing. */
+  /**
+   * Records a key that exists already as the active version; the same key again changes nothing.
+   */
   adopt(
     credential: string,
     version: {

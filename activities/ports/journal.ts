@@ -1,4 +1,7 @@
-/** Owns the port to the journal of effects: intents before they are sent, outcomes after, and what persons were asked for. */
+/**
+ * Owns the port to the journal of effects: intents before they are sent, outcomes after, and what
+ * persons were asked for.
+ */
 import type { PastUpdate } from '../../workflows/domain/attributes.js';
 import type { ConsumerSpec, JsonObject } from '../../workflows/domain/credential.js';
 import type { Recorded, StepRef, VersionRecord } from '../../workflows/domain/records.js';
@@ -29,8 +32,7 @@ export type Change =
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
   | { readonly kind: 'rename-version'; readonly generation: number; readonly keyName: string }
-  | { readonly kind: 'cutover' }
-  | { readonly kind: 'release-lease'; readonly program: string };
+  | { readonly kind: 'cutover' };
 
 export interface Attempt {
   readonly id: string;
@@ -39,11 +41,20 @@ export interface Attempt {
   /** Earlier attempts of this step, oldest first; empty on the first. */
   readonly earlier: readonly EarlierAttempt[];
   readonly before: JsonObject | null;
-  /** Aborts when the attempt's own deadline is over: no request of it is out after its intent's `settle_at`. */
+  /**
+   * Aborts when the attempt's own deadline is over: no request of it is out after its intent's
+   * `settle_at`.
+   */
   readonly signal: AbortSignal;
-  /** Call right before sending: throws KR_TOO_LATE when the deadline is so near that the request would be cut short. */
+  /**
+   * Call right before sending: throws KR_TOO_LATE when the deadline is so near that the request
+   * would be cut short.
+   */
   beforeSending(): void;
-  /** Says whether nothing was sent: then the intent is closed so when the body throws. `and-before`: the settled earlier attempts had no effect either. */
+  /**
+   * Says whether nothing was sent: then the intent is closed so when the body throws. `and-before`:
+   * the settled earlier attempts had no effect either.
+   */
   markUnsent(which: 'no' | 'this' | 'and-before'): void;
   stage(change: Change): void;
 }
@@ -54,14 +65,21 @@ export type Asked =
   | { readonly done: null; readonly attempt: string; readonly tag: string };
 
 export interface OnceOptions {
-  /** Milliseconds: how long the attempt may take, and how long after that its request may still land. */
+  /**
+   * Milliseconds: how long the attempt may take, and how long after that its request may still
+   * land.
+   */
   readonly deadline: number;
   readonly settle: number;
-  /** Wait out the `settle_at` of an earlier attempt before anything else, since repeating is not harmless. */
+  /**
+   * Wait out the `settle_at` of an earlier attempt before anything else, since repeating is not
+   * harmless.
+   */
   readonly waitForSettle: boolean;
   /**
-   * All steps of this kind in the rotation act on one object, round after round: what another round sent and is unclear counts as an earlier
-   * attempt, and once a later round has its outcome, an earlier one is void. Else only the attempts of the step itself know of each other.
+   * All steps of this kind in the rotation act on one object, round after round: what another round
+   * sent and is unclear counts as an earlier attempt, and once a later round has its outcome, an
+   * earlier one is void. Else only the attempts of the step itself know of each other.
    */
   readonly scopeByKind?: boolean;
   /** Looks before the intent is committed; its answer is kept with the intent. */
@@ -69,7 +87,10 @@ export interface OnceOptions {
 }
 
 export interface Journal {
-  /** Runs an effect at most once as far as our books can make it so; see docs/lifecycle.md. A recorded outcome is returned without running `body`. */
+  /**
+   * Runs an effect at most once as far as our books can make it so; see docs/lifecycle.md. A
+   * recorded outcome is returned without running `body`.
+   */
   once<Result extends JsonObject>(
     step: StepRef,
     options: OnceOptions,
@@ -77,7 +98,10 @@ export interface Journal {
   ): Promise<Recorded<Result>>;
   /** Whether a person was asked for the step, and has not answered. */
   isAsked(step: StepRef): Promise<boolean>;
-  /** Commits the intent of a step that a person carries out, once; nothing but that person settles it. */
+  /**
+   * Commits the intent of a step that a person carries out, once; nothing but that person settles
+   * it.
+   */
   ask(step: StepRef, before: JsonObject | null): Promise<Asked>;
   answered<Result extends JsonObject>(
     step: StepRef,
@@ -93,7 +117,10 @@ export interface Journal {
   tagFamily(rotation: string): string;
   /** All tags that this rotation's intents of a kind ever had. */
   tags(rotation: string, kind: string): Promise<readonly string[]>;
-  /** What was seen just before the newest intent of a kind under this rotation; null where there is none. */
+  /**
+   * What was seen just before the newest intent of a kind under this rotation; null where there is
+   * none.
+   */
   seenBefore(rotation: string, kind: string): Promise<JsonObject | null>;
   /** Whether an intent of a kind under this rotation may have had its effect. */
   mayHaveSent(rotation: string, kind: string): Promise<boolean>;
@@ -103,6 +130,9 @@ export interface Journal {
   undeployed(rotation: string): Promise<readonly string[]>;
   /** The images of the credential's last completed change of a key; null where there was none. */
   lastUpdate(credential: string): Promise<PastUpdate | null>;
-  /** Milliseconds until the last intent of the kinds on this subject can no longer land; 0 when none can. */
+  /**
+   * Milliseconds until the last intent of the kinds on this subject can no longer land; 0 when none
+   * can.
+   */
   unsettled(rotation: string, kinds: readonly string[], subject: string | null): Promise<number>;
 }

@@ -4,7 +4,10 @@ import type { StepRef } from '../../workflows/domain/records.js';
 
 export interface Observations {
   recordInspections(step: StepRef, inspections: readonly Inspection[]): Promise<void>;
-  /** The latest inspection of each consumer under this rotation, with its age by the database's clock. */
+  /**
+   * The latest inspection of each consumer under this rotation, with its age by the database's
+   * clock.
+   */
   inspections(rotation: string): Promise<readonly DatedInspection[]>;
   recordReading(
     step: StepRef,

@@ -14,11 +14,17 @@ import type {
 import type { Outcome } from '../../workflows/domain/states.js';
 
 export interface Rotations {
-  /** Opens a rotation under the next generation, or takes the open one over with a higher fence. The same run gets the same row again. */
+  /**
+   * Opens a rotation under the next generation, or takes the open one over with a higher fence. The
+   * same run gets the same row again.
+   */
   open(
     request: OpenRequest,
   ): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead; readonly crossing: Crossing | null }>;
-  /** Puts back what the ledger has lost of a rotation and its run remembers, under a fence above both. Everything else is done again. */
+  /**
+   * Puts back what the ledger has lost of a rotation and its run remembers, under a fence above
+   * both. Everything else is done again.
+   */
   reconcile(remembered: Remembered): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead }>;
   rotation(id: string): Promise<RotationRecord>;
   versions(credential: string): Promise<readonly VersionRecord[]>;
@@ -27,7 +33,10 @@ export interface Rotations {
   /** Commits a verb, a wait or a change of direction before it takes effect. */
   note(step: StepRef, note: Note): Promise<ChainHead>;
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
-  /** Credentials whose time has come and that have no open rotation, whether or not their window is open. */
+  /**
+   * Credentials whose time has come and that have no open rotation, whether or not their window is
+   * open.
+   */
   due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
   /** Every open rotation, whether or not a workflow runs it. */
   openRotations(): Promise<readonly OpenOrder[]>;

@@ -1,4 +1,7 @@
-/** Owns the one type in which a secret value travels inside an activity: it shows itself to nobody who does not ask by name. */
+/**
+ * Owns the one type in which a secret value travels inside an activity: it shows itself to nobody
+ * who does not ask by name.
+ */
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 
@@ -21,7 +24,10 @@ export class Secret {
     return base32(createHash('sha256').update(`rekey:v1:${this.#value}`).digest()).slice(0, 12);
   }
 
-  /** What stands for a key whose id is its secret, wherever an id is shown or kept: SHA-256 of "rekey:id:v1:" + secret, in hexadecimal. */
+  /**
+   * What stands for a key whose id is its secret, wherever an id is shown or kept: SHA-256 of
+   * "rekey:id:v1:" + secret, in hexadecimal.
+   */
   get handle(): string {
     return createHash('sha256').update(`rekey:id:v1:${this.#value}`).digest('hex');
   }
@@ -30,7 +36,10 @@ export class Secret {
     return this.#value === other.#value;
   }
 
-  /** Whether the last characters, as programs show them, are those of this secret; fewer than four prove nothing. */
+  /**
+   * Whether the last characters, as programs show them, are those of this secret; fewer than four
+   * prove nothing.
+   */
   endsWith(characters: string): boolean {
     return characters.length >= 4 && this.#value.endsWith(characters);
   }

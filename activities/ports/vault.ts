@@ -1,4 +1,7 @@
-/** Owns the ports to our encrypted store of secret values, and to where the sealed values are kept; everything else passes references. */
+/**
+ * Owns the ports to our encrypted store of secret values, and to where the sealed values are kept;
+ * everything else passes references.
+ */
 import type { Secret } from './secret.js';
 
 /** A secret that is encrypted and ready to be written in the ledger's own transaction. */
@@ -10,7 +13,10 @@ export interface SealedSecret {
 }
 
 export interface Vault {
-  /** Encrypts under the current master key; refuses secrets of less than 128 random bits. Writes nothing: the ledger does, with the outcome. */
+  /**
+   * Encrypts under the current master key; refuses secrets of less than 128 random bits. Writes
+   * nothing: the ledger does, with the outcome.
+   */
   seal(secret: Secret): Promise<SealedSecret>;
 
   /** Throws KR_VAULT_KEY_MISSING where the master key is not on this machine. */
@@ -22,18 +28,28 @@ export interface Vault {
   /** Removes a value that belongs to no version. */
   discard(ref: string): Promise<void>;
 
-  /** Writes, reads and removes a random value: whether a secret that a store shows once could be kept, asked before it is made. */
+  /**
+   * Writes, reads and removes a random value: whether a secret that a store shows once could be
+   * kept, asked before it is made.
+   */
   roundTrip(): Promise<void>;
 }
 
-/** Where sealed values are kept: in the ledger's database, so that an outcome and its secret are one transaction. */
+/**
+ * Where sealed values are kept: in the ledger's database, so that an outcome and its secret are one
+ * transaction.
+ */
 export interface SealedSecrets {
   /** The id of the current master key; `first` becomes it where there was none. */
   masterKey(first: () => string): Promise<string>;
   find(ref: string): Promise<SealedSecret | null>;
-  /** Throws KR_VAULT_KEY_RETIRED where it is sealed under another master key than the current one. */
+  /**
+   * Throws KR_VAULT_KEY_RETIRED where it is sealed under another master key than the current one.
+   */
   store(value: SealedSecret): Promise<void>;
   remove(ref: string): Promise<void>;
-  /** Makes `to` the current master key once every data key is wrapped under it; how many had to be. */
+  /**
+   * Makes `to` the current master key once every data key is wrapped under it; how many had to be.
+   */
   rewrap(to: string, rewrapped: (value: SealedSecret) => Buffer): Promise<number>;
 }

@@ -1,4 +1,6 @@
-/** Owns the intents that a person carries out: they settle by what is said of them, never by time. */
+/**
+ * Owns the intents that a person carries out: they settle by what is said of them, never by time.
+ */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { Recorded, StepRef } from '../../workflows/domain/records.js';
@@ -6,7 +8,10 @@ import type { Asked, Change } from '../ports/journal.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence, showStep } from './once.js';
 import type { Database } from './pool.js';
 
-/** The intent of a step that a person is asked for: committed once, and the same again for whoever takes the rotation over. */
+/**
+ * The intent of a step that a person is asked for: committed once, and the same again for whoever
+ * takes the rotation over.
+ */
 export async function ask(database: Database, ledgerId: string, step: StepRef, before: JsonObject | null): Promise<Asked> {
   return database.transaction(async (client) => {
     await requireFence(client, step);

@@ -1,4 +1,7 @@
-/** Owns the audit chain: every event carries the hash of the one before it, per credential, under that credential's row lock. */
+/**
+ * Owns the audit chain: every event carries the hash of the one before it, per credential, under
+ * that credential's row lock.
+ */
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -22,7 +25,10 @@ interface AuditRow {
   readonly hash: string;
 }
 
-/** Appends within the caller's transaction; the row lock that it takes makes chains of one credential wait for each other, and of two not. */
+/**
+ * Appends within the caller's transaction; the row lock that it takes makes chains of one
+ * credential wait for each other, and of two not.
+ */
 export async function appendAudit(client: Queryable, credential: string, event: AuditEvent): Promise<ChainHead> {
   const { rows } = await client.query(
     'select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for update',
@@ -31,7 +37,8 @@ export async function appendAudit(client: Queryable, credential: string, event: 
   const row = rows[0] as { audit_position: string; audit_hash: string; now: Date } | undefined;
   if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
   const position = Number(row.audit_position) + 1;
-  // Milliseconds are all that survives the way through JavaScript, so they are all that is stored and hashed.
+  // Milliseconds are all that survives the way through JavaScript, so they are all that is stored
+  // and hashed.
   const at = new Date(row.now.getTime());
   const hash = hashOf({ credential, position, at, ...event, previous: row.audit_hash });
   await client.query(

@@ -1,11 +1,17 @@
-/** Owns what the ledger knows of time: which credentials are due, and which rotations are open and want to run. */
+/**
+ * Owns what the ledger knows of time: which credentials are due, and which rotations are open and
+ * want to run.
+ */
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, Sequence } from '../../workflows/domain/states.js';
 import type { Asking, Queryable } from './pool.js';
 
-/** A rotation that did not complete is tried again after this long, in milliseconds, or after `every` where that is shorter. */
+/**
+ * A rotation that did not complete is tried again after this long, in milliseconds, or after
+ * `every` where that is shorter.
+ */
 const retryAfter = 60 * 60_000;
 
 /** Credentials whose time has come and that have no open rotation, the longest overdue first. */
@@ -26,14 +32,20 @@ export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
   return rows;
 }
 
-/** The sweep and the planner act on what they read a moment ago: a rotation that nobody asked for must not be opened. */
+/**
+ * The sweep and the planner act on what they read a moment ago: a rotation that nobody asked for
+ * must not be opened.
+ */
 export async function requireCalledFor(client: Queryable, credential: string, onlyIf: 'open' | 'due' | undefined): Promise<void> {
   const due = 'select 1 from credentials where name = $1 and next_due <= clock_timestamp()';
   if (onlyIf === undefined || (onlyIf === 'due' && (await client.query(due, [credential])).rowCount === 1)) return;
   throw new RekeyError('KR_NOT_CALLED_FOR', `${credential} is not ${onlyIf} any more`);
 }
 
-/** A version has just become the one to use, or the policy is another: the next due date is counted from the version's age. */
+/**
+ * A version has just become the one to use, or the policy is another: the next due date is counted
+ * from the version's age.
+ */
 export async function scheduleFromVersion(client: Queryable, credential: string): Promise<void> {
   await client.query(
     `update credentials c set next_due = (select due_after(made_at, c.spec->'policy') from versions v where v.credential = c.name and v.state = 'active') where name = $1`,
@@ -41,13 +53,19 @@ export async function scheduleFromVersion(client: Queryable, credential: string)
   );
 }
 
-/** What a rotation that has ended means for the next due date; a key that was changed is as old as before. */
+/**
+ * What a rotation that has ended means for the next due date; a key that was changed is as old as
+ * before.
+ */
 export async function scheduleAfter(client: Queryable, credential: string, strategy: Sequence, outcome: Outcome): Promise<void> {
   if (strategy === 'update') return;
   await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, credential);
 }
 
-/** A rotation has ended without a new version: it is tried again, but not at once. A date that lies ahead stays. */
+/**
+ * A rotation has ended without a new version: it is tried again, but not at once. A date that lies
+ * ahead stays.
+ */
 async function scheduleAgain(client: Queryable, credential: string): Promise<void> {
   await client.query(
     `update credentials set next_due = greatest(next_due, clock_timestamp() + least((spec->'policy'->>'every')::bigint, $2) * interval '1 millisecond')

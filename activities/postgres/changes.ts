@@ -62,11 +62,5 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
     case 'cutover':
       await client.query('update rotations set cutover_at = clock_timestamp() where id = $1', [target.rotation]);
       return;
-    case 'release-lease':
-      await client.query('update leases set rotation = null where program = $1 and rotation = $2', [
-        change.program,
-        target.rotation,
-      ]);
-      return;
   }
 }

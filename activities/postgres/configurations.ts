@@ -8,7 +8,10 @@ import { changesDue, scheduleFromVersion } from './calendar.js';
 import type { Asking, Queryable } from './pool.js';
 import { storeSealed } from './sealed-secrets.js';
 
-/** Keeps the configuration and its credentials; a credential whose rotation is open may not change. The same configuration again changes nothing. */
+/**
+ * Keeps the configuration and its credentials; a credential whose rotation is open may not change.
+ * The same configuration again changes nothing.
+ */
 export async function saveConfiguration(
   client: Queryable,
   configuration: Configuration,
@@ -60,6 +63,11 @@ export async function readConfiguration(client: Asking): Promise<{ configuration
   return row ? { configuration: row.document, hash: row.hash } : null;
 }
 
+export async function readConfigurationHash(client: Asking): Promise<string | null> {
+  const { rows } = await client.query<{ hash: string }>('select hash from configurations order by position desc limit 1');
+  return rows[0]?.hash ?? null;
+}
+
 export async function readCredential(client: Asking, name: string): Promise<CredentialDeclaration> {
   const { rows } = await client.query<{ spec: CredentialDeclaration }>(
     'select spec from credentials where name = $1 and declared',
@@ -78,7 +86,10 @@ export interface AdoptedVersion {
   readonly secret: SealedSecret | null;
 }
 
-/** Records an existing key as the active version. A credential that has one keeps it: to replace it is what a rotation is for. */
+/**
+ * Records an existing key as the active version. A credential that has one keeps it: to replace it
+ * is what a rotation is for.
+ */
 export async function adopt(
   client: Queryable,
   credential: string,
@@ -128,7 +139,9 @@ export async function adopt(
   return { generation, adopted: true };
 }
 
-/** Everything that a running rotation relies on; `current` is looked at only when a key is adopted. */
+/**
+ * Everything that a running rotation relies on; `current` is looked at only when a key is adopted.
+ */
 function frozenPart(spec: CredentialDeclaration): never {
   const { current: _, ...frozen } = spec;
   return frozen as never;

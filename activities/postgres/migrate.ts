@@ -1,4 +1,7 @@
-/** Owns bringing the schema up to date: forward only, safe when several start at once, refusing a database that is newer than this release. */
+/**
+ * Owns bringing the schema up to date: forward only, safe when several start at once, refusing a
+ * database that is newer than this release.
+ */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -16,7 +19,10 @@ const ours = (): readonly string[] =>
     .map((f) => f.slice(0, -4))
     .sort();
 
-/** Applies what is missing and returns its names. A second migrator waits for the first, then finds nothing to do. */
+/**
+ * Applies what is missing and returns its names. A second migrator waits for the first, then finds
+ * nothing to do.
+ */
 export async function migrate(url: string, passwordFile: string | null): Promise<readonly string[]> {
   // Every worker looks at the schema, and hardly any changes it.
   const { runner } = await import('node-pg-migrate');

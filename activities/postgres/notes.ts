@@ -6,7 +6,7 @@ import { requireFence, turnedBy } from './once.js';
 import type { Queryable } from './pool.js';
 
 /** The newest intent beyond which there is no return, unless it is closed as not sent. */
-export async function crossed(client: Queryable, rotation: string): Promise<Crossing | null> {
+export async function readCrossing(client: Queryable, rotation: string): Promise<Crossing | null> {
   const { rows } = await client.query(
     `select s.key, s.outcome is not null as done from intents i join steps s on s.rotation = i.rotation and s.key = i.step
      where i.rotation = $1 and i.kind in ('revoke', 'regenerate') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
@@ -17,11 +17,11 @@ export async function crossed(client: Queryable, rotation: string): Promise<Cros
 }
 
 /**
- * The last word on the point of no return, in the transaction that raises the fence: a worker that was given up for dead may have sent what the
- * run believes unsent, and after it none can.
+ * The last word on the point of no return, in the transaction that raises the fence: a worker that
+ * was given up for dead may have sent what the run believes unsent, and after it none can.
  */
 async function requireReturn(client: Queryable, rotation: string): Promise<void> {
-  const crossing = await crossed(client, rotation);
+  const crossing = await readCrossing(client, rotation);
   if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
 }
 
@@ -37,7 +37,8 @@ const turning: readonly string[] = ['abort', 'reject'];
 
 export async function recordNote(client: Queryable, step: StepRef, note: Note): Promise<ChainHead> {
   if (note.kind === 'turn-back' || (note.kind === 'verb' && turning.includes(note.verb))) {
-    // Asked again because the first answer was lost: both are on record, since the second is never recorded without the first.
+    // Asked again because the first answer was lost: both are on record, since the second is never
+    // recorded without the first.
     const turned = await turnedBy(client, step);
     if (turned) return turned;
   }

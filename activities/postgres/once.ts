@@ -1,4 +1,7 @@
-/** Owns the protocol of an effect: fence, recorded outcome, intent, take-over, deadline, commit. Every effect of rekey goes through here. */
+/**
+ * Owns the protocol of an effect: fence, recorded outcome, intent, take-over, deadline, commit.
+ * Every effect of rekey goes through here.
+ */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -9,7 +12,10 @@ import { applyChange } from './changes.js';
 import type { Database, Queryable } from './pool.js';
 import type { StepRow } from './rows.js';
 
-/** A request that could not run for at least this long, in milliseconds, is not begun: it would only be cut short and be unclear. */
+/**
+ * A request that could not run for at least this long, in milliseconds, is not begun: it would only
+ * be cut short and be unclear.
+ */
 const shortestSend = 250;
 
 export async function once<Result extends JsonObject>(
@@ -24,7 +30,8 @@ export async function once<Result extends JsonObject>(
   const before = options.snapshotBefore ? await options.snapshotBefore(AbortSignal.timeout(options.deadline)) : null;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.rotation) };
-  // The deadline counts from before the intent is committed: what is sent is given up before the settle time begins, never after.
+  // The deadline counts from before the intent is committed: what is sent is given up before the
+  // settle time begins, never after.
   const started = performance.now();
   const signal = AbortSignal.timeout(options.deadline);
   const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before, found.latest));
@@ -76,7 +83,8 @@ async function findOutcome<Result extends JsonObject>(
   options: OnceOptions,
 ): Promise<{ done: Recorded<Result> } | { latest: string | null }> {
   const done = await readOutcome<Result>(client, step);
-  // A workflow task that was lost with its worker runs once more: what it recorded before it turned back is its own still.
+  // A workflow task that was lost with its worker runs once more: what it recorded before it turned
+  // back is its own still.
   if (done && (await turnedBy(client, step))) return { done };
   await requireFence(client, step);
   if (done) return { done };
@@ -92,7 +100,10 @@ async function latestAttempt(client: Queryable, step: StepRef, options: OnceOpti
   return (rows[0] as Pick<StepRow, 'attempt'> | undefined)?.attempt ?? null;
 }
 
-/** The head, if the run that asks has turned the rotation back itself since: that raised the fence by one, and nothing else turns it. */
+/**
+ * The head, if the run that asks has turned the rotation back itself since: that raised the fence
+ * by one, and nothing else turns it.
+ */
 export async function turnedBy(client: Queryable, step: StepRef): Promise<ChainHead | null> {
   const { rows } = await client.query(
     `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
@@ -114,14 +125,20 @@ async function requireSettled(client: Queryable, step: StepRef, options: OnceOpt
     throw new RekeyError('KR_SETTLING', `an earlier ${step.kind} can still land for ${left} ms`, left + 20);
 }
 
-/** The intents that an attempt must know of: those of its step, and where rounds act on one object the unclear ones of the others. */
+/**
+ * The intents that an attempt must know of: those of its step, and where rounds act on one object
+ * the unclear ones of the others.
+ */
 const ofObject = `rotation = $1 and (step = $2 or (kind = $3 and closed is distinct from 'applied'))`;
 
 function objectOf(step: StepRef, options: OnceOptions): (string | null)[] {
   return [step.rotation, step.key, options.scopeByKind ? step.kind : null];
 }
 
-/** A worker that wakes in a round that the rotation has long left must not undo what a later round did. */
+/**
+ * A worker that wakes in a round that the rotation has long left must not undo what a later round
+ * did.
+ */
 async function requireNotPassed(client: Queryable, step: StepRef): Promise<void> {
   const { rowCount } = await client.query(
     `select 1 from steps mine join steps later on later.rotation = mine.rotation and later.kind = mine.kind
@@ -151,7 +168,8 @@ async function begin<Result extends JsonObject>(
   await requireFence(client, step);
   const done = await readOutcome<Result>(client, step);
   if (done) return { done };
-  // Asked again under the lock: another attempt may have begun since. What was seen before it says nothing about what it did.
+  // Asked again under the lock: another attempt may have begun since. What was seen before it says
+  // nothing about what it did.
   await requireSettled(client, step, options);
   if (options.snapshotBefore && (await latestAttempt(client, step, options)) !== latest)
     throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} began meanwhile`);
@@ -217,7 +235,10 @@ export async function commit<Result extends JsonObject>(
   return { result, head };
 }
 
-/** This attempt, or with it the earlier ones that it saw: they are settled, and the store shows that none of them had an effect. */
+/**
+ * This attempt, or with it the earlier ones that it saw: they are settled, and the store shows that
+ * none of them had an effect.
+ */
 export async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
   await client.query(
     `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and attempt = any($2) and closed is distinct from 'applied'`,
@@ -226,7 +247,10 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
 }
 
-/** The step that the rotation is at, for everyone who looks; a step that is worked on waits for nobody, but for one beside it that asks a person. */
+/**
+ * The step that the rotation is at, for everyone who looks; a step that is worked on waits for
+ * nobody, but for one beside it that asks a person.
+ */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(
     `update rotations set phase = $2, waits_for = null
@@ -235,12 +259,18 @@ export async function showStep(client: Queryable, step: StepRef): Promise<void> 
   );
 }
 
-/** 28 characters, below the 30 that DocSpace allows: what all tags of a rotation begin with, and 8 random ones. */
+/**
+ * 28 characters, below the 30 that DocSpace allows: what all tags of a rotation begin with, and 8
+ * random ones.
+ */
 export function newTag(ledgerId: string, rotation: string): string {
   return `${tagFamily(ledgerId, rotation)}${inLetters(randomBytes(6), 8)}`;
 }
 
-/** `rekey-`, 8 of the ledger's id, `-`, 5 that stand for the rotation: by it a key is found whose intent a ledger has lost. */
+/**
+ * `rekey-`, 8 of the ledger's id, `-`, 5 that stand for the rotation: by it a key is found whose
+ * intent a ledger has lost.
+ */
 export function tagFamily(ledgerId: string, rotation: string): string {
   return `rekey-${ledgerId.slice(0, 8)}-${inLetters(createHash('sha256').update(rotation).digest(), 5)}`;
 }

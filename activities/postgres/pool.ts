@@ -1,4 +1,7 @@
-/** Owns the connection to PostgreSQL: pool, transactions, and the one place where its faults become errors with a code. */
+/**
+ * Owns the connection to PostgreSQL: pool, transactions, and the one place where its faults become
+ * errors with a code.
+ */
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -15,7 +18,10 @@ export interface Database extends Asking {
   end(): Promise<void>;
 }
 
-/** The address with the password of the file in it: `pg` would let an address without one override a password that is given beside it. Never shown. */
+/**
+ * The address with the password of the file in it: `pg` would let an address without one override a
+ * password that is given beside it. Never shown.
+ */
 export function withPassword(url: string, passwordFile: string | null): string {
   if (!passwordFile) return url;
   const address = new URL(url);
@@ -28,11 +34,13 @@ export function openDatabase(url: string, passwordFile: string | null, maxConnec
     connectionString: withPassword(url, passwordFile),
     max: maxConnections,
     connectionTimeoutMillis: 3_000,
-    // A server that hangs must not hold a step for ever: the attempt is repeated, and finds its own intent.
+    // A server that hangs must not hold a step for ever: the attempt is repeated, and finds its own
+    // intent.
     query_timeout: 10_000,
     application_name: 'rekey',
   });
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the
+  // process.
   pool.on('error', () => undefined);
 
   return {
@@ -78,7 +86,8 @@ function translate(error: unknown): Error {
   const fault = error as { code?: string; constraint?: string };
   const known = fault.constraint ? constraints[fault.constraint] : undefined;
   if (known) return known();
-  // A constraint that is violated or a statement that is wrong will not heal; everything else is the server's state or the network.
+  // A constraint that is violated or a statement that is wrong will not heal; everything else is
+  // the server's state or the network.
   if (fault.code && /^(22|23|42)/.test(fault.code))
     return new RekeyError(
       'KR_INTERNAL',

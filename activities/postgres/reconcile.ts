@@ -1,11 +1,17 @@
-/** Owns what happens when the ledger was set back: a replica without the last commits was promoted, or a backup was restored under open rotations. */
+/**
+ * Owns what happens when the ledger was set back: a replica without the last commits was promoted,
+ * or a backup was restored under open rotations.
+ */
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Remembered, RotationRecord } from '../../workflows/domain/records.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
 import { type RotationRow, toRotation } from './rows.js';
 
-/** The credential's own row is older than any rotation of it: without it nothing is known of what the keys are for. */
+/**
+ * The credential's own row is older than any rotation of it: without it nothing is known of what
+ * the keys are for.
+ */
 export async function reconcile(
   client: Queryable,
   { rotation, fence, head, targets, back, runId }: Remembered,

@@ -36,7 +36,8 @@ export function sealedSecrets(database: Database): SealedSecrets {
 
     rewrap: (to, rewrapped) =>
       database.transaction(async (client) => {
-        // Alone: a value that is being sealed under the old key is either seen here, or refused by `storeSealed`.
+        // Alone: a value that is being sealed under the old key is either seen here, or refused by
+        // `storeSealed`.
         await client.query('select master_key from ledger for update');
         const { rows } = await client.query(
           'select ref, master_key, wrapped_key, sealed from vault_secrets where master_key <> $1',
@@ -54,7 +55,10 @@ export function sealedSecrets(database: Database): SealedSecrets {
   };
 }
 
-/** Writes a sealed value within the caller's transaction, under a shared lock on the current master key: a switch waits for it, or makes it repeat. */
+/**
+ * Writes a sealed value within the caller's transaction, under a shared lock on the current master
+ * key: a switch waits for it, or makes it repeat.
+ */
 export async function storeSealed(client: Queryable, value: SealedSecret): Promise<void> {
   const { rows } = await client.query('select master_key from ledger for share');
   if ((rows[0] as { master_key: string | null }).master_key !== value.masterKey)

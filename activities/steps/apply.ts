@@ -1,4 +1,7 @@
-/** Owns taking a configuration over and adopting the keys that it names; adopting a key never rotates it. */
+/**
+ * Owns taking a configuration over and adopting the keys that it names; adopting a key never
+ * rotates it.
+ */
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -17,9 +20,15 @@ export async function saveConfiguration(deps: Deps, { configuration, hash, by }:
 
 export interface AdoptInput {
   readonly credential: string;
-  /** Null where the id is the secret: then it is computed from the secret, and the key never stands in an argument. */
+  /**
+   * Null where the id is the secret: then it is computed from the secret, and the key never stands
+   * in an argument.
+   */
   readonly keyId: string | null;
-  /** `env:`, `file:`, `exec:`, `consumer:` for what that one has, or `vault:<ref>` for what a person handed in; null where none is needed. */
+  /**
+   * `env:`, `file:`, `exec:`, `consumer:` for what that one has, or `vault:<ref>` for what a person
+   * handed in; null where none is needed.
+   */
   readonly secret: string | null;
   readonly by: string;
 }
@@ -30,7 +39,10 @@ export interface AdoptResult {
   readonly adopted: boolean;
 }
 
-/** Looks the key up, proves the secret where it has one, and records it as the active version. The same key again changes nothing. */
+/**
+ * Looks the key up, proves the secret where it has one, and records it as the active version. The
+ * same key again changes nothing.
+ */
 export async function adoptVersion(
   deps: Deps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
@@ -51,7 +63,8 @@ export async function adoptVersion(
   if (!key && store.capabilities.listsKeys)
     throw new RekeyError('KR_NOT_FOUND', `key ${keyId} of ${credential} is not in ${spec.store}`);
 
-  // In place the old secret proves nothing that is needed, and a refused login could count towards a lock.
+  // In place the old secret proves nothing that is needed, and a refused login could count towards
+  // a lock.
   if (secret && spec.strategy === 'overlap') {
     const { endpoints } = await store.probe({ keyId, secret }, signal);
     if (!endpoints.every((d) => d.accepted))

@@ -1,4 +1,7 @@
-/** Owns the change of a key that leaves its secret alone: what it would do, the change itself, the proof that it holds, and its way back. */
+/**
+ * Owns the change of a key that leaves its secret alone: what it would do, the change itself, the
+ * proof that it holds, and its way back.
+ */
 
 import type { KeyLook } from '../../workflows/domain/attributes.js';
 import {
@@ -148,8 +151,9 @@ export interface PutBackInput extends ChangeInput {
 }
 
 /**
- * Writes: the image that the key had. It is sent whatever the store shows, since a change that was sent may not show yet; only where somebody
- * else has changed the key since, a person is asked first.
+ * Writes: the image that the key had. It is sent whatever the store shows, since a change that was
+ * sent may not show yet; only where somebody else has changed the key since, a person is asked
+ * first.
  */
 export async function putBackKey(
   deps: Deps,
@@ -214,7 +218,10 @@ async function refusable(attempt: Attempt, send: () => Promise<void>): Promise<v
   }
 }
 
-/** Looks in a row, and the milliseconds between them: longer than an authentication takes that may write an old row back. */
+/**
+ * Looks in a row, and the milliseconds between them: longer than an authentication takes that may
+ * write an old row back.
+ */
 const proofs = { inARow: 6, apart: 200 } as const;
 
 export interface ProveImageInput extends StepInput {
@@ -243,7 +250,10 @@ export interface CompareInput {
   readonly changeable: boolean;
 }
 
-/** Observes, outside of any rotation: each key as it is, and what would change if it were as it is declared. One that cannot be looked at does not hold up the others. */
+/**
+ * Observes, outside of any rotation: each key as it is, and what would change if it were as it is
+ * declared. One that cannot be looked at does not hold up the others.
+ */
 export async function compareKeys(
   deps: Deps,
   { store, credentials, changeable }: CompareInput,

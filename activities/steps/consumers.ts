@@ -1,4 +1,7 @@
-/** Owns what is done to consumers: look, hand out, confirm, stop, start. Runs on the queue of their host. */
+/**
+ * Owns what is done to consumers: look, hand out, confirm, stop, start. Runs on the queue of their
+ * host.
+ */
 
 import { leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -47,8 +50,9 @@ export async function inspectConsumers(
 }
 
 /**
- * Delivers a version to one consumer and makes it take it. One activity, since repeating both is harmless.
- * Writes: the consumer's source, its running instances. Takes the consumer's lease and keeps it until `confirm`.
+ * Delivers a version to one consumer and makes it take it. One activity, since repeating both is
+ * harmless. Writes: the consumer's source, its running instances. Takes the consumer's lease and
+ * keeps it until `confirm`.
  */
 export async function distribute(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -70,7 +74,10 @@ export async function distribute(deps: Deps, { step, consumer: name, generation 
   );
 }
 
-/** A host that holds a higher fence than the newest one of ours shows that the ledger was set back: it is raised above, and the step repeated. */
+/**
+ * A host that holds a higher fence than the newest one of ours shows that the ledger was set back:
+ * it is raised above, and the step repeated.
+ */
 async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: AbortSignal): Promise<void> {
   try {
     await host.deliver(delivery, signal);
@@ -111,7 +118,10 @@ export async function confirmConsumer(
   }
 }
 
-/** How long an activity looks again by itself before it leaves the waiting to its retry policy, in milliseconds. */
+/**
+ * How long an activity looks again by itself before it leaves the waiting to its retry policy, in
+ * milliseconds.
+ */
 const maxWait = 10_000;
 
 function describe(seen: Inspection, generation: number): string {
@@ -159,7 +169,10 @@ export async function awaitStopped(
   }
 }
 
-/** Writes: the secret where one consumer takes it from. The program does not run; starting it is another step. */
+/**
+ * Writes: the secret where one consumer takes it from. The program does not run; starting it is
+ * another step.
+ */
 export async function updateSecret(
   deps: Deps,
   { step, consumer: name, generation }: HandOutInput,
@@ -202,7 +215,10 @@ async function isUp(host: AppHost, consumer: Parameters<AppHost['inspect']>[0], 
   return state === 'running' || state === 'starting';
 }
 
-/** Observes: one program until it runs and is well. One that is refused its login is stopped at once: every further try would count towards a lock. */
+/**
+ * Observes: one program until it runs and is well. One that is refused its login is stopped at
+ * once: every further try would count towards a lock.
+ */
 export async function confirmDeployed(deps: Deps, { step, consumer: name }: ConsumerInput, signal: AbortSignal): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const consumer = targetOf(rotation, name);

@@ -1,4 +1,7 @@
-/** Owns the reversible half of taking away: disable, the watch that follows, and enable when anybody turns out to need the version. */
+/**
+ * Owns the reversible half of taking away: disable, the watch that follows, and enable when anybody
+ * turns out to need the version.
+ */
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
@@ -9,7 +12,10 @@ import type { InspectInput } from './consumers.js';
 import { requireMayTakeAway } from './guard.js';
 import type { RetireInput } from './retire.js';
 
-/** Makes a version unusable, under the same guard as the revoke; its rights are kept with the intent, so that enable can put them back. */
+/**
+ * Makes a version unusable, under the same guard as the revoke; its rights are kept with the
+ * intent, so that enable can put them back.
+ */
 export async function disableVersion(
   deps: Deps,
   { step, target: generation, survivor }: RetireInput,
@@ -62,7 +68,10 @@ export async function enableVersion(
 /** Acceptances in a row that count as proof. */
 const proofs = 3;
 
-/** Observes: whether every endpoint accepts the version again, once no disable of ours can land any more. False: not within the store's own time. */
+/**
+ * Observes: whether every endpoint accepts the version again, once no disable of ours can land any
+ * more. False: not within the store's own time.
+ */
 export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
   const left = await deps.ledger.unsettled(step.rotation, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
@@ -88,12 +97,16 @@ export interface SoakInput extends InspectInput {
 
 /** Milliseconds between two looks of a soak: a hundredth of it, within these bounds. */
 const pollInterval = { least: 200, most: 60_000 } as const;
-/** A consumer that is not right gets this many further looks before it counts: it may just be starting. */
+/**
+ * A consumer that is not right gets this many further looks before it counts: it may just be
+ * starting.
+ */
 const furtherLooks = 10;
 
 /**
- * Observes: the consumers of one host while a version is disabled, for as long as the soak lasts. Answers with those that seem to need it, and why;
- * none when the soak is over. Throws KR_SOAKING, with the time after which it looks again.
+ * Observes: the consumers of one host while a version is disabled, for as long as the soak lasts.
+ * Answers with those that seem to need it, and why; none when the soak is over. Throws KR_SOAKING,
+ * with the time after which it looks again.
  */
 export async function watchSoak(
   deps: Deps,
@@ -125,7 +138,10 @@ export interface SoakedInput extends StepInput {
   readonly target: number;
 }
 
-/** Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is worth asking again, until the soak is over. */
+/**
+ * Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is
+ * worth asking again, until the soak is over.
+ */
 export async function waitOutSoak(deps: Deps, { step, target }: SoakedInput): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const { soak } = rotation.spec.policy;

@@ -1,4 +1,7 @@
-/** Owns the guard of whatever takes a version away: it looks once more, within the very attempt, and refuses with nothing sent. */
+/**
+ * Owns the guard of whatever takes a version away: it looks once more, within the very attempt, and
+ * refuses with nothing sent.
+ */
 import type { ErrorCode } from '../../workflows/domain/errors.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
@@ -14,8 +17,9 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
 };
 
 /**
- * Writes, once the other may go: what the version that stays lacks in the lists of the store. Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND,
- * KR_GUARD_REFUSED or KR_TARGET_CHANGED, and then has written nothing.
+ * Writes, once the other may go: what the version that stays lacks in the lists of the store.
+ * Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED, and then has
+ * written nothing.
  */
 export async function requireMayTakeAway(
   deps: Deps,
@@ -28,7 +32,8 @@ export async function requireMayTakeAway(
   const account = await store.check(signal);
   if (account.identity !== target.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
-  // What goes while compensating is the new version: then only those that were ever handed it must prove to be off it.
+  // What goes while compensating is the new version: then only those that were ever handed it must
+  // prove to be off it.
   const back = rotation.direction === 'back';
   const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
   const required = requiredOf(rotation)
@@ -49,11 +54,15 @@ export async function requireMayTakeAway(
     { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
-  // What somebody has taken from the one that stays since it was proved, its consumers would miss at their next start.
+  // What somebody has taken from the one that stays since it was proved, its consumers would miss
+  // at their next start.
   await store.copyMemberships?.(survivor.keyId, target.keyId, within(signal, store.capabilities.timing.request));
 }
 
-/** An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a lock it is asked once. */
+/**
+ * An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a
+ * lock it is asked once.
+ */
 async function isAliveNow(deps: Deps, store: KeyStore, version: VersionRecord, signal: AbortSignal): Promise<boolean> {
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   for (let tries = store.capabilities.probeRetryOn401 ? 3 : 1; tries > 0; tries--) {

@@ -1,4 +1,7 @@
-/** Owns the steps that touch our own books alone; they run as local activities, since repeating them is harmless and nothing outside is asked. */
+/**
+ * Owns the steps that touch our own books alone; they run as local activities, since repeating them
+ * is harmless and nothing outside is asked.
+ */
 import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
@@ -22,7 +25,10 @@ const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as cons
 export function createLedgerSteps(deps: Deps) {
   const { ledger } = deps;
   return {
-    /** The window's next opening; its distance is 0 while it is open. Asked here, since zones change and a history must not. */
+    /**
+     * The window's next opening; its distance is 0 while it is open. Asked here, since zones change
+     * and a history must not.
+     */
     windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
       const now = new Date();
       const opens = nextOpening(window, now);
@@ -56,7 +62,10 @@ export function createLedgerSteps(deps: Deps) {
       });
     },
 
-    /** The last wave is confirmed: from now on the new version is the one to use, and the old one is watched. */
+    /**
+     * The last wave is confirmed: from now on the new version is the one to use, and the old one is
+     * watched.
+     */
     cutOver: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
       const rotation = await ledger.rotation(step.rotation);
       const versions = await ledger.versions(step.credential);
@@ -86,7 +95,10 @@ export function createLedgerSteps(deps: Deps) {
       });
     },
 
-    /** What has to be undone: who was ever told to take the new version or to stop, and whether a new version stands. */
+    /**
+     * What has to be undone: who was ever told to take the new version or to stop, and whether a
+     * new version stands.
+     */
     readUndo: async ({
       step,
     }: StepInput): Promise<{
@@ -113,7 +125,9 @@ export function createLedgerSteps(deps: Deps) {
       };
     },
 
-    /** Which programs ran when preflight looked; a run that takes over gets what the first one saw. */
+    /**
+     * Which programs ran when preflight looked; a run that takes over gets what the first one saw.
+     */
     rememberRunning: async ({ step, running }: StepInput & { running: readonly string[] }): Promise<readonly string[]> =>
       (await ledger.once(step, ownDeadline, async () => ({ running: [...running] }))).result.running,
 
@@ -144,14 +158,20 @@ export function createLedgerSteps(deps: Deps) {
   };
 }
 
-/** Takes the leases of all consumers in the order of their names, so that two rotations never wait for each other in a ring. Waits by retry. */
+/**
+ * Takes the leases of all consumers in the order of their names, so that two rotations never wait
+ * for each other in a ring. Waits by retry.
+ */
 export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   await deps.ledger.enter(step, null);
   for (const program of requiredOf(rotation).map(leaseKey).sort()) await deps.ledger.lease(step, program);
 }
 
-/** Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host that remembers its fence is void already. */
+/**
+ * Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host
+ * that remembers its fence is void already.
+ */
 export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
   const rotation = await deps.ledger.rotation(step.rotation);
   let left = 0;

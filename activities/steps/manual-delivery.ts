@@ -1,4 +1,7 @@
-/** Owns the two halves of a hand-out that a person carries out: asking for that person's word, and taking it. Runs on the queue of the host. */
+/**
+ * Owns the two halves of a hand-out that a person carries out: asking for that person's word, and
+ * taking it. Runs on the queue of the host.
+ */
 import { evidenceRanks } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
@@ -12,7 +15,9 @@ export interface AskForWordInput extends HandOutInput {
   readonly overdue: boolean;
 }
 
-/** Observes: whether it was said already. Writes: what a person is to do, for everyone who looks. */
+/**
+ * Observes: whether it was said already. Writes: what a person is to do, for everyone who looks.
+ */
 export async function askForAttestation(
   deps: Deps,
   { step, consumer: name, generation, staged, overdue }: AskForWordInput,
@@ -46,7 +51,10 @@ export interface WordInput extends HandOutInput {
   readonly secretRef: string | null;
 }
 
-/** Writes: the word, beside the consumer's source and as the outcome of the step; or nothing, and why. */
+/**
+ * Writes: the word, beside the consumer's source and as the outcome of the step; or nothing, and
+ * why.
+ */
 export async function recordAttestation(
   deps: Deps,
   { step, consumer: name, generation, fingerprint, secretRef }: WordInput,

@@ -1,4 +1,7 @@
-/** Owns the two halves of an effect that a person carries out: asking, with exact instructions, and taking what was done after a look of our own. */
+/**
+ * Owns the two halves of an effect that a person carries out: asking, with exact instructions, and
+ * taking what was done after a look of our own.
+ */
 
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
@@ -25,7 +28,10 @@ export interface AskInput extends ManualInput {
   readonly overdue: boolean;
 }
 
-/** Observes: the guard of the effect. Writes: its intent, which only a person settles, and what that person is to do. */
+/**
+ * Observes: the guard of the effect. Writes: its intent, which only a person settles, and what that
+ * person is to do.
+ */
 export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal): Promise<Asked> {
   const { step, effect, generation, survivor } = input;
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -33,7 +39,8 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
   const store = await deps.stores.of(name);
   const versions = await deps.ledger.versions(step.credential);
   const version = versions.find((v) => v.generation === generation) ?? null;
-  // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by now.
+  // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
+  // now.
   if (!(await deps.ledger.isAsked(step))) {
     if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
@@ -98,7 +105,10 @@ export interface NotTaken {
   readonly refused: string;
 }
 
-/** Observes: whether what a person says to have done holds. Writes: the outcome of the step, or nothing. */
+/**
+ * Observes: whether what a person says to have done holds. Writes: the outcome of the step, or
+ * nothing.
+ */
 export async function takeProvided(
   deps: Deps,
   input: ProvidedInput,
@@ -112,7 +122,8 @@ export async function takeProvided(
     if (secretRef === null) return { refused: 'hand the new key in on standard input' };
     const secret = await deps.vault.open(secretRef);
     const taken = await takeSecret(deps, store, rotation, versions, secret, input, signal);
-    // It is sealed again with its version; what was handed in is not needed any more, whatever became of it.
+    // It is sealed again with its version; what was handed in is not needed any more, whatever
+    // became of it.
     await deps.vault.discard(secretRef);
     return taken;
   }
@@ -171,7 +182,10 @@ async function probed(
   return patiently(store, { keyId: version.keyId, secret: await secretOf(deps, version) }, wanted, signal);
 }
 
-/** A change that was made a moment ago may not have spread yet; a person waits for the answer, so not for long. */
+/**
+ * A change that was made a moment ago may not have spread yet; a person waits for the answer, so
+ * not for long.
+ */
 const maxWait = 10_000;
 
 async function patiently(

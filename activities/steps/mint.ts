@@ -1,4 +1,7 @@
-/** Owns the making of a new version: mint with a unique tag, find again what a lost reply left behind, prove that it is accepted everywhere. */
+/**
+ * Owns the making of a new version: mint with a unique tag, find again what a lost reply left
+ * behind, prove that it is accepted everywhere.
+ */
 import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
@@ -22,8 +25,8 @@ export interface MintInput extends StepInput {
 }
 
 /**
- * Mints the next version and puts its secret into the vault.
- * Observes: the intents of earlier attempts, the store's list. Writes: intent, version, vault entry, audit.
+ * Mints the next version and puts its secret into the vault. Observes: the intents of earlier
+ * attempts, the store's list. Writes: intent, version, vault entry, audit.
  */
 export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -32,7 +35,8 @@ export async function mintVersion(deps: Deps, { step, known, delivered }: MintIn
   const versions = await deps.ledger.versions(step.credential);
   const previous = versionOf(versions, rotation.previousGeneration);
 
-  // A configuration that was changed since points somewhere else: a key of ours must not be made in a stranger's account.
+  // A configuration that was changed since points somewhere else: a key of ours must not be made in
+  // a stranger's account.
   const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
   return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: true, snapshotBefore: look }, async (attempt) => {
     if (attempt.before?.account !== previous.account) {
@@ -71,8 +75,9 @@ function mint(store: KeyStore, rotation: RotationRecord, likeKeyId: string, atte
 }
 
 /**
- * The key of an earlier attempt whose reply was lost. Where the store shows secrets again it is adopted; else it is removed, since nobody can
- * ever use it: the intent is ours, and a version that was never recorded was never delivered.
+ * The key of an earlier attempt whose reply was lost. Where the store shows secrets again it is
+ * adopted; else it is removed, since nobody can ever use it: the intent is ours, and a version that
+ * was never recorded was never delivered.
  */
 async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKey | null> {
   for (const earlier of attempt.earlier) {
@@ -86,8 +91,9 @@ async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKe
 }
 
 /**
- * The key that a ledger has lost together with its secret. Read again where the store shows it; else removed, if nobody was handed it: then the
- * next one takes its place. What consumers may hold and nobody can read is for a person.
+ * The key that a ledger has lost together with its secret. Read again where the store shows it;
+ * else removed, if nobody was handed it: then the next one takes its place. What consumers may hold
+ * and nobody can read is for a person.
  */
 async function recover(store: KeyStore, known: string, delivered: boolean, attempt: Attempt): Promise<MintedKey | null> {
   const found = await store.describe(known, attempt.signal);
@@ -103,8 +109,9 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
 }
 
 /**
- * Observes: every endpoint of the store, again and again, and the rights of both keys. Writes: the new key's places in the lists of the store, until
- * they last. Such a list is written back whole, so that what another one adds, or a late write of ours, can take out what was just put in.
+ * Observes: every endpoint of the store, again and again, and the rights of both keys. Writes: the
+ * new key's places in the lists of the store, until they last. Such a list is written back whole,
+ * so that what another one adds, or a late write of ours, can take out what was just put in.
  */
 export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   await deps.ledger.enter(step, null);
@@ -129,7 +136,10 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
   }
 }
 
-/** Acceptances in a row that count as proof, and the milliseconds between them: endpoints are spread over servers that learn of a key one by one. */
+/**
+ * Acceptances in a row that count as proof, and the milliseconds between them: endpoints are spread
+ * over servers that learn of a key one by one.
+ */
 const proofs = { inARow: 10, apart: 100 } as const;
 
 async function acceptedInARow(

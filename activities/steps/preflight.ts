@@ -1,4 +1,7 @@
-/** Owns the look before the first change: at the store and at the consumers. Observes only; what it finds is decided in the domain. */
+/**
+ * Owns the look before the first change: at the store and at the consumers. Observes only; what it
+ * finds is decided in the domain.
+ */
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
@@ -84,7 +87,10 @@ export interface HostPreflight {
   readonly consumers: readonly ConsumerSpec[];
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
-  /** Those of which nobody has said that they are on the current version, where a person is who says it; none of the findings. */
+  /**
+   * Those of which nobody has said that they are on the current version, where a person is who says
+   * it; none of the findings.
+   */
   readonly unattested?: readonly string[];
 }
 

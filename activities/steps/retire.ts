@@ -1,4 +1,7 @@
-/** Owns the taking away for good: drain, revoke, the proof of death, and the removal of what a lost reply left behind. */
+/**
+ * Owns the taking away for good: drain, revoke, the proof of death, and the removal of what a lost
+ * reply left behind.
+ */
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
@@ -6,7 +9,10 @@ import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '.
 import { refusedEverywhere } from '../ports/key-store.js';
 import { requireMayTakeAway } from './guard.js';
 
-/** Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth asking again, until the old version is quiet. */
+/**
+ * Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth
+ * asking again, until the old version is quiet.
+ */
 export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   const rotation = await deps.ledger.rotation(step.rotation);
   const store = await deps.stores.of(rotation.spec.store);
@@ -16,9 +22,11 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
   const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
   const { policy, accept } = rotation.spec;
-  // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens both, never the store's own lag.
+  // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens
+  // both, never the store's own lag.
   const maxWait = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
-  // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer that could be seen.
+  // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer
+  // that could be seen.
   const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
   const rules: QuietRules = {
     cutoverAt: rotation.cutoverAt ?? now,
@@ -45,8 +53,9 @@ export interface RetireInput extends StepInput {
 }
 
 /**
- * Ends a version for good, by the exact id in the ledger. Its guard looks once more, in this very attempt: is the other one alive now, is
- * every consumer proved to be on it now. A refusal sends nothing and closes its intent so.
+ * Ends a version for good, by the exact id in the ledger. Its guard looks once more, in this very
+ * attempt: is the other one alive now, is every consumer proved to be on it now. A refusal sends
+ * nothing and closes its intent so.
  */
 export async function revokeVersion(
   deps: Deps,
@@ -74,7 +83,10 @@ export async function revokeVersion(
   });
 }
 
-/** Observes: every endpoint, until all refuse the key several times in a row. True: it is dead; false: not within the store's own time. */
+/**
+ * Observes: every endpoint, until all refuse the key several times in a row. True: it is dead;
+ * false: not within the store's own time.
+ */
 export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step, null);
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -96,8 +108,9 @@ export interface StraysInput extends StepInput {
 }
 
 /**
- * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was ever handed them. Waits until no mint of ours
- * can land any more, so that a late create is caught, too.
+ * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was
+ * ever handed them. Waits until no mint of ours can land any more, so that a late create is caught,
+ * too.
  */
 export async function removeOrphans(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);

@@ -1,7 +1,10 @@
 /** Owns the one cipher of the vault. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-/** AES-256-GCM as nonce, tag, text. What the value belongs to is bound in, so that a row cannot be put in another's place. */
+/**
+ * AES-256-GCM as nonce, tag, text. What the value belongs to is bound in, so that a row cannot be
+ * put in another's place.
+ */
 export function encrypt(key: Buffer, plain: Buffer, belongsTo: string): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(belongsTo));

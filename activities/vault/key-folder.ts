@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { RekeyError } from '../../workflows/domain/errors.js';
 
-/** Reads `<kind>-<id>.key` files (32 bytes, base64) afresh, so that a key that was put there is found without a restart. */
+/**
+ * Reads `<kind>-<id>.key` files (32 bytes, base64) afresh, so that a key that was put there is
+ * found without a restart.
+ */
 export class KeyFolder {
   constructor(
     private readonly folder: string,

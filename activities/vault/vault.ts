@@ -1,4 +1,7 @@
-/** Owns the envelope encryption of secret values: a data key for each value, wrapped by a master key that has an id. It stores nothing itself. */
+/**
+ * Owns the envelope encryption of secret values: a data key for each value, wrapped by a master key
+ * that has an id. It stores nothing itself.
+ */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { Secret } from '../ports/secret.js';
@@ -49,7 +52,10 @@ export class EnvelopeVault implements Vault {
     if (!same) throw new RekeyError('KR_INTERNAL', 'the vault gave back another value than it was given');
   }
 
-  /** Rewraps every data key under `to` and makes it current; values themselves are not touched. Returns how many were rewrapped. */
+  /**
+   * Rewraps every data key under `to` and makes it current; values themselves are not touched.
+   * Returns how many were rewrapped.
+   */
   rewrap(to: string): Promise<number> {
     const next = this.keys.get(to);
     return this.values.rewrap(to, (value) => encrypt(next, this.#dataKey(value), wrapping(value.ref, to)));
@@ -70,8 +76,8 @@ export class EnvelopeVault implements Vault {
 const wrapping = (ref: string, masterKey: string): string => `wrap:${ref}:${masterKey}`;
 
 /**
- * Refuses a secret whose fingerprint could be guessed back: under 128 bits by its alphabet and length. What cannot be judged, whether the
- * vendor's generator is random, is taken on trust.
+ * Refuses a secret whose fingerprint could be guessed back: under 128 bits by its alphabet and
+ * length. What cannot be judged, whether the vendor's generator is random, is taken on trust.
  */
 function requireStrength(secret: Secret): void {
   const value = secret.reveal();

@@ -1,4 +1,6 @@
-/** Owns `apply`, `config check` and `config show`: from a file to the ledger, through a workflow. */
+/**
+ * Owns `apply`, `config check` and `config show`: from a file to the ledger, through a workflow.
+ */
 import { connectors } from '../../activities/configuration/connectors.js';
 import { formatConfiguration } from '../../activities/configuration/explain.js';
 import { loadConfiguration } from '../../activities/configuration/load.js';
@@ -8,7 +10,7 @@ import { inWords } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { connect } from '../connection.js';
 import { findInstallation, whoAsks } from '../environment.js';
-import { LedgerView } from '../ledger/views.js';
+import { withView } from '../ledger/views.js';
 import type { Answer } from '../output.js';
 
 /** Who asks, for the audit: an account of this machine, not a proof. */
@@ -74,13 +76,10 @@ function lineOf({ credential, problem, differences, widens, started }: ApplyRepo
   return `${what}; that opens something (${widens.join('; ')}), so it waits for an approval: rekey show ${credential}`;
 }
 
-export async function show(): Promise<Answer> {
-  const view = await LedgerView.open(findInstallation());
-  try {
+export function show(): Promise<Answer> {
+  return withView(async (view) => {
     const found = await view.configuration();
     if (!found) throw new RekeyError('KR_NOT_FOUND', 'no configuration was applied yet');
     return { json: found.document, text: formatConfiguration(found.document), next: 'status' };
-  } finally {
-    await view.close();
-  }
+  });
 }

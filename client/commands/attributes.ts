@@ -1,4 +1,7 @@
-/** Owns `attributes show` and `attributes set`: what a key may do, seen at its store through a worker, and changed without a new secret. */
+/**
+ * Owns `attributes show` and `attributes set`: what a key may do, seen at its store through a
+ * worker, and changed without a new secret.
+ */
 import { type Client, WorkflowIdConflictPolicy } from '@temporalio/client';
 import { parse } from 'yaml';
 import { connectors } from '../../activities/configuration/connectors.js';
@@ -10,7 +13,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { connect } from '../connection.js';
 import { findInstallation } from '../environment.js';
-import { type CredentialShown, LedgerView } from '../ledger/views.js';
+import { type CredentialShown, withView } from '../ledger/views.js';
 import { type Answer, asRekeyError } from '../output.js';
 import { begin } from './rotate.js';
 
@@ -39,7 +42,9 @@ export function compared({ differences, widens, problem }: KeyLook): readonly st
   return [`attributes: apply would change ${inWords(differences)}${opened}`];
 }
 
-/** Asks a worker that can reach the store; an answer that does not come is a problem, not an error. */
+/**
+ * Asks a worker that can reach the store; an answer that does not come is a problem, not an error.
+ */
 export async function lookAtKey(name: string, store: string): Promise<KeyLook> {
   const nothing = { credential: name, generation: null, key: null, differences: [], widens: [] };
   let connected: { client: Client; close(): Promise<void> } | null = null;
@@ -113,7 +118,10 @@ function assignment(text: string): [string, Json] {
   }
 }
 
-/** The connector's own schema looks at what was said, together with what is declared, since some of it must be there. */
+/**
+ * The connector's own schema looks at what was said, together with what is declared, since some of
+ * it must be there.
+ */
 function requireValid(said: JsonObject, declaredAttributes: JsonObject, kind: string): void {
   const schema = connectors.stores.find((store) => store.kind === kind)?.attributes;
   // A store that a package brings looks at it itself.
@@ -126,12 +134,9 @@ function requireValid(said: JsonObject, declaredAttributes: JsonObject, kind: st
   throw new RekeyError('KR_USAGE', problems.join('; '));
 }
 
-async function declared(name: string): Promise<{ credential: CredentialShown; kind: string }> {
-  const view = await LedgerView.open(findInstallation());
-  try {
+function declared(name: string): Promise<{ credential: CredentialShown; kind: string }> {
+  return withView(async (view) => {
     const credential = await view.credential(name);
     return { credential, kind: (await view.configuration())!.document.stores[credential.store]!.kind };
-  } finally {
-    await view.close();
-  }
+  });
 }

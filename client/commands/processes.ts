@@ -1,4 +1,7 @@
-/** Owns the commands that need concrete classes: each is a process of its own, whose words and exit code are passed on. */
+/**
+ * Owns the commands that need concrete classes: each is a process of its own, whose words and exit
+ * code are passed on.
+ */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

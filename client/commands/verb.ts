@@ -1,4 +1,7 @@
-/** Owns what an operator says to an open rotation: each verb is an update of its workflow, with the phase that the operator saw. */
+/**
+ * Owns what an operator says to an open rotation: each verb is an update of its workflow, with the
+ * phase that the operator saw.
+ */
 import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Verb } from '../../workflows/domain/verbs.js';

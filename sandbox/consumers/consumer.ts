@@ -1,4 +1,7 @@
-/** Owns the processes of one consumer: starts them, ends them, starts them again when they die, as systemd or Kubernetes would. */
+/**
+ * Owns the processes of one consumer: starts them, ends them, starts them again when they die, as
+ * systemd or Kubernetes would.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TIMING } from '../timing.js';
@@ -15,9 +18,15 @@ export interface ConsumerSpec {
   readonly startDelay: number;
   /** Asked at each start: addresses, and the secrets that the platform hands over. */
   readonly settings: () => unknown;
-  /** The first delay before a dead process is started again; it doubles up to a limit until one comes up. */
+  /**
+   * The first delay before a dead process is started again; it doubles up to a limit until one
+   * comes up.
+   */
   readonly restartDelay: number;
-  /** One instance in the output of its machine's status command; absent where the platform is not a machine. */
+  /**
+   * One instance in the output of its machine's status command; absent where the platform is not a
+   * machine.
+   */
   readonly describe?: (instance: Instance) => string;
   /** From where it reads its key at the start; absent where its platform hands the key over. */
   readonly source?: { readonly read: () => string | null; readonly write: (key: string) => void };
@@ -97,7 +106,10 @@ export class Consumer {
     return this.#inTurn(() => this.#stop('SIGKILL'));
   }
 
-  /** Brings the number of instances to `count`, as an autoscaler does: new ones start from the source. */
+  /**
+   * Brings the number of instances to `count`, as an autoscaler does: new ones start from the
+   * source.
+   */
   scale(count: number): Promise<void> {
     return this.#inTurn(async () => {
       this.count = count;

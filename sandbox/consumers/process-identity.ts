@@ -1,4 +1,7 @@
-/** Owns the proof that a process is the one that we started: a pid alone is reused, a pid with its start time is not. */
+/**
+ * Owns the proof that a process is the one that we started: a pid alone is reused, a pid with its
+ * start time is not.
+ */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,7 +16,8 @@ export interface ProcessIdentity {
 export function identify(pid: number): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets and may hold spaces: what follows the last bracket is safe to split.
+    // The second field is the program's name in brackets and may hold spaces: what follows the last
+    // bracket is safe to split.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z') return undefined;
     return { pid, startTime: fields[19]!, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8') };
@@ -22,7 +26,10 @@ export function identify(pid: number): ProcessIdentity | undefined {
   }
 }
 
-/** Kills what an earlier life left behind, and nothing that merely has the same pid. Resolves when it is gone. */
+/**
+ * Kills what an earlier life left behind, and nothing that merely has the same pid. Resolves when
+ * it is gone.
+ */
 export async function endLeftover(left: ProcessIdentity): Promise<void> {
   while (isSame(left, identify(left.pid))) {
     process.kill(left.pid, 'SIGKILL');

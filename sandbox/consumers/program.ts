@@ -1,9 +1,15 @@
-/** Owns what all consumer programs share: how they are started, switched on and off, and ended, and how they show what they hold. */
+/**
+ * Owns what all consumer programs share: how they are started, switched on and off, and ended, and
+ * how they show what they hold.
+ */
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fingerprint } from './fingerprint.js';
 
-/** The first message that a program gets, over the channel to its process manager: nothing secret is ever in its arguments or environment. */
+/**
+ * The first message that a program gets, over the channel to its process manager: nothing secret is
+ * ever in its arguments or environment.
+ */
 export interface Start<Settings> {
   readonly traffic: boolean;
   /** How many times slower than usual it works. */
@@ -19,7 +25,10 @@ export interface Start<Settings> {
 export type Report = { readonly loaded: { readonly fingerprint: string; readonly tail: string } } | { readonly up: true };
 
 export interface Running {
-  /** False once the program was asked to end: it finishes what it is doing, and takes on nothing new. */
+  /**
+   * False once the program was asked to end: it finishes what it is doing, and takes on nothing
+   * new.
+   */
   readonly wanted: boolean;
   readonly traffic: boolean;
   readonly pace: number;
@@ -28,7 +37,10 @@ export interface Running {
   up(): void;
 }
 
-/** Runs a program until it returns or throws. Without its process manager it ends: nobody else would ever end it. */
+/**
+ * Runs a program until it returns or throws. Without its process manager it ends: nobody else would
+ * ever end it.
+ */
 export function runProgram<Settings>(program: (settings: Settings, running: Running) => Promise<void>): void {
   const running = {
     wanted: true,
@@ -74,7 +86,10 @@ export class Exit extends Error {
   }
 }
 
-/** Does one piece of work after the other, never two at once, at a steady pace while there is to be traffic. */
+/**
+ * Does one piece of work after the other, never two at once, at a steady pace while there is to be
+ * traffic.
+ */
 export async function atPace(running: Running, every: number, work: () => Promise<void>): Promise<void> {
   while (running.wanted) {
     const began = Date.now();

@@ -4,7 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Rekey } from './rekey.js';
 
-/** The places where a secret was found; none is what is wanted. The vendors' and programs' own files are where keys belong, and are left out. */
+/**
+ * The places where a secret was found; none is what is wanted. The vendors' and programs' own files
+ * are where keys belong, and are left out.
+ */
 export async function findLeaks(rekey: Rekey, values: readonly string[]): Promise<readonly string[]> {
   // A management key that is a UUID is an id, and stands in configurations.
   const secrets = [...new Set(values)].filter((value) => value.length >= 20).map((value) => Buffer.from(value));

@@ -1,4 +1,7 @@
-/** Owns the demo: starts rekey as a user would, rotates keys under live traffic, and holds every promise against what the vendors saw. */
+/**
+ * Owns the demo: starts rekey as a user would, rotates keys under live traffic, and holds every
+ * promise against what the vendors saw.
+ */
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -87,7 +90,9 @@ const rekey = new Rekey(
 );
 let ending: Promise<never> | null = null;
 
-/** Ends what was started, once; whoever comes second waits for the first, and its exit code counts. */
+/**
+ * Ends what was started, once; whoever comes second waits for the first, and its exit code counts.
+ */
 function end(code: number): Promise<never> {
   ending ??= (async () => {
     await rekey.stop();
@@ -121,7 +126,10 @@ try {
   await end(1);
 }
 
-/** The next keys that the vendors make are known beforehand, so that they can be searched for afterwards. */
+/**
+ * The next keys that the vendors make are known beforehand, so that they can be searched for
+ * afterwards.
+ */
 async function plantMarkers(ready: Ready): Promise<void> {
   await post(ready, '/keys/next', { vendor: 'datadog', value: randomBytes(16).toString('hex') });
   await post(ready, '/keys/next', { vendor: 'soar', value: `Marker${randomBytes(18).toString('hex')}` });

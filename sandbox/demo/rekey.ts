@@ -27,7 +27,10 @@ export class Rekey {
   #up: ChildProcess | null = null;
   #rotating: ChildProcess | null = null;
   #ready: Ready | null = null;
-  /** All that was printed, to be searched for secrets. The ready line is left out: it carries the simulators' own, on purpose. */
+  /**
+   * All that was printed, to be searched for secrets. The ready line is left out: it carries the
+   * simulators' own, on purpose.
+   */
   readonly said: string[] = [];
 
   constructor(

@@ -1,4 +1,7 @@
-/** Owns what a simulated vendor is: a new one is a folder beside this file and a line in the registry. */
+/**
+ * Owns what a simulated vendor is: a new one is a folder beside this file and a line in the
+ * registry.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { Consumers } from '../consumers/consumers.js';
 import type { Doors } from '../door.js';
@@ -14,7 +17,9 @@ export interface World {
   readonly consumers: Consumers;
   /** A piece of state that outlives the process; at a reset the vendor gives it a new value. */
   state<T>(name: string, initial: () => T): Durable<T>;
-  /** The command line by which an operator restarts an app of this sandbox, or asks for its status. */
+  /**
+   * The command line by which an operator restarts an app of this sandbox, or asks for its status.
+   */
   hostCommand(verb: 'restart' | 'status', app: string): string;
 }
 
@@ -38,7 +43,10 @@ export interface Planted {
   readonly key?: string | undefined;
 }
 
-/** The vendor's part of rekey.yaml: indented lines below each heading, and the files that they refer to under secrets/. */
+/**
+ * The vendor's part of rekey.yaml: indented lines below each heading, and the files that they refer
+ * to under secrets/.
+ */
 export interface ConfigurationPart {
   readonly stores: string;
   readonly hosts: string;
@@ -50,16 +58,26 @@ export interface Vendor {
   readonly name: string;
   /** Opens the doors. Called once, before anything else. */
   open(): Promise<void>;
-  /** Writes the consumers' files if there are none, and starts those that are to run. Resolves when they are up. */
+  /**
+   * Writes the consumers' files if there are none, and starts those that are to run. Resolves when
+   * they are up.
+   */
   startConsumers(): Promise<void>;
-  /** Makes the account anew; the doors stay. Throws on values that the vendor could not have made. */
+  /**
+   * Makes the account anew; the doors stay. Throws on values that the vendor could not have made.
+   */
   reset(planted: Planted): void;
   /** Addresses and management credentials, as the ready line shows them. */
   ready(): Record<string, unknown>;
   keys(): KeyRow[];
-  /** Decides the value of the next key that is made. Throws if the vendor could not have made it. */
+  /**
+   * Decides the value of the next key that is made. Throws if the vendor could not have made it.
+   */
   plantNext(value: string): void;
-  /** What only an operator of the vendor can do, served under /vendors/<name> of the control address. */
+  /**
+   * What only an operator of the vendor can do, served under /vendors/<name> of the control
+   * address.
+   */
   control(app: FastifyInstance): void;
   configuration(secret: (name: string) => string): ConfigurationPart;
 }

@@ -1,4 +1,7 @@
-/** Owns the bare engine that rotations are measured against: a workflow of so many empty activities, one after the other. */
+/**
+ * Owns the bare engine that rotations are measured against: a workflow of so many empty activities,
+ * one after the other.
+ */
 import { proxyActivities } from '@temporalio/workflow';
 
 const { nothing } = proxyActivities<{ nothing(): Promise<void> }>({ startToCloseTimeout: '1 minute' });

@@ -1,4 +1,7 @@
-/** Owns the straight script that the in-place sequence is measured against: the same calls to the same simulator, with no books and no second thoughts. */
+/**
+ * Owns the straight script that the in-place sequence is measured against: the same calls to the
+ * same simulator, with no books and no second thoughts.
+ */
 import { readFileSync } from 'node:fs';
 import { sleep } from '../support/lane.js';
 

@@ -1,4 +1,7 @@
-/** The workflow of a rotation is gone, terminated or reset: the sweep brings it back from the ledger, in its recorded direction, with requests of the run before on their way. */
+/**
+ * The workflow of a rotation is gone, terminated or reset: the sweep brings it back from the
+ * ledger, in its recorded direction, with requests of the run before on their way.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectInPlaceConverged, expectOverlapConverged } from '../support/converged.js';
 import { Lane } from '../support/lane.js';

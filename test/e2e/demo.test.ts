@@ -14,8 +14,9 @@ const processesOf = (folder: string): string =>
     .join('\n');
 
 /**
- * Its temporary folders and processes are told apart from others' by a folder of their own. It is interrupted after so many milliseconds, or as
- * soon as a process of it shows these words, which then is held: one that is slow must not be left behind.
+ * Its temporary folders and processes are told apart from others' by a folder of their own. It is
+ * interrupted after so many milliseconds, or as soon as a process of it shows these words, which
+ * then is held: one that is slow must not be left behind.
  */
 function demo(
   interrupt: number | string | null,

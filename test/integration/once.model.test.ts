@@ -1,4 +1,7 @@
-/** Random interleavings of attempts, late, doubled and dead, on the real ledger and a simulated store: what is promised holds in each of them. */
+/**
+ * Random interleavings of attempts, late, doubled and dead, on the real ledger and a simulated
+ * store: what is promised holds in each of them.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openLedger } from '../../activities/postgres/ledger.js';
@@ -13,10 +16,16 @@ import { RegenerateWorld } from '../support/model/regenerate-world.js';
 import { RevokeWorld } from '../support/model/revoke-world.js';
 import type { Bench } from '../support/model/world.js';
 
-/** `REKEY_MODEL_RUNS` worlds for each story, for a longer search; else as many as there is time for. `REKEY_MODEL_SEED` repeats a search. */
+/**
+ * `REKEY_MODEL_RUNS` worlds for each story, for a longer search; else as many as there is time for.
+ * `REKEY_MODEL_SEED` repeats a search.
+ */
 const asked = process.env.REKEY_MODEL_RUNS;
 const numRuns = Number(asked ?? 60);
-/** Milliseconds after which no further world begins. One that is interrupted would go on beside the next, and move its clock. */
+/**
+ * Milliseconds after which no further world begins. One that is interrupted would go on beside the
+ * next, and move its clock.
+ */
 const longest = asked ? Number.POSITIVE_INFINITY : 8_000;
 const timeout = 120_000 + numRuns * 2_000;
 const seed = Number(process.env.REKEY_MODEL_SEED ?? Date.now() % 1_000_000_000);

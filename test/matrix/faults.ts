@@ -5,7 +5,10 @@ export interface FaultKind {
   readonly name: string;
   /** Takes the worker with it, and so whatever else it was doing. */
   readonly kills: boolean;
-  /** What only looks has no effect: to lose its reply, or to die behind it, is the same as to be cut off before it, and late it changes nothing. */
+  /**
+   * What only looks has no effect: to lose its reply, or to die behind it, is the same as to be cut
+   * off before it, and late it changes nothing.
+   */
   readonly changesOnly: boolean;
   readonly spec: object;
 }

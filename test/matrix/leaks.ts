@@ -1,4 +1,7 @@
-/** Owns the search for planted secrets in all that rekey writes down or says: histories as they are and decoded, tables, logs. */
+/**
+ * Owns the search for planted secrets in all that rekey writes down or says: histories as they are
+ * and decoded, tables, logs.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { dataConverter } from '../../client/codec.js';
@@ -38,7 +41,10 @@ export function holds(text: string, secrets: readonly string[]): boolean {
   return secrets.flatMap(forms).some((form) => text.includes(form));
 }
 
-/** The secret itself, and the forms in which it could hide; base64 in each of the three ways in which it can fall into a longer text. */
+/**
+ * The secret itself, and the forms in which it could hide; base64 in each of the three ways in
+ * which it can fall into a longer text.
+ */
 function forms(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const base64 = [0, 1, 2].map((offset) =>
@@ -49,7 +55,10 @@ function forms(secret: string): readonly string[] {
   return [secret, bytes.toString('hex'), ...base64];
 }
 
-/** Every text of a history and, since a codec hides and does not remove, every payload of it as the worker read it. */
+/**
+ * Every text of a history and, since a codec hides and does not remove, every payload of it as the
+ * worker read it.
+ */
 async function legible(history: object, codecFolder: string): Promise<string> {
   const texts: string[] = [];
   const payloads: object[] = [];

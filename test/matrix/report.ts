@@ -1,4 +1,7 @@
-/** Owns what a run of cases says: one line that can be cited, and the rows of docs/failure-modes.md that it has to show. */
+/**
+ * Owns what a run of cases says: one line that can be cited, and the rows of docs/failure-modes.md
+ * that it has to show.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Result } from './trial.js';
@@ -20,7 +23,10 @@ export function tellBroken(results: readonly Result[]): void {
     if (violations.length > 0) console.log(`broken: ${name}: ${outcome}; ${violations.join('; ')}`);
 }
 
-/** Polls come as they come; more than a few that never came would mean that the faults do not find their places. */
+/**
+ * Polls come as they come; more than a few that never came would mean that the faults do not find
+ * their places.
+ */
 export const mostMissed = (results: readonly Result[]): number => Math.ceil(casesOf(results) / 50);
 export const missedOf = (results: readonly Result[]): readonly string[] => results.flatMap((r) => r.missed);
 export const casesOf = (results: readonly Result[]): number => sum(results, (r) => r.cases);

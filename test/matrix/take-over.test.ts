@@ -1,4 +1,7 @@
-/** How long a rotation stands still when the worker that was at it is killed and a second one is there. */
+/**
+ * How long a rotation stands still when the worker that was at it is killed and a second one is
+ * there.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
@@ -24,7 +27,10 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => lane?.stop());
 
-/** Milliseconds from the death, or from the `settle_at` of what the dead one had begun, to the next request by the other. */
+/**
+ * Milliseconds from the death, or from the `settle_at` of what the dead one had begun, to the next
+ * request by the other.
+ */
 async function takeOver(point: Point): Promise<number> {
   await freshLane(lane, [credential]);
   while (lane.workers.filter((w) => w.exitCode === null && w.signalCode === null).length < 2) await lane.startWorker();

@@ -1,4 +1,7 @@
-/** What changes something at the other vendors where keys overlap, met by every fault that can leave it unclear. */
+/**
+ * What changes something at the other vendors where keys overlap, met by every fault that can leave
+ * it unclear.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { casesOfVendors, expectAllHold, expectDocumented, recordVendorChanges } from './cases.js';
 import { type Lanes, startLanes } from './lanes.js';

@@ -1,4 +1,7 @@
-/** Every connector is held to the suite of its port, and every ability that the ports know is tried by the suite and by at least one connector. */
+/**
+ * Every connector is held to the suite of its port, and every ability that the ports know is tried
+ * by the suite and by at least one connector.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Holds docs/errors.md equal to the codes: whoever looks a code up finds what the program does, not what it once did. */
+/**
+ * Holds docs/errors.md equal to the codes: whoever looks a code up finds what the program does, not
+ * what it once did.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';

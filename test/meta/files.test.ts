@@ -1,4 +1,7 @@
-/** Holds what every source file must be: it opens with what it owns, stays short enough to be read in one go, and leaves nothing for later. */
+/**
+ * Holds what every source file must be: it opens with what it owns, stays short enough to be read
+ * in one go, and leaves nothing for later.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const longest = 350;
+const widest = 100;
 
 // Files that are new and not yet committed count, too; ignored ones do not.
 const listed = execFileSync(
@@ -52,6 +56,14 @@ describe('every source file', () => {
   it(`has at most ${longest} lines`, () => {
     const long = sources.map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 })).filter((f) => f.lines > longest);
     expect(long).toEqual([]);
+  });
+
+  it(`wraps its comments at ${widest} columns`, () => {
+    const isWide = (line: string) => line.length > widest && /^\s*(\/\/ (?!biome-ignore)|\/?\*)/.test(line);
+    const wide = sources.flatMap(({ name, text }) =>
+      text.split('\n').flatMap((line, index) => (isWide(line) ? [`${name}:${index + 1}`] : [])),
+    );
+    expect(wide).toEqual([]);
   });
 });
 

@@ -1,11 +1,17 @@
-/** Enforces who may import whom: the table of docs/architecture.md, row by row, on every import of the product's folders. */
+/**
+ * Enforces who may import whom: the table of docs/architecture.md, row by row, on every import of
+ * the product's folders.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** Rooms, the narrowest first: `activities/connectors/http/client.ts` is in `activities/connectors/http`. */
+/**
+ * Rooms, the narrowest first: `activities/connectors/http/client.ts` is in
+ * `activities/connectors/http`.
+ */
 const places = [
   'workflows/domain',
   'workflows',
@@ -28,7 +34,10 @@ const ports = 'activities/ports';
 const http = 'activities/connectors/http';
 const machines = 'activities/connectors/machines';
 
-/** What each room may import besides itself. `type:` means types only; a file stands for itself alone. */
+/**
+ * What each room may import besides itself. `type:` means types only; a file stands for itself
+ * alone.
+ */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   [domain]: [],
   workflows: [domain, 'type:activities/index.ts'],
@@ -52,7 +61,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Workflow code runs where there is no outside; the domain also where there is no Temporal. */
 const packagesOf: Readonly<Record<string, readonly string[]>> = {
-  [domain]: ['croner'],
+  [domain]: [],
   workflows: ['@temporalio/workflow', '@temporalio/common'],
 };
 
@@ -115,7 +124,10 @@ function breach({ from, to, typeOnly }: Import): string | null {
   return `${source} -> ${target}`;
 }
 
-/** An app host may use what its vendor's key store knows of the vendor: `soar-app-host` that of `soar`. */
+/**
+ * An app host may use what its vendor's key store knows of the vendor: `soar-app-host` that of
+ * `soar`.
+ */
 function isClientOfSameVendor(from: string, to: string): boolean {
   const [host, store] = [path.posix.basename(connectorOf(from)!), path.posix.basename(connectorOf(to)!)];
   return placeOf(from) === 'app-host' && placeOf(to) === 'key-store' && (host === store || host.startsWith(`${store}-`));

@@ -1,4 +1,7 @@
-/** Recorded histories against today's workflows: a rotation that lives for days outlives the release that began it. */
+/**
+ * Recorded histories against today's workflows: a rotation that lives for days outlives the release
+ * that began it.
+ */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

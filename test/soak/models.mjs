@@ -1,4 +1,7 @@
-/** Checks the specifications of docs/models exhaustively: each holds as it stands, and each deliberate mistake is found. */
+/**
+ * Checks the specifications of docs/models exhaustively: each holds as it stands, and each
+ * deliberate mistake is found.
+ */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +17,10 @@ const tools = {
   sha256: 'fc0a7b69b35076b4aeef54228a62fce9ca035f81a19619f5ed3f023f78c803b3',
 };
 
-/** What is checked besides the specifications as they stand: constants that are changed, and what must then be violated; null: nothing. */
+/**
+ * What is checked besides the specifications as they stand: constants that are changed, and what
+ * must then be violated; null: nothing.
+ */
 const variants = [
   { model: 'Mint', change: {}, violates: null },
   { model: 'Mint', change: { Readable: 'TRUE' }, violates: null },
@@ -74,7 +80,9 @@ function check(model, change) {
   return { found: violated ?? temporal ?? (clean ? null : 'error'), states: count, said: run.stdout.slice(-6_000) };
 }
 
-/** From `REKEY_TLC`, else from our cache, else through Maven; never one that is not the pinned one. */
+/**
+ * From `REKEY_TLC`, else from our cache, else through Maven; never one that is not the pinned one.
+ */
 function findTools() {
   if (process.env.REKEY_TLC) return pinned(process.env.REKEY_TLC) ?? fail('REKEY_TLC does not name the pinned archive');
   const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'rekey');

@@ -1,10 +1,16 @@
-/** Owns what must hold after any fault: the promises, read from the vendors and the ledger, never from what rekey says of itself. */
+/**
+ * Owns what must hold after any fault: the promises, read from the vendors and the ledger, never
+ * from what rekey says of itself.
+ */
 import { expect } from 'vitest';
 import type { KeyShown, Lane, RotationShown } from './lane.js';
 
 const liveOnes = (keys: readonly KeyShown[]) => keys.filter((k) => k.state === 'live');
 
-/** Refused 0, exactly one live key of ours, it is the one in the ledger, everyone on it, nothing left open. */
+/**
+ * Refused 0, exactly one live key of ours, it is the one in the ledger, everyone on it, nothing
+ * left open.
+ */
 export async function expectOverlapConverged(
   lane: Lane,
   rotation: RotationShown,

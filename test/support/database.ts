@@ -1,4 +1,7 @@
-/** Owns a database of its own for each test file, cloned from the migrated template; the ledger in it is a new one. */
+/**
+ * Owns a database of its own for each test file, cloned from the migrated template; the ledger in
+ * it is a new one.
+ */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';

@@ -1,4 +1,7 @@
-/** Owns a package as a third party has it: in a folder of its own, with `rekey` among its dependencies. */
+/**
+ * Owns a package as a third party has it: in a folder of its own, with `rekey` among its
+ * dependencies.
+ */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** Owns a second Datadog credential, `datadog/extras`, which lives beside the first one on the program web-1. */
+/**
+ * Owns a second Datadog credential, `datadog/extras`, which lives beside the first one on the
+ * program web-1.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Lane, sleep } from './lane.js';
@@ -21,7 +24,9 @@ export async function asAdministrator(lane: Lane, method: string, route: string,
   });
 }
 
-/** A second key for the machine of web-1, in a file of its own, whose fingerprint a command shows. */
+/**
+ * A second key for the machine of web-1, in a file of its own, whose fingerprint a command shows.
+ */
 export async function secondCredential(lane: Lane): Promise<(text: string) => string> {
   const inSandbox = (...parts: string[]) => path.join(path.dirname(lane.config), ...parts);
   const made = await asAdministrator(lane, 'POST', '/api/v2/api_keys', {

@@ -1,4 +1,6 @@
-/** Owns the setting back of a ledger: what a replica does that is promoted without the last commits. */
+/**
+ * Owns the setting back of a ledger: what a replica does that is promoted without the last commits.
+ */
 import type { Database } from '../../activities/postgres/pool.js';
 
 const tables = [
@@ -26,7 +28,8 @@ export async function copyLedger(database: Database): Promise<void> {
 
 /** Puts the copy in the place of everything that was committed since. */
 export async function setBackLedger(database: Database): Promise<void> {
-  // A worker in the middle of a transaction may hold what this one wants, and want what it holds: PostgreSQL then ends one of the two.
+  // A worker in the middle of a transaction may hold what this one wants, and want what it holds:
+  // PostgreSQL then ends one of the two.
   for (let tries = 10; ; tries--) {
     try {
       return await putBack(database);

@@ -1,4 +1,7 @@
-/** Owns what tests make of the sandbox's SOAR: further credentials, the keys of the app `ticketing`, one for each of its parts; and what its operator does. */
+/**
+ * Owns what tests make of the sandbox's SOAR: further credentials, the keys of the app `ticketing`,
+ * one for each of its parts; and what its operator does.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Lane } from './lane.js';
@@ -6,7 +9,9 @@ import type { Lane } from './lane.js';
 export const ticketingKeys = { 'soar/ticketing': '23', 'soar/assets': '24' } as const;
 export type TicketingKey = keyof typeof ticketingKeys;
 
-/** Declares them. A rotation by overlap needs a way back, and so the secret that the key has now. */
+/**
+ * Declares them. A rotation by overlap needs a way back, and so the secret that the key has now.
+ */
 export async function withTicketing(
   lane: Lane,
   text: string,

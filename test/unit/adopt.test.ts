@@ -1,4 +1,7 @@
-/** What adopting does with a secret that stands in a consumer's source: it is read there, proved at the store, and refused where it is another. */
+/**
+ * What adopting does with a secret that stands in a consumer's source: it is read there, proved at
+ * the store, and refused where it is another.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../activities/deps.js';
 import { Secret } from '../../activities/ports/secret.js';

@@ -1,4 +1,7 @@
-/** What leaves an activity: failures of a closed set of types, with nothing of a vendor's own in them, and heartbeats as long as it runs. */
+/**
+ * What leaves an activity: failures of a closed set of types, with nothing of a vendor's own in
+ * them, and heartbeats as long as it runs.
+ */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

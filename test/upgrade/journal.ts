@@ -1,4 +1,7 @@
-/** Owns the shape of the journal: the names of steps and of what their outcomes hold, which a rotation that an older release began is carried on by. */
+/**
+ * Owns the shape of the journal: the names of steps and of what their outcomes hold, which a
+ * rotation that an older release began is carried on by.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Lane } from '../support/lane.js';
@@ -12,7 +15,10 @@ interface Step {
   readonly outcome: object | null;
 }
 
-/** One rotation of each way forward, and what they wrote: by step, in neutral words, the types of its outcome's fields. */
+/**
+ * One rotation of each way forward, and what they wrote: by step, in neutral words, the types of
+ * its outcome's fields.
+ */
 export async function journalOf(lane: Lane): Promise<Readonly<Record<string, object>>> {
   for (const credential of ['datadog/agents', 'soar/enrichment', 'docspace/exports']) {
     await lane.rotate(credential);

@@ -1,4 +1,7 @@
-/** Owns a snapshot of an installation in the middle of its work: ledger, keys, and the sandbox's accounts and files, in words that no machine owns. */
+/**
+ * Owns a snapshot of an installation in the middle of its work: ledger, keys, and the sandbox's
+ * accounts and files, in words that no machine owns.
+ */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

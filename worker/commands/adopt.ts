@@ -1,4 +1,7 @@
-/** Owns the process behind `rekey adopt`: a secret goes from standard input straight into the vault, and only its reference travels on. */
+/**
+ * Owns the process behind `rekey adopt`: a secret goes from standard input straight into the vault,
+ * and only its reference travels on.
+ */
 import type { AdoptResult } from '../../activities/index.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { connect } from '../../client/connection.js';

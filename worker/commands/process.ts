@@ -1,4 +1,7 @@
-/** Owns how a command's process ends: an error with a code goes to standard error, or as JSON to standard output, with the exit code of its kind. */
+/**
+ * Owns how a command's process ends: an error with a code goes to standard error, or as JSON to
+ * standard output, with the exit code of its kind.
+ */
 import { asRekeyError } from '../../client/output.js';
 import { errorCodes } from '../../workflows/domain/errors.js';
 

@@ -1,4 +1,7 @@
-/** Owns the process behind `rekey provide`: a person has done what a rotation asked for; a secret goes straight into the vault, and only its reference travels on. */
+/**
+ * Owns the process behind `rekey provide`: a person has done what a rotation asked for; a secret
+ * goes straight into the vault, and only its reference travels on.
+ */
 import { Secret } from '../../activities/ports/secret.js';
 import { connect } from '../../client/connection.js';
 import { findInstallation, whoAsks } from '../../client/environment.js';

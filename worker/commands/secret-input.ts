@@ -1,4 +1,7 @@
-/** Owns how a secret is handed in by a person: on standard input, or typed where nobody can read it; never as an argument. */
+/**
+ * Owns how a secret is handed in by a person: on standard input, or typed where nobody can read it;
+ * never as an argument.
+ */
 import { text } from 'node:stream/consumers';
 import { RekeyError } from '../../workflows/domain/errors.js';
 

@@ -1,4 +1,7 @@
-/** Owns the process behind `rekey vault rewrap`: a new master key wraps every data key, then it is the current one. */
+/**
+ * Owns the process behind `rekey vault rewrap`: a new master key wraps every data key, then it is
+ * the current one.
+ */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';

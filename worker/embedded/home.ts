@@ -1,4 +1,7 @@
-/** Owns the layout of the home folder (`.rekey/`): folders, the keys of the first start, and the state that others read. */
+/**
+ * Owns the layout of the home folder (`.rekey/`): folders, the keys of the first start, and the
+ * state that others read.
+ */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -43,7 +46,9 @@ export function openHome(root: string): Home {
 
 export interface ServiceState {
   readonly pid: number;
-  /** Clock ticks since boot at which the process began: with the pid it names a process for good. */
+  /**
+   * Clock ticks since boot at which the process began: with the pid it names a process for good.
+   */
   readonly startedTicks: string | null;
   readonly command: string;
   readonly state: 'starting' | 'running' | 'restarting' | 'stopped';

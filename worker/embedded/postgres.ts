@@ -1,4 +1,7 @@
-/** Owns the embedded PostgreSQL: its data folder, its one role, and how it is started so that it survives a kill -9. */
+/**
+ * Owns the embedded PostgreSQL: its data folder, its one role, and how it is started so that it
+ * survives a kill -9.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +26,8 @@ export async function preparePostgres(home: Home, port: number): Promise<ChildSp
   return {
     name: 'postgres',
     command: binary('postgres'),
-    // Sockets in files are left out: their path would be too long in deep folders, and nobody needs them.
+    // Sockets in files are left out: their path would be too long in deep folders, and nobody needs
+    // them.
     args: [
       '-D',
       home.postgres,
@@ -46,7 +50,8 @@ export async function preparePostgres(home: Home, port: number): Promise<ChildSp
     stopSignal: 'SIGINT',
     ...(account ?? {}),
     prepare: async () => {
-      // A killed postmaster leaves its pid file and, for a moment, its children; a new one waits for those by itself but not for a stale file whose pid was given away.
+      // A killed postmaster leaves its pid file and, for a moment, its children; a new one waits
+      // for those by itself but not for a stale file whose pid was given away.
       await waitForChildren(home);
     },
     ready: async () => {
@@ -112,7 +117,10 @@ async function answers(port: number, password: string, database: string): Promis
   }
 }
 
-/** Backends of a killed postmaster notice its death and end; a new one refuses to start while they hold the shared memory. */
+/**
+ * Backends of a killed postmaster notice its death and end; a new one refuses to start while they
+ * hold the shared memory.
+ */
 async function waitForChildren(home: Home): Promise<void> {
   const pidFile = path.join(home.postgres, 'postmaster.pid');
   if (!existsSync(pidFile)) return;

@@ -1,7 +1,13 @@
-/** Owns the identity of processes: pid and start time together, so that a pid that was given to a stranger is left alone. */
+/**
+ * Owns the identity of processes: pid and start time together, so that a pid that was given to a
+ * stranger is left alone.
+ */
 import { readFileSync } from 'node:fs';
 
-/** Clock ticks since boot at which the process began; null when there is no such process, or no /proc to ask. */
+/**
+ * Clock ticks since boot at which the process began; null when there is no such process, or no
+ * /proc to ask.
+ */
 export function startedTicks(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,4 +1,7 @@
-/** Owns the children of `rekey up`: starts them, starts again what dies, writes down who they are, and ends them in order. */
+/**
+ * Owns the children of `rekey up`: starts them, starts again what dies, writes down who they are,
+ * and ends them in order.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -21,7 +24,10 @@ export interface ChildSpec {
   readonly ready: (firstLine: Promise<string>) => Promise<void>;
 }
 
-/** Milliseconds: the first wait before a restart, the longest, and how long a child must live for the waits to begin anew. */
+/**
+ * Milliseconds: the first wait before a restart, the longest, and how long a child must live for
+ * the waits to begin anew.
+ */
 const backoff = { first: 100, longest: 5_000, forgottenAfter: 10_000 } as const;
 const largestLog = 20 * 1024 * 1024;
 
@@ -52,7 +58,10 @@ export class Child {
     };
   }
 
-  /** Starts it and waits until it serves; from then on it is kept alive. Throws when it ends before it ever served. */
+  /**
+   * Starts it and waits until it serves; from then on it is kept alive. Throws when it ends before
+   * it ever served.
+   */
   async start(): Promise<void> {
     await this.#launch();
     void this.#keepAlive();
@@ -77,7 +86,8 @@ export class Child {
       stdio: ['ignore', 'pipe', log],
       ...(this.spec.cwd ? { cwd: this.spec.cwd } : {}),
       ...(this.spec.uid === undefined ? {} : { uid: this.spec.uid, gid: this.spec.gid! }),
-      // Of its own group: a Ctrl-C in the terminal reaches `up` alone, which ends its children in order.
+      // Of its own group: a Ctrl-C in the terminal reaches `up` alone, which ends its children in
+      // order.
       detached: true,
     });
     closeSync(log);

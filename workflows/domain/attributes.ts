@@ -1,4 +1,7 @@
-/** Decides what a change of a key that leaves its secret alone amounts to: the image it is to have, what differs, what it opens, what speaks against it. */
+/**
+ * Decides what a change of a key that leaves its secret alone amounts to: the image it is to have,
+ * what differs, what it opens, what speaks against it.
+ */
 import type { Json, JsonObject, KeyChange } from './credential.js';
 import { canonicalJson } from './json.js';
 
@@ -9,7 +12,10 @@ export type KeyImage = {
   readonly state: 'live' | 'disabled';
 };
 
-/** `what` is `name`, `active`, or a right in the store's own words; null for what was or is not there. */
+/**
+ * `what` is `name`, `active`, or a right in the store's own words; null for what was or is not
+ * there.
+ */
 export type Difference = { readonly what: string; readonly before: Json; readonly after: Json };
 
 /** A key as its store shows it, held against what rekey.yaml declares. */
@@ -73,7 +79,10 @@ export interface Desired {
   readonly rightsWith: (rights: JsonObject, attributes: JsonObject) => JsonObject;
 }
 
-/** The whole image that a change asks for: stores that replace a key make something of every field that is left out. */
+/**
+ * The whole image that a change asks for: stores that replace a key make something of every field
+ * that is left out.
+ */
 export function wantedImage(change: Exclude<KeyChange, { kind: 'undo' }>, present: KeyImage, wishes: Desired): KeyImage {
   const said = change.kind === 'declared' ? without(wishes.declared, wishes.ofNewKeys) : change.attributes;
   const { name: named, ...attributes } = said;
@@ -87,14 +96,20 @@ export function wantedImage(change: Exclude<KeyChange, { kind: 'undo' }>, presen
   };
 }
 
-/** A key that rekey made carries its tag in its name; it stays there wherever there is room for both. */
+/**
+ * A key that rekey made carries its tag in its name; it stays there wherever there is room for
+ * both.
+ */
 function withTag(name: string, present: string, longest: number): string {
   const tag = present.split(' ').find((word) => /^rekey-[0-9a-z]{8}-[0-9a-z]{13}$/.test(word));
   const both = `${name} ${tag}`;
   return tag === undefined || name.includes(tag) || both.length > longest ? name : both;
 }
 
-/** A sentence for each thing that a change opens; where nobody can tell, any change of rights counts. */
+/**
+ * A sentence for each thing that a change opens; where nobody can tell, any change of rights
+ * counts.
+ */
 export function opened(
   before: KeyImage,
   after: KeyImage,
@@ -125,7 +140,10 @@ export interface UpdateFacts {
 
 type Finding = { readonly reason: string; readonly message: string };
 
-/** What speaks against a change before the key is looked at more closely; the first that holds makes the others meaningless. */
+/**
+ * What speaks against a change before the key is looked at more closely; the first that holds makes
+ * the others meaningless.
+ */
 export function updateFinding(facts: UpdateFacts, change: KeyChange): Finding | null {
   const { store, keyId, state } = facts;
   const finding = (reason: string, message: string): Finding => ({ reason, message });

@@ -1,4 +1,7 @@
-/** Owns the shape of a whole configuration after it was checked and its defaults were filled in: what `apply` hands to the workflow and the ledger keeps. */
+/**
+ * Owns the shape of a whole configuration after it was checked and its defaults were filled in:
+ * what `apply` hands to the workflow and the ledger keeps.
+ */
 
 import type { CredentialSpec, JsonObject } from './credential.js';
 import type { ManualEffect } from './manual.js';
@@ -9,17 +12,26 @@ export interface Configuration {
   readonly credentials: Readonly<Record<string, CredentialDeclaration>>;
 }
 
-/** A store or host: which connector, and its settings as that connector's schema left them. Secrets are references. */
+/**
+ * A store or host: which connector, and its settings as that connector's schema left them. Secrets
+ * are references.
+ */
 export interface ConnectorDeclaration {
   readonly kind: string;
   readonly settings: JsonObject;
-  /** A third party's connector: the absolute path of a file, or the name of a package. Absent for those of our own. */
+  /**
+   * A third party's connector: the absolute path of a file, or the name of a package. Absent for
+   * those of our own.
+   */
   readonly module?: string;
   /** Of a store: what a person carries out in place of its API. */
   readonly manual?: readonly ManualEffect[];
 }
 
 export interface CredentialDeclaration extends CredentialSpec {
-  /** The key that exists already and is adopted, never rotated by it; `secret` is a reference, or null where none is needed; `id` is null where it is the secret. */
+  /**
+   * The key that exists already and is adopted, never rotated by it; `secret` is a reference, or
+   * null where none is needed; `id` is null where it is the secret.
+   */
   readonly current: { readonly id: string | null; readonly secret: string | null } | null;
 }

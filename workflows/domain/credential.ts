@@ -1,14 +1,23 @@
-/** Owns what a credential is declared to be: its store, its consumers, its rollout and policy. Durations are milliseconds everywhere in the code. */
+/**
+ * Owns what a credential is declared to be: its store, its consumers, its rollout and policy.
+ * Durations are milliseconds everywhere in the code.
+ */
 import type { Strategy } from './states.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
-/** From weakest to strongest: nothing; the host says so; the source holds it and the process started after the write; the process itself shows it. */
+/**
+ * From weakest to strongest: nothing; the host says so; the source holds it and the process started
+ * after the write; the process itself shows it.
+ */
 export const evidenceRanks = ['none', 'rolled-out', 'loaded', 'uses'] as const;
 export type Evidence = (typeof evidenceRanks)[number];
 
-/** A program that uses the credential. Host and name together are the program: two credentials that name the same pair share it, and never write it at once. */
+/**
+ * A program that uses the credential. Host and name together are the program: two credentials that
+ * name the same pair share it, and never write it at once.
+ */
 export interface ConsumerSpec {
   readonly name: string;
   readonly host: string;
@@ -16,7 +25,10 @@ export interface ConsumerSpec {
   readonly settings: JsonObject;
 }
 
-/** `all`: every app that the store says uses the key, found when the rotation is opened. `none`: declared to be used by nobody. */
+/**
+ * `all`: every app that the store says uses the key, found when the rotation is opened. `none`:
+ * declared to be used by nobody.
+ */
 export type ConsumersSpec =
   | { readonly kind: 'list'; readonly list: readonly ConsumerSpec[] }
   | { readonly kind: 'all'; readonly host: string }
@@ -42,7 +54,10 @@ export interface Policy {
   readonly jitter: number;
   /** Shortest time from the last confirmation to the end of the old version. */
   readonly grace: number;
-  /** How long a disabled version is watched before it is revoked; where the store cannot disable, part of the drain. */
+  /**
+   * How long a disabled version is watched before it is revoked; where the store cannot disable,
+   * part of the drain.
+   */
   readonly soak: number;
   /** Weakest evidence that lets the old version go. */
   readonly evidence: Evidence;
@@ -51,7 +66,10 @@ export interface Policy {
   /** Longest acceptable downtime of an in-place rotation. */
   readonly downtime: number | null;
   readonly approve: readonly Gate[];
-  /** How long a gate waits: at `start` it then refuses, at `take-away` it raises an alarm and goes on waiting. */
+  /**
+   * How long a gate waits: at `start` it then refuses, at `take-away` it raises an alarm and goes
+   * on waiting.
+   */
   readonly approveWithin: number;
 }
 
@@ -69,7 +87,10 @@ export interface CredentialSpec {
   readonly accept: readonly AcceptedRisk[];
 }
 
-/** What is said when a rotation is asked for. A second request joins an open rotation only when all of it is the same. */
+/**
+ * What is said when a rotation is asked for. A second request joins an open rotation only when all
+ * of it is the same.
+ */
 export interface RotationOptions {
   /** Consumers that are left behind on purpose, with the reason; they are counted apart. */
   readonly without: readonly Exemption[];
@@ -85,7 +106,10 @@ export interface UpdateRequest {
   readonly accepted: boolean;
 }
 
-/** What a key is to become: as rekey.yaml declares it, as it was before its last change, or as a person says. */
+/**
+ * What a key is to become: as rekey.yaml declares it, as it was before its last change, or as a
+ * person says.
+ */
 export type KeyChange =
   | { readonly kind: 'declared' }
   | { readonly kind: 'undo' }

@@ -1,4 +1,7 @@
-/** Decides whether the times of a credential's policy can hold together; the arithmetic is shown, so that one sees which number to change. */
+/**
+ * Decides whether the times of a credential's policy can hold together; the arithmetic is shown, so
+ * that one sees which number to change.
+ */
 import type { ConsumersSpec, Policy, Rollout } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
 import { formatDuration } from './duration.js';

@@ -1,9 +1,15 @@
-/** Owns what a person can do in place of an API call or of an app host, and what is said when it was done. */
+/**
+ * Owns what a person can do in place of an API call or of an app host, and what is said when it was
+ * done.
+ */
 
 export const manualEffects = ['mint', 'regenerate', 'disable', 'enable', 'revoke'] as const;
 export type ManualEffect = (typeof manualEffects)[number];
 
-/** What a person says to have done; the secret lies in the vault already, and only its reference travels. */
+/**
+ * What a person says to have done; the secret lies in the vault already, and only its reference
+ * travels.
+ */
 export interface ProvideRequest {
   readonly by: string;
   /** For mint and regenerate. */

@@ -1,4 +1,7 @@
-/** Owns the shapes of what is seen: inspections of consumers, readings of last use, probes. Times of one house are never compared with another's. */
+/**
+ * Owns the shapes of what is seen: inspections of consumers, readings of last use, probes. Times of
+ * one house are never compared with another's.
+ */
 import type { Evidence } from './credential.js';
 
 export interface InstanceSeen {
@@ -16,7 +19,10 @@ export interface Inspection {
   readonly consumer: string;
   readonly state: RunState;
   readonly instances: readonly InstanceSeen[];
-  /** The generation that new instances would start with; null: the host cannot show it, or it is none that we know. */
+  /**
+   * The generation that new instances would start with; null: the host cannot show it, or it is
+   * none that we know.
+   */
   readonly source: number | null;
   /** Whether the host can show its source at all. */
   readonly showsSource: boolean;
@@ -32,7 +38,10 @@ export interface DatedInspection extends Inspection {
   readonly ageMs: number;
 }
 
-/** A reading of the store's last-used: the vendor's own text or number, compared only for being the same; null where it says nothing. */
+/**
+ * A reading of the store's last-used: the vendor's own text or number, compared only for being the
+ * same; null where it says nothing.
+ */
 export interface LastUseReading {
   readonly value: string | null;
   /** Milliseconds of the database's clock. */

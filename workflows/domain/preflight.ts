@@ -1,4 +1,7 @@
-/** Decides what speaks against beginning a rotation; every finding blocks, and all of them are told at once. */
+/**
+ * Decides what speaks against beginning a rotation; every finding blocks, and all of them are told
+ * at once.
+ */
 import type { AcceptedRisk, CredentialSpec } from './credential.js';
 import type { Inspection } from './observations.js';
 import { isConverged } from './revoke.js';
@@ -88,7 +91,10 @@ export function outsideWindow(name: string, window: string, opensAt: string): Fi
   };
 }
 
-/** What speaks against a consumer: it cannot be seen, is not well, or is not on the version that everyone should be on. */
+/**
+ * What speaks against a consumer: it cannot be seen, is not well, or is not on the version that
+ * everyone should be on.
+ */
 export function consumerFindings(inspection: Inspection, spec: CredentialSpec, previous: number): readonly Finding[] {
   const { consumer, detail } = inspection;
   if (!inspection.healthy) return [{ reason: 'unhealthy', message: `${consumer} is not healthy: ${detail || inspection.state}` }];

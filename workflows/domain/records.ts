@@ -3,13 +3,19 @@ import type { ConnectorDeclaration } from './configuration.js';
 import type { ConsumerSpec, CredentialSpec, Exemption, RotationOptions } from './credential.js';
 import type { Direction, Outcome, Phase, Sequence, VersionState } from './states.js';
 
-/** The head of a credential's audit chain, carried from step to step: a ledger that does not know it has lost commits. */
+/**
+ * The head of a credential's audit chain, carried from step to step: a ledger that does not know it
+ * has lost commits.
+ */
 export interface ChainHead {
   readonly position: number;
   readonly hash: string;
 }
 
-/** Names one step of one rotation. The key holds step, direction, wave and round: a second look is never yesterday's. */
+/**
+ * Names one step of one rotation. The key holds step, direction, wave and round: a second look is
+ * never yesterday's.
+ */
 export interface StepRef {
   readonly rotation: string;
   readonly credential: string;
@@ -64,7 +70,10 @@ export interface Recorded<Result> {
   readonly head: ChainHead;
 }
 
-/** A revoke or regenerate on the way forward that may have been sent: its step, and whether its outcome is on record. */
+/**
+ * A revoke or regenerate on the way forward that may have been sent: its step, and whether its
+ * outcome is on record.
+ */
 export interface Crossing {
   readonly key: string;
   readonly done: boolean;
@@ -108,7 +117,10 @@ export interface Wait {
   readonly nextCommands: readonly string[];
   /** What that person is to do, a line for each step. */
   readonly instructions?: readonly string[];
-  /** The key of the step for which a person is asked: while others are worked on side by side with it, it stays in sight. */
+  /**
+   * The key of the step for which a person is asked: while others are worked on side by side with
+   * it, it stays in sight.
+   */
   readonly asks?: string;
 }
 

@@ -39,7 +39,10 @@ export type RevokeBlock =
 /** Observations older than this say nothing about now. */
 export const freshMs = 30_000;
 
-/** Whether the version may be destroyed now; the first reason against it, in the order in which an operator should hear it. */
+/**
+ * Whether the version may be destroyed now; the first reason against it, in the order in which an
+ * operator should hear it.
+ */
 export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<RevokeBlock> {
   if (!facts.owned) return no('not-ours', 'rekey destroys only keys that it minted or adopted by id');
   if (facts.isManagementKey) return no('management-key', 'rekey manages the store with this very key');
@@ -64,7 +67,10 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
   return yes;
 }
 
-/** Whether a consumer is healthy and each of its instances is proved to be on the generation. A consumer without instances proves nothing, unless it is stopped on purpose. */
+/**
+ * Whether a consumer is healthy and each of its instances is proved to be on the generation. A
+ * consumer without instances proves nothing, unless it is stopped on purpose.
+ */
 export function isConverged(
   inspection: DatedInspection | Omit<DatedInspection, 'ageMs'>,
   generation: number,
@@ -87,8 +93,9 @@ export interface QuietRules {
 export type DrainBlock = 'in-grace' | 'still-used' | 'not-looked-twice' | 'no-last-used';
 
 /**
- * Whether the old version is quiet: grace is over, and two readings of the vendor's own value, the first after cutover and lag, the second at
- * least max(grace, lag) later, are the same. Clocks of two houses are never compared; elapsed time alone is never enough.
+ * Whether the old version is quiet: grace is over, and two readings of the vendor's own value, the
+ * first after cutover and lag, the second at least max(grace, lag) later, are the same. Clocks of
+ * two houses are never compared; elapsed time alone is never enough.
  */
 export function isQuiet(
   readings: readonly LastUseReading[],
@@ -116,7 +123,10 @@ export function isQuiet(
   return no('not-looked-twice', `unchanged for ${seconds(last.at - firstSame.at)} of ${seconds(apart)}`);
 }
 
-/** When it is worth asking `isQuiet` again, in milliseconds from now: at the moment at which it could first say yes. */
+/**
+ * When it is worth asking `isQuiet` again, in milliseconds from now: at the moment at which it
+ * could first say yes.
+ */
 export function nextLook(readings: readonly LastUseReading[], now: number, rules: QuietRules): number {
   const firstUseful = rules.cutoverAt + rules.lag;
   const awaitSettled = readings.filter((r) => r.at >= firstUseful);

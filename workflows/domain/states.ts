@@ -1,10 +1,19 @@
-/** Owns the states of a version, the phases and outcomes of a rotation, and which may follow which. The database repeats the hardest of these as constraints. */
+/**
+ * Owns the states of a version, the phases and outcomes of a rotation, and which may follow which.
+ * The database repeats the hardest of these as constraints.
+ */
 import { RekeyError } from './errors.js';
 
-/** `prepared`: made, used by nobody. `active`: the one to use. `retiring`: superseded, still accepted. `disabled`: refused, can be brought back. `revoked`: gone for good. */
+/**
+ * `prepared`: made, used by nobody. `active`: the one to use. `retiring`: superseded, still
+ * accepted. `disabled`: refused, can be brought back. `revoked`: gone for good.
+ */
 export type VersionState = 'prepared' | 'active' | 'retiring' | 'disabled' | 'revoked';
 
-/** `reinstate` is compensation giving the old version its place back; `regenerate` is the one way from active straight to revoked. */
+/**
+ * `reinstate` is compensation giving the old version its place back; `regenerate` is the one way
+ * from active straight to revoked.
+ */
 export type VersionEvent = 'activate' | 'supersede' | 'reinstate' | 'disable' | 'enable' | 'revoke' | 'regenerate';
 
 export const versionTransitions: Readonly<Record<VersionState, Partial<Record<VersionEvent, VersionState>>>> = {
@@ -17,7 +26,10 @@ export const versionTransitions: Readonly<Record<VersionState, Partial<Record<Ve
 
 export type Strategy = 'overlap' | 'in-place';
 
-/** What a row among the rotations is carried out as: a strategy of its credential, or a change of the key that leaves its secret alone. */
+/**
+ * What a row among the rotations is carried out as: a strategy of its credential, or a change of
+ * the key that leaves its secret alone.
+ */
 export type Sequence = Strategy | 'update';
 
 export type Phase =
@@ -40,7 +52,10 @@ export type Outcome = 'completed' | 'compensated' | 'refused';
 /** Which way an open rotation goes: set once to `back`, and only before the point of no return. */
 export type Direction = 'forward' | 'back';
 
-/** Backward edges are there for guards that refuse: retiring and draining go back when a consumer falls behind, regenerating when an instance runs, updating when somebody else changed the secret. */
+/**
+ * Backward edges are there for guards that refuse: retiring and draining go back when a consumer
+ * falls behind, regenerating when an instance runs, updating when somebody else changed the secret.
+ */
 export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, readonly Phase[]>>>> = {
   overlap: {
     planned: ['preparing', 'closing'],
@@ -70,7 +85,10 @@ export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, r
   },
 };
 
-/** The state after `event`; an event that the state does not know is a fault of ours and changes nothing. */
+/**
+ * The state after `event`; an event that the state does not know is a fault of ours and changes
+ * nothing.
+ */
 export function transition(from: VersionState, event: VersionEvent): VersionState {
   const to = versionTransitions[from][event];
   if (!to) throw new RekeyError('KR_INTERNAL', `a version that is ${from} cannot ${event}`);

@@ -1,4 +1,7 @@
-/** Owns which operator verb is legal in which phase, and why another is not: the table that the update validators and the command line both ask. */
+/**
+ * Owns which operator verb is legal in which phase, and why another is not: the table that the
+ * update validators and the command line both ask.
+ */
 
 import type { Gate } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
@@ -49,14 +52,18 @@ export type VerbRefusal =
   | 'beyond-return'
   | 'going-back';
 
-/** From the first undeploy to the last deploy nothing may pause, on the way back neither: programs are down. */
+/**
+ * From the first undeploy to the last deploy nothing may pause, on the way back neither: programs
+ * are down.
+ */
 const window: readonly Phase[] = ['undeploying', 'regenerating', 'updating', 'deploying'];
 
 export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Decision<VerbRefusal> {
   if (request.expectedPhase !== null && request.expectedPhase !== facts.phase) {
     return no('moved-on', `the rotation is ${facts.phase} now, not ${request.expectedPhase}`);
   }
-  // A step of closing that failed for good waits for a person like any other: without `retry` it would wait for ever.
+  // A step of closing that failed for good waits for a person like any other: without `retry` it
+  // would wait for ever.
   if (facts.phase === 'closing' && !(verb === 'retry' && facts.waitsForOperator)) return no('ending', 'the rotation is closing');
   switch (verb) {
     case 'approve':

@@ -1,4 +1,6 @@
-/** Owns how the consumers of a credential are split into waves: one canary first, then equal parts. */
+/**
+ * Owns how the consumers of a credential are split into waves: one canary first, then equal parts.
+ */
 import type { ConsumerSpec, Rollout } from './credential.js';
 
 export interface Wave {
@@ -7,7 +9,10 @@ export interface Wave {
   readonly consumers: readonly ConsumerSpec[];
 }
 
-/** Every consumer stands in exactly one wave, in the order in which they were declared; no wave is empty. */
+/**
+ * Every consumer stands in exactly one wave, in the order in which they were declared; no wave is
+ * empty.
+ */
 export function planWaves(consumers: readonly ConsumerSpec[], rollout: Rollout): readonly Wave[] {
   const canary = consumers.slice(0, Math.max(rollout.canary, 0));
   const rest = consumers.slice(canary.length);

@@ -1,4 +1,7 @@
-/** Owns maintenance windows: how "Sun 02:00-06:00 Europe/Berlin" is read, whether one is open, and when it opens next. It goes by the wall clock of its zone. */
+/**
+ * Owns maintenance windows: how "Sun 02:00-06:00 Europe/Berlin" is read, whether one is open, and
+ * when it opens next. It goes by the wall clock of its zone.
+ */
 
 export interface Window {
   /** Minutes from Sunday 00:00 at which it opens. */
@@ -14,7 +17,9 @@ const day = 24 * 60;
 const week = 7 * day;
 const example = 'such as "Sun 02:00-06:00 Europe/Berlin"';
 
-/** Throws a RangeError that says what is right and never repeats the text, which may be anything. */
+/**
+ * Throws a RangeError that says what is right and never repeats the text, which may be anything.
+ */
 export function parseWindow(text: string): Window {
   const parts = /^(?:([A-Z][A-Za-z,-]*) )?(\d\d):(\d\d)-(\d\d):(\d\d) (\S+)$/.exec(text);
   if (!parts) throw new RangeError(`expected days, times and time zone ${example}`);
@@ -39,7 +44,8 @@ export function nextOpening(window: string, from: Date): Date {
   while (!isOpen(parsed, at)) {
     const wall = wallClock(parsed.zone, at);
     const opens = at + Math.min(...parsed.openings.map((opening) => distance(weekTime(wall), opening * minute)));
-    // Where clocks change on the way the sum is wrong, so it is only approached, a quarter of an hour at a time: zones change on quarters.
+    // Where clocks change on the way the sum is wrong, so it is only approached, a quarter of an
+    // hour at a time: zones change on quarters.
     const sameClock = wallClock(parsed.zone, opens) - opens === wall - at;
     at = sameClock ? opens : Math.min(opens, (Math.floor(at / (15 * minute)) + 1) * 15 * minute);
   }

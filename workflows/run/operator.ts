@@ -1,4 +1,7 @@
-/** Owns what operators have said to one run: which verbs are legal now, which were taken, and what waits for them. */
+/**
+ * Owns what operators have said to one run: which verbs are legal now, which were taken, and what
+ * waits for them.
+ */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
 import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
 import type { Gate } from '../domain/credential.js';
@@ -57,7 +60,10 @@ export class Operator {
     }
   }
 
-  /** Waits for a person who carries an effect out: until what was done is taken, or declined. `overdue` is called when that takes long. */
+  /**
+   * Waits for a person who carries an effect out: until what was done is taken, or declined.
+   * `overdue` is called when that takes long.
+   */
   async awaitAnswer<Result>(
     take: (request: ProvideRequest) => Promise<{ readonly result: Result } | { readonly refused: string }>,
     milliseconds: number,
@@ -77,7 +83,10 @@ export class Operator {
     }
   }
 
-  /** Until every verb that was accepted is obeyed: an abort that was legal when it came must not be overtaken by what it is to prevent. */
+  /**
+   * Until every verb that was accepted is obeyed: an abort that was legal when it came must not be
+   * overtaken by what it is to prevent.
+   */
   obeyed(): Promise<void> {
     return condition(() => this.#taking === 0);
   }

@@ -1,23 +1,25 @@
-/** Owns one run of a rotation: its place in the ledger, its phase and direction, and how a step that fails for good waits for a person. */
+/**
+ * Owns one run of a rotation: its place in the ledger, its phase and direction, and how a step that
+ * fails for good waits for a person.
+ */
 import {
   ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
-  isCancellation,
   setCurrentDetails,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { RotationOrder, RotationReport } from '../contract.js';
-import { type ConsumerSpec, type Gate, leaseKey } from '../domain/credential.js';
-import { type Finding, outsideWindow } from '../domain/preflight.js';
+import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
+import type { Finding } from '../domain/preflight.js';
 import type { ChainHead, Crossing, Recorded, RotationRecord, StepRef, Wait } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
 import type { Verb, VerbRequest } from '../domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
 import { Operator } from './operator.js';
+import { waitForOperator } from './waits.js';
 
 export class Run {
   readonly operator: Operator;
@@ -29,13 +31,11 @@ export class Run {
   #crossingKey = '';
   #back: boolean;
   #reason: string | null;
-  /** How often the ledger was found behind: rounds that were recorded before may be older than what happened since. */
+  /**
+   * How often the ledger was found behind: rounds that were recorded before may be older than what
+   * happened since.
+   */
   reconciled = 0;
-  /** The key that was minted, the programs that ran, whether anybody was handed anything, and who was told to stop: what a ledger that lost it cannot tell. */
-  minted: string | null = null;
-  running: readonly string[] | null = null;
-  distributed = false;
-  readonly toldToStop = new Set<string>();
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
@@ -68,8 +68,9 @@ export class Run {
   }
 
   /**
-   * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's own tools means abort: it reaches only what
-   * may be aborted, and is without effect beyond the point of no return.
+   * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's
+   * own tools means abort: it reaches only what may be aborted, and is without effect beyond the
+   * point of no return.
    */
   static async of(order: RotationOrder, way: (run: Run) => Promise<RotationReport>): Promise<RotationReport> {
     const root = CancellationScope.current();
@@ -100,7 +101,10 @@ export class Run {
     return this.#back;
   }
 
-  /** The revoke or regenerate that an earlier run of this rotation may have sent: this one begins behind it. */
+  /**
+   * The revoke or regenerate that an earlier run of this rotation may have sent: this one begins
+   * behind it.
+   */
   get crossing(): Crossing | null {
     return this.#crossing;
   }
@@ -151,8 +155,9 @@ export class Run {
   }
 
   /**
-   * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step turns it back. Once a revoke or regenerate may be out,
-   * nothing turns it back any more: then a person is asked, and the way is gone again, on the outcomes that the ledger has.
+   * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step
+   * turns it back. Once a revoke or regenerate may be out, nothing turns it back any more: then a
+   * person is asked, and the way is gone again, on the outcomes that the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');
@@ -163,12 +168,15 @@ export class Run {
         if (isOvertaken(error) || error instanceof RollbackRequested) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
         if (!this.#crossed && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new RollbackRequested(this.#reason ?? messageOf(error));
-        await this.waitForOperator(messageOf(error));
+        await waitForOperator(this, messageOf(error));
       }
     }
   }
 
-  /** Records that the rotation goes back, before anything is undone. It raises the fence: a late attempt on the way forward is void from then on. */
+  /**
+   * Records that the rotation goes back, before anything is undone. It raises the fence: a late
+   * attempt on the way forward is void from then on.
+   */
   async startRollback(why: string): Promise<void> {
     if (this.#back) return;
     this.#back = true;
@@ -180,7 +188,10 @@ export class Run {
     this.#fence++;
   }
 
-  /** From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an abort came before. */
+  /**
+   * From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an
+   * abort came before.
+   */
   async cross(key: string): Promise<void> {
     await this.operator.obeyed();
     this.#crossed = true;
@@ -192,92 +203,9 @@ export class Run {
     this.#crossing = null;
   }
 
-  /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
-  async pausePoint(): Promise<void> {
-    if (!this.operator.paused) return;
-    await this.#tell({ text: 'an operator to resume it', person: true, deadline: null, nextCommands: ['resume', 'abort'] });
-    await this.operator.resumed();
-  }
-
-  /** Waits for an approval where the policy asks for one, or something speaks for asking; what lies beyond the point of no return was approved. */
-  async pass(gate: Gate, because: readonly string[] = []): Promise<void> {
-    await this.pausePoint();
-    const { approve, approveWithin } = this.spec.policy;
-    if ((!approve.includes(gate) && because.length === 0) || this.#crossing) return;
-    const deadline = new Date(Date.now() + approveWithin).toISOString();
-    const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
-    const wait: Wait = { text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
-    this.operator.gate = gate;
-    await this.#tell(wait);
-    if (!(await this.operator.approved(approveWithin))) {
-      if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
-      // Nothing was taken away: both keys live, and a person is told for as long as it takes.
-      await this.#tell({ ...wait, text: `${text}; overdue` });
-      await this.operator.approved();
-    }
-    this.operator.forgetApproval();
-  }
-
-  /** Speaks against beginning now, or null. */
-  async calendarFinding(): Promise<Finding | null> {
-    const { window } = this.spec.policy;
-    if (window === null || this.row.options.outsideWindow) return null;
-    const opening = await localLedger.windowOpening({ window });
-    return opening.inMs > 0 ? outsideWindow(this.row.credential, window, opening.at) : null;
-  }
-
-  /** Waits for the window to open again, when an approval came after it had closed. */
-  async windowOpens(): Promise<void> {
-    const { window, approve } = this.spec.policy;
-    if (window === null || this.row.options.outsideWindow || this.#crossing || !approve.includes('start')) return;
-    for (;;) {
-      const { at, inMs } = await localLedger.windowOpening({ window });
-      if (inMs === 0) return;
-      await this.#tell({ text: `its window ${window} to open`, person: false, deadline: at, nextCommands: ['abort'] });
-      await sleep(inMs);
-    }
-  }
-
-  /** Waits after a wave; expedite and skip end it. */
-  async bake(milliseconds: number): Promise<void> {
-    await this.pausePoint();
-    if (milliseconds === 0 || this.operator.expedited) return;
-    await this.operator.skippably('bake', () => this.operator.baked(milliseconds));
-  }
-
-  /** Repeats a step that failed for good once a person has said `retry`; for the ways on which there is no other way out. */
-  async retryUntilOperator<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    for (;;) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (isOvertaken(error) || isCancellation(error)) throw error;
-        await this.waitForOperator(messageOf(error));
-      }
-    }
-  }
-
-  /** Stands still until a person says `retry`, for a state that no machine may judge. */
-  async waitForOperator(why: string): Promise<void> {
-    await this.#tell({
-      text: `a person: ${why}`,
-      person: true,
-      deadline: new Date(Date.now()).toISOString(),
-      nextCommands: ['retry'],
-    });
-    await this.operator.retried();
-  }
-
   /** Something that people should know of, although the rotation goes on. */
   remark(text: string): void {
     this.#reason = this.#reason ? `${this.#reason}; ${text}` : text;
-  }
-
-  /** Waits until nothing that was sent before can land any more. */
-  async settle(milliseconds: number): Promise<void> {
-    const deadline = new Date(Date.now() + milliseconds).toISOString();
-    await this.#tell({ text: 'earlier requests to land or to be void', person: false, deadline, nextCommands: [] });
-    await sleep(milliseconds);
   }
 
   /** Lets go of a consumer that is handed nothing more. */
@@ -306,9 +234,13 @@ export class Run {
     return { rotation, credential, strategy, generation, outcome, reason, downtimeMs };
   }
 
-  /** The ledger has lost its last commits: it is told what this run remembers, and the way is gone again on the outcomes that are left. */
+  /**
+   * The ledger has lost its last commits: it is told what this run remembers, and the way is gone
+   * again on the outcomes that are left.
+   */
   async #reconcile(): Promise<void> {
-    // What is still out would land behind what is done again: a program would start that was just stopped.
+    // What is still out would land behind what is done again: a program would start that was just
+    // stopped.
     await Promise.allSettled(this.#inFlight);
     const { rotation, head } = await localLedger.reconcile({
       rotation: this.row,
@@ -325,7 +257,8 @@ export class Run {
     this.reconciled++;
   }
 
-  async #tell(wait: Wait): Promise<void> {
+  /** Says what it waits for, in the ledger and to Temporal. */
+  async tell(wait: Wait): Promise<void> {
     setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
     this.#sawHead(await localLedger.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
   }
@@ -335,7 +268,10 @@ export class Run {
     return { rotation: this.row.id, phase: this.#phase };
   }
 
-  /** Two operators at once, or a verb that was recorded while the phase moved on: what is illegal by now has no effect. */
+  /**
+   * Two operators at once, or a verb that was recorded while the phase moved on: what is illegal by
+   * now has no effect.
+   */
   #requestRollback(why: string): void {
     if (this.#crossed || this.#back) return;
     this.#reason = why;

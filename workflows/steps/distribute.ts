@@ -1,47 +1,16 @@
-/** Owns the steps that both sequences and their way back are made of: looking at hosts, handing out in parallel, confirming. */
+/** Owns how a version reaches consumers: handed to many side by side, and confirmed by each. */
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import type { HostPreflight } from '../../activities/index.js';
-import { atHost, confirmingAtHost, distributingAtHost, lastAtHost } from '../activity-options.js';
+import { confirmingAtHost, distributingAtHost, lastAtHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { formatDuration } from '../domain/duration.js';
 import { isOvertaken } from '../failures.js';
 import type { Run } from '../run/run.js';
 import { awaitAttestation, withdraw } from './manual-delivery.js';
 
-/** The hosts of a credential, and which of its consumers each of them runs. */
-export function byHost(
-  consumers: readonly ConsumerSpec[],
-): readonly { readonly host: string; readonly names: readonly string[] }[] {
-  const hosts = [...new Set(consumers.map((c) => c.host))];
-  return hosts.map((host) => ({ host, names: consumers.filter((c) => c.host === host).map((c) => c.name) }));
-}
-
-/** One fresh look at all that must be right; what was seen is in the ledger for the guard of the next effect. */
-export async function inspect(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
-  await Promise.all(
-    byHost(consumers).map(({ host, names }) =>
-      atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names }),
-    ),
-  );
-}
-
-/** Looks at the consumers through every host; finds the consumers where the store's word is needed. */
-export async function preflightHosts(run: Run, usedBy: readonly string[] | null): Promise<Required<HostPreflight>> {
-  const { consumers } = run.spec;
-  const hosts =
-    consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
-  const seen = await Promise.all(hosts.map((host) => atHost(host).preflightHost({ step: run.step('preflight'), host, usedBy })));
-  return {
-    findings: seen.flatMap((s) => s.findings),
-    consumers: seen.flatMap((s) => s.consumers),
-    running: seen.flatMap((s) => s.running),
-    unattested: seen.flatMap((s) => s.unattested ?? []),
-  };
-}
-
 /**
- * Hands a version to consumers, side by side, and waits until each proves that it uses it. `round` names this look, so that a later one is a
- * new one. The first that fails ends the others' waiting, but never a hand-out in flight.
+ * Hands a version to consumers, side by side, and waits until each proves that it uses it. `round`
+ * names this look, so that a later one is a new one. The first that fails ends the others' waiting,
+ * but never a hand-out in flight.
  */
 export async function distribute(run: Run, consumers: readonly ConsumerSpec[], generation: number, round: string): Promise<void> {
   await CancellationScope.cancellable(async () => {
@@ -54,7 +23,10 @@ export async function distribute(run: Run, consumers: readonly ConsumerSpec[], g
   });
 }
 
-/** Asks consumers once more, with all the patience that the policy has, without handing them anything; false when one is not on the version. */
+/**
+ * Asks consumers once more, with all the patience that the policy has, without handing them
+ * anything; false when one is not on the version.
+ */
 export async function confirmAll(
   run: Run,
   consumers: readonly ConsumerSpec[],
@@ -78,7 +50,10 @@ export async function confirmAll(
   return asked.every(({ status }) => status === 'fulfilled');
 }
 
-/** Temporal says of a step that ran out of time no more than that; one last look tells what is wrong, or that it was right in the end. */
+/**
+ * Temporal says of a step that ran out of time no more than that; one last look tells what is
+ * wrong, or that it was right in the end.
+ */
 async function confirmed(run: Run, { host, name }: ConsumerSpec, generation: number, round: string): Promise<void> {
   const input = () => ({ step: run.step('confirm', `confirm/${round}/${name}`, name), consumer: name, generation });
   try {

@@ -1,11 +1,17 @@
-/** Owns the hand-outs that a person carries out: asking, waiting without end, and taking that person's word. */
+/**
+ * Owns the hand-outs that a person carries out: asking, waiting without end, and taking that
+ * person's word.
+ */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import { atHost, effectsAtHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import type { ProvideRequest } from '../domain/manual.js';
 import type { Run } from '../run/run.js';
 
-/** Until a person has said that the consumer is on the version. When it takes long an alarm sounds, and nothing is concluded from it. Throws KR_NOT_DONE when that person declines. */
+/**
+ * Until a person has said that the consumer is on the version. When it takes long an alarm sounds,
+ * and nothing is concluded from it. Throws KR_NOT_DONE when that person declines.
+ */
 export function awaitAttestation(
   run: Run,
   consumer: ConsumerSpec,

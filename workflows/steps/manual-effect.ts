@@ -1,4 +1,7 @@
-/** Owns the effects of a key store: done by its API, or by a person where the store has none, with everything around them the same. */
+/**
+ * Owns the effects of a key store: done by its API, or by a person where the store has none, with
+ * everything around them the same.
+ */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import { effectsAtStore, localLedger } from '../activity-options.js';
 import type { ManualEffect, ProvideRequest } from '../domain/manual.js';
@@ -19,12 +22,18 @@ export function isManual(run: Run, effect: ManualEffect): boolean {
   return run.row.stores.store.manual?.includes(effect) ?? false;
 }
 
-/** The outcome of an effect at the store; `byApi` is not called where a person carries it out. Throws KR_NOT_DONE when that person declines. */
+/**
+ * The outcome of an effect at the store; `byApi` is not called where a person carries it out.
+ * Throws KR_NOT_DONE when that person declines.
+ */
 export function atTheStore<Result>(run: Run, what: StoreEffect, byApi: () => Promise<Recorded<Result>>): Promise<Result> {
   return isManual(run, what.effect) ? byPerson<Result>(run, what) : run.recorded(byApi());
 }
 
-/** Asks, waits without end, and takes what was done. When it takes long an alarm sounds, and nothing is freed by it. */
+/**
+ * Asks, waits without end, and takes what was done. When it takes long an alarm sounds, and nothing
+ * is freed by it.
+ */
 export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Result> {
   const { effect, key, generation } = what;
   const store = effectsAtStore(run.spec.store);

@@ -1,8 +1,12 @@
-/** Owns what both sequences do before the first change: look everywhere, tell all that speaks against it at once, freeze the plan, wait for leave. */
+/**
+ * Owns what both sequences do before the first change: look everywhere, tell all that speaks
+ * against it at once, freeze the plan, wait for leave.
+ */
 import { atStore, localLedger } from '../activity-options.js';
 import type { RotationReport } from '../contract.js';
+import { awaitWindow, calendarFinding, passGate } from '../run/gates.js';
 import type { Run } from '../run/run.js';
-import { preflightHosts } from './distribute.js';
+import { preflightHosts } from './inspect.js';
 import { awaitFirstAttestation } from './manual-delivery.js';
 
 export interface Prepared {
@@ -17,7 +21,7 @@ export async function prepare(run: Run): Promise<Prepared | RotationReport> {
   run.enter('preparing');
   const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
   let atTheHosts = await preflightHosts(run, atTheStore.usedBy);
-  const calendar = await run.calendarFinding();
+  const calendar = await calendarFinding(run);
   const found = () => [...atTheStore.findings, ...atTheHosts.findings, ...(calendar ? [calendar] : [])];
   if (atTheHosts.unattested.length > 0 && found().length === 0 && run.row.targets === null) {
     const asked = atTheHosts.consumers.filter(({ name }) => atTheHosts.unattested.includes(name));
@@ -28,11 +32,12 @@ export async function prepare(run: Run): Promise<Prepared | RotationReport> {
     (name) => ({ reason: 'not-on-current', message: `nobody has said which key ${name} is on` }) as const,
   );
   const findings = [...found(), ...unattested];
-  // A rotation that was taken over has changed things already: then a finding is for a person, and compensation the way out.
+  // A rotation that was taken over has changed things already: then a finding is for a person, and
+  // compensation the way out.
   if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;
   await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets }));
-  await run.pass('start');
-  await run.windowOpens();
+  await passGate(run, 'start');
+  await awaitWindow(run);
   return { running: atTheHosts.running, disables: atTheStore.disables };
 }

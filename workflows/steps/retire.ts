@@ -1,10 +1,16 @@
-/** Owns the taking away of a version: quiet first, then disabled and watched where the store can, then revoked, each under a guard that looks once more. */
+/**
+ * Owns the taking away of a version: quiet first, then disabled and watched where the store can,
+ * then revoked, each under a guard that looks once more.
+ */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { codeOf } from '../failures.js';
+import { pausePoint } from '../run/gates.js';
 import type { Run } from '../run/run.js';
-import { byHost, confirmAll, inspect } from './distribute.js';
+import { retryUntilOperator, waitForOperator } from '../run/waits.js';
+import { confirmAll } from './distribute.js';
+import { byHost, inspect } from './inspect.js';
 import { atTheStore } from './manual-effect.js';
 
 /** Waits until the old version is quiet; expedite asks again at once, without grace. */
@@ -12,7 +18,9 @@ export function drain(run: Run, round: number): Promise<void> {
   return withExpedite(run, () => atStore(run.spec.store).drain({ step: run.step('drain', `drain/${round}`) }));
 }
 
-/** The old version is gone; or somebody turned out to be behind, and it is usable as it was before. */
+/**
+ * The old version is gone; or somebody turned out to be behind, and it is usable as it was before.
+ */
 export type Retired = { readonly done: true } | { readonly reason: string };
 
 /** Ends the old version. */
@@ -51,7 +59,10 @@ function disabled(run: Run, round: number): Promise<boolean> {
   );
 }
 
-/** Watches every consumer while the old version is disabled; answers with those that seem to need it. Expedite ends it after one more look. */
+/**
+ * Watches every consumer while the old version is disabled; answers with those that seem to need
+ * it. Expedite ends it after one more look.
+ */
 async function soak(run: Run, round: number): Promise<readonly string[]> {
   const [target, survivor] = [run.row.previousGeneration!, run.row.generation];
   const step = () => run.step('soak', `soak/${round}`);
@@ -70,27 +81,34 @@ async function soak(run: Run, round: number): Promise<readonly string[]> {
   return watched.flat();
 }
 
-/** How often a version that was enabled and is not accepted is enabled again before a person is asked. */
+/**
+ * How often a version that was enabled and is not accepted is enabled again before a person is
+ * asked.
+ */
 const mostEnables = 3;
 
-/** Makes the old version usable again, and proves it once nothing that was sent before can land any more. Acts at once: somebody may be refused now. */
+/**
+ * Makes the old version usable again, and proves it once nothing that was sent before can land any
+ * more. Acts at once: somebody may be refused now.
+ */
 export async function enabled(run: Run, round: string): Promise<void> {
   const generation = run.row.previousGeneration!;
   for (let tries = 1; ; tries++) {
     const key = `enable/${round}-${tries}`;
     const byApi = () => effectsAtStore(run.spec.store).enableVersion({ step: run.step('enable', key), generation });
-    await run.retryUntilOperator(() => atTheStore(run, { effect: 'enable', key, generation }, byApi));
-    const proved = await run.retryUntilOperator(() =>
+    await retryUntilOperator(run, () => atTheStore(run, { effect: 'enable', key, generation }, byApi));
+    const proved = await retryUntilOperator(run, () =>
       atStore(run.spec.store).proveEnabled({ step: run.step('prove-enabled'), generation }),
     );
     if (proved) return;
-    if (tries % mostEnables === 0) await run.waitForOperator(`generation ${generation} was enabled and is still refused`);
+    if (tries % mostEnables === 0) await waitForOperator(run, `generation ${generation} was enabled and is still refused`);
   }
 }
 
 /**
- * Does what takes a version away as soon as its guard agrees. False when a consumer is behind for longer than it takes to start anew. A refusal
- * has sent nothing, so that the way back is open again; any other failure leaves it open or closed as it was.
+ * Does what takes a version away as soon as its guard agrees. False when a consumer is behind for
+ * longer than it takes to start anew. A refusal has sent nothing, so that the way back is open
+ * again; any other failure leaves it open or closed as it was.
  */
 export async function withGuard(
   run: Run,
@@ -100,7 +118,7 @@ export async function withGuard(
   act: () => Promise<unknown>,
 ): Promise<boolean> {
   for (let asked = false; ; ) {
-    await run.pausePoint();
+    await pausePoint(run);
     await inspect(run, consumers);
     try {
       await act();
@@ -110,7 +128,8 @@ export async function withGuard(
       if (!refusals.includes(code ?? '')) throw error;
       run.uncross();
       if (code === 'KR_GUARD_STALE') continue;
-      // It may just have been restarting: it is asked, with patience, before anybody is handed anything again.
+      // It may just have been restarting: it is asked, with patience, before anybody is handed
+      // anything again.
       if (code !== 'KR_CONSUMER_BEHIND') throw error;
       if (asked || !(await confirmAll(run, consumers, survivor, name))) return false;
       asked = true;
@@ -127,7 +146,9 @@ const refusals: readonly string[] = [
   'KR_NOT_DONE',
 ];
 
-/** Runs a wait that expedite cuts short; then it is asked once more, for what must not be shortened. */
+/**
+ * Runs a wait that expedite cuts short; then it is asked once more, for what must not be shortened.
+ */
 async function withExpedite<Result>(run: Run, wait: () => Promise<Result>): Promise<Result> {
   for (let expedited = run.operator.expedited; ; expedited = true) {
     const waiting = new CancellationScope();

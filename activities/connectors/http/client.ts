@@ -1,4 +1,7 @@
-/** Owns the HTTP client of all connectors: JSON in and out, one try, a bounded answer, and faults that say whether something may have happened. */
+/**
+ * Owns the HTTP client of all connectors: JSON in and out, one try, a bounded answer, and faults
+ * that say whether something may have happened.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
 import { RekeyError } from '../../../workflows/domain/errors.js';
@@ -22,7 +25,10 @@ export interface HttpClientOptions {
   readonly faultText: (body: unknown) => string | null;
   /** The fault of a status where the vendor means something else by it than HTTP does. */
   readonly faultOf?: (status: number, text: string) => keyof FaultCodes | null;
-  /** Statuses that are the vendor's own even without a JSON body. All others are believed only with one: a proxy knows 403 and 404 too. */
+  /**
+   * Statuses that are the vendor's own even without a JSON body. All others are believed only with
+   * one: a proxy knows 403 and 404 too.
+   */
   readonly bareStatuses?: readonly number[];
   /** Headers that say how long to wait; `retry-after` where none are named. */
   readonly waitHeaders?: readonly string[];
@@ -71,7 +77,10 @@ export class HttpClient {
     return this.#send('observation', call, signal);
   }
 
-  /** A call that changes something, sent once. Unless it certainly never left, or was refused by the vendor itself, what it did is unclear. */
+  /**
+   * A call that changes something, sent once. Unless it certainly never left, or was refused by the
+   * vendor itself, what it did is unclear.
+   */
   effect(call: Call, signal: AbortSignal): Promise<Reply> {
     return this.#send('effect', call, signal);
   }
@@ -190,7 +199,10 @@ function reply(status: number, headers: Headers, body: unknown, misfit: (path: s
   };
 }
 
-/** JSON of a body whose secrets show themselves here and nowhere else; `Secret.toJSON` would send its mask. */
+/**
+ * JSON of a body whose secrets show themselves here and nowhere else; `Secret.toJSON` would send
+ * its mask.
+ */
 function serialise(body: unknown, secrets: Secret[]): string {
   return JSON.stringify(body, function (this: Record<string, unknown>, key, value: unknown) {
     const raw = this[key];

@@ -1,4 +1,7 @@
-/** Owns one exchange with a server on undici: whether the request left this process is known, not guessed from the error that follows. */
+/**
+ * Owns one exchange with a server on undici: whether the request left this process is known, not
+ * guessed from the error that follows.
+ */
 import { Agent, type Dispatcher } from 'undici';
 import type { Headers } from './retry-after.js';
 
@@ -8,7 +11,10 @@ export interface Outgoing {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-  /** An effect gets a connection of its own: a reset on one that was idle says nothing about the request that met it. */
+  /**
+   * An effect gets a connection of its own: a reset on one that was idle says nothing about the
+   * request that met it.
+   */
   readonly ownConnection: boolean;
   readonly maxBytes: number;
 }
@@ -19,7 +25,10 @@ export interface Incoming {
   readonly body: Buffer;
 }
 
-/** No complete answer came. `sent` is false only if not a single byte of the request was handed to a connection. */
+/**
+ * No complete answer came. `sent` is false only if not a single byte of the request was handed to a
+ * connection.
+ */
 export class ExchangeFailed extends Error {
   override readonly name = 'ExchangeFailed';
 
@@ -31,7 +40,8 @@ export class ExchangeFailed extends Error {
   }
 }
 
-// The caller's signal is the one deadline, so undici's own are off. Answers of one connection are never mixed up: pipelining stays at 1.
+// The caller's signal is the one deadline, so undici's own are off. Answers of one connection are
+// never mixed up: pipelining stays at 1.
 const common = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 } } as const;
 const shared = new Agent({ ...common, pipelining: 1, keepAliveTimeout: 4_000, connections: 8 });
 const fresh = new Agent({ ...common, pipelining: 0 });

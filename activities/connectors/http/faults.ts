@@ -1,4 +1,7 @@
-/** Owns what goes wrong between us and a vendor, as errors of ours: for an effect, whatever may have happened is said to be unclear. */
+/**
+ * Owns what goes wrong between us and a vendor, as errors of ours: for an effect, whatever may have
+ * happened is said to be unclear.
+ */
 import { type ErrorCode, RekeyError } from '../../../workflows/domain/errors.js';
 
 /** An effect changes the outside; an observation only looks, so that repeating it harms nobody. */
@@ -21,7 +24,10 @@ export const storeFaults: FaultCodes = {
   unauthorized: 'KR_STORE_UNAUTHORIZED',
 };
 
-/** For an app host that is reached with the management credential of its vendor's key store: only the store's remedy helps when that is refused. */
+/**
+ * For an app host that is reached with the management credential of its vendor's key store: only
+ * the store's remedy helps when that is refused.
+ */
 export const hostFaults: FaultCodes = {
   unavailable: 'KR_HOST_UNAVAILABLE',
   unclear: 'KR_HOST_UNCLEAR',

@@ -6,7 +6,8 @@ export function path(parts: TemplateStringsArray, ...values: readonly string[]):
 }
 
 function segment(value: string): string {
-  // `new URL` would resolve these away, and a call would go to the collection instead of to one of its members.
+  // `new URL` would resolve these away, and a call would go to the collection instead of to one of
+  // its members.
   if (value === '' || value === '.' || value === '..') throw new TypeError(`"${value}" cannot stand in a path`);
   return encodeURIComponent(value);
 }

@@ -5,8 +5,9 @@ const longest = 24 * 3_600_000;
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * Milliseconds to wait, from the first of the headers that says so in seconds or as a date; undefined where none does. A date is compared with
- * the server's own `Date`, since two houses' clocks differ. A day is the most that is believed.
+ * Milliseconds to wait, from the first of the headers that says so in seconds or as a date;
+ * undefined where none does. A date is compared with the server's own `Date`, since two houses'
+ * clocks differ. A day is the most that is believed.
  */
 export function retryAfter(headers: Headers, names: readonly string[]): number | undefined {
   for (const name of names) {

@@ -1,4 +1,7 @@
-/** Owns what of a foreign text may stand in an error: no secret that we know, nothing that looks like a key, not much of it. */
+/**
+ * Owns what of a foreign text may stand in an error: no secret that we know, nothing that looks
+ * like a key, not much of it.
+ */
 import type { Secret } from '../../ports/secret.js';
 
 const hidden = '[removed]';
@@ -8,11 +11,15 @@ const telling = 8;
 /** No text is worth looking at beyond this, and the search for fragments would take its time. */
 const readable = 4_000;
 
-/** The text with all known secrets, their usual encodings and everything like a key replaced, on one line, at most 200 characters long. */
+/**
+ * The text with all known secrets, their usual encodings and everything like a key replaced, on one
+ * line, at most 200 characters long.
+ */
 export function scrub(text: string, secrets: readonly Secret[] = []): string {
   let clean = text.slice(0, readable);
   for (const form of secrets.flatMap(forms)) clean = withoutFragments(clean, form);
-  // Control characters would let a foreign text rewrite the terminal or the log line that it is shown in.
+  // Control characters would let a foreign text rewrite the terminal or the log line that it is
+  // shown in.
   clean = clean.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
   clean = clean.replace(/[\w+/=~.-]{16,}/g, (run) => (looksLikeKey(run) ? hidden : run));
   return clean.length > longest ? `${clean.slice(0, longest - 1)}…` : clean;

@@ -4,7 +4,10 @@ import { duration } from '../../ports/duration.js';
 
 export { duration };
 
-/** An address to which management credentials are sent: no credentials in it, no query, nothing that a proxy would log. */
+/**
+ * An address to which management credentials are sent: no credentials in it, no query, nothing that
+ * a proxy would log.
+ */
 export const baseUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !/^https?:$/.test(url.protocol))
@@ -37,7 +40,10 @@ export const timing = z
   })
   .default({});
 
-/** The names of the times that are set below the connector's own: a shorter one may call a request settled that is still under way. */
+/**
+ * The names of the times that are set below the connector's own: a shorter one may call a request
+ * settled that is still under way.
+ */
 export function shortened(given: Partial<Record<keyof Timing, number | undefined>>, own: Timing): string[] {
   return (Object.keys(own) as (keyof Timing)[]).filter((name) => (given[name] ?? own[name]) < own[name]);
 }
@@ -57,7 +63,10 @@ export const commonAssumptions = {
   'plain-http': 'Management credentials travel without encryption.',
 } as const;
 
-/** Complains about a secret that could be read on its way and about times below the connector's own, unless the store accepts that by name. */
+/**
+ * Complains about a secret that could be read on its way and about times below the connector's own,
+ * unless the store accepts that by name.
+ */
 export function requireAccepted(
   context: z.RefinementCtx,
   given: { readonly accept: readonly string[]; readonly timing: Partial<Record<keyof Timing, number | undefined>> },

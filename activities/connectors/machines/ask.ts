@@ -10,7 +10,10 @@ const longest = 256 * 1024;
 
 export type Answered = { readonly body: string } | { readonly problem: string };
 
-/** What stands at the address. A program that does not answer well is an answer; one that does not answer in time is KR_HOST_UNAVAILABLE. */
+/**
+ * What stands at the address. A program that does not answer well is an answer; one that does not
+ * answer in time is KR_HOST_UNAVAILABLE.
+ */
 export async function ask(machine: Machine, address: string, userAgent: string, signal: AbortSignal): Promise<Answered> {
   const url = new URL(address);
   const secure = url.protocol === 'https:';

@@ -1,4 +1,7 @@
-/** Owns the look at a consumer's running instances, by whatever it declares to show them: a command, an endpoint, or the start of its process. */
+/**
+ * Owns the look at a consumer's running instances, by whatever it declares to show them: a command,
+ * an endpoint, or the start of its process.
+ */
 
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { InstanceSeen } from '../../../workflows/domain/observations.js';
@@ -21,10 +24,15 @@ export interface Asked {
   readonly userAgent: string;
 }
 
-/** The instances; or why they cannot be told, for people. Null: nothing is declared that shows them. */
+/**
+ * The instances; or why they cannot be told, for people. Null: nothing is declared that shows them.
+ */
 export type Shown = { readonly instances: readonly InstanceSeen[] } | { readonly problem: string } | null;
 
-/** How far the clocks of processes and of files may be apart on one machine: both go in steps of a hundredth of a second at most. */
+/**
+ * How far the clocks of processes and of files may be apart on one machine: both go in steps of a
+ * hundredth of a second at most.
+ */
 const clockStep = 10;
 
 export async function confirmShown(
@@ -64,7 +72,10 @@ export async function confirmShown(
     return { instances: times.map((time, at) => loaded(`#${at + 1}`, time)) };
   }
 
-  /** A program that started after its source was changed last has read what stands there now; of an older one nothing is known. */
+  /**
+   * A program that started after its source was changed last has read what stands there now; of an
+   * older one nothing is known.
+   */
   function loaded(id: string, startedAt: number): InstanceSeen {
     const generation = startedAt > asked.source.changedAt + clockStep ? asked.source.generation : null;
     return { id, generation, evidence: generation === null ? 'none' : 'loaded' };
@@ -72,8 +83,9 @@ export async function confirmShown(
 }
 
 /**
- * A time in milliseconds: ISO 8601 with its zone, seconds since 1970 (`@1738324800.5`), or as systemd prints it with `--timestamp=us+utc`.
- * Where the seconds are whole, the program may have started at any moment of the second; the first one claims the least.
+ * A time in milliseconds: ISO 8601 with its zone, seconds since 1970 (`@1738324800.5`), or as
+ * systemd prints it with `--timestamp=us+utc`. Where the seconds are whole, the program may have
+ * started at any moment of the second; the first one claims the least.
  */
 function startOf(line: string): number {
   const text = line.trim().replace(/^[A-Z][a-z]{2} (?=\d{4}-)/, '');

@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say about a program that takes its key from a file on a machine, wherever that machine stands. It talks to nobody. */
+/**
+ * Owns what rekey.yaml may say about a program that takes its key from a file on a machine,
+ * wherever that machine stands. It talks to nobody.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 import { duration } from '../http/settings.js';
@@ -6,14 +9,23 @@ import { duration } from '../http/settings.js';
 export const formats = ['yaml', 'json', 'ini', 'datadog-conf', 'dotenv', 'whole'] as const;
 export type FormatName = (typeof formats)[number];
 
-/** Which process the program is: by its name, the file that holds its number, or the systemd unit whose main process it is. */
+/**
+ * Which process the program is: by its name, the file that holds its number, or the systemd unit
+ * whose main process it is.
+ */
 export type NamedProcess = { readonly name: string } | { readonly pidFile: string } | { readonly unit: string };
 
-/** The first three ask a program to read its configuration again; TERM ends it, and what supervises it starts it anew. */
+/**
+ * The first three ask a program to read its configuration again; TERM ends it, and what supervises
+ * it starts it anew.
+ */
 export const signals = ['HUP', 'USR1', 'USR2', 'TERM'] as const;
 export type SignalName = (typeof signals)[number];
 
-/** How a program shows which key it has loaded: its last characters, as Datadog's agent does, or rekey's fingerprint. */
+/**
+ * How a program shows which key it has loaded: its last characters, as Datadog's agent does, or
+ * rekey's fingerprint.
+ */
 export type Shows = 'last4' | 'fingerprint';
 
 export type Confirm =

@@ -1,7 +1,9 @@
 /** Owns what the operating system's errors mean for a hand-out. */
 import { RekeyError } from '../../../workflows/domain/errors.js';
 
-/** These stay until a person changes something: no such file, no right, no room for it by design. */
+/**
+ * These stay until a person changes something: no such file, no right, no room for it by design.
+ */
 const lasting: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',

@@ -1,4 +1,7 @@
-/** Owns programs with their key in a file as an app host: the same on every machine, whichever way that is reached. */
+/**
+ * Owns programs with their key in a file as an app host: the same on every machine, whichever way
+ * that is reached.
+ */
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
@@ -110,7 +113,8 @@ export class MachineHost<Consumer extends MachineConsumer> implements AppHost {
       throw error;
     });
     if (result.exitCode === 0) return;
-    // The shell's own codes for a command that it cannot find or may not run: nothing happened, and nothing will the next time.
+    // The shell's own codes for a command that it cannot find or may not run: nothing happened, and
+    // nothing will the next time.
     const neverRan = result.exitCode === 127 || result.exitCode === 126;
     throw new RekeyError(
       neverRan ? 'KR_HOST_REFUSED' : 'KR_HOST_UNCLEAR',

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** systemd asks not to show a machine's id (machine-id(5)), so a hash of it stands for the machine. */
+/**
+ * systemd asks not to show a machine's id (machine-id(5)), so a hash of it stands for the machine.
+ */
 export async function ownIdentity(): Promise<string> {
   const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
   return createHash('sha256')

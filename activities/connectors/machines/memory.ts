@@ -1,10 +1,16 @@
-/** Owns what stands beside a consumer's file: the number of the last hand-out, so that a late worker cannot bring an older key back. */
+/**
+ * Owns what stands beside a consumer's file: the number of the last hand-out, so that a late worker
+ * cannot bring an older key back.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { LeaseFence } from '../../ports/app-host.js';
 
-/** A fence counts within one ledger, for one consumer: two programs may share a file and have leases of their own. */
+/**
+ * A fence counts within one ledger, for one consumer: two programs may share a file and have leases
+ * of their own.
+ */
 const memory = z.object({
   ledgers: z.record(z.string(), z.record(z.string(), z.object({ fence: z.int(), generation: z.int() }))),
 });
@@ -12,7 +18,10 @@ export type Memory = z.infer<typeof memory>;
 
 export const nothing: Memory = { ledgers: {} };
 
-/** Null where it cannot be read: forgetting what it held could let an older key in, so a person decides. */
+/**
+ * Null where it cannot be read: forgetting what it held could let an older key in, so a person
+ * decides.
+ */
 export function parseMemory(text: string): Memory | null {
   try {
     return memory.parse(JSON.parse(text));
@@ -21,7 +30,10 @@ export function parseMemory(text: string): Memory | null {
   }
 }
 
-/** With this hand-out in it; null if it is in it already. Throws KR_HOST_FENCED because a newer one was here. `place` names it for people. */
+/**
+ * With this hand-out in it; null if it is in it already. Throws KR_HOST_FENCED because a newer one
+ * was here. `place` names it for people.
+ */
 export function raised(
   remembered: Memory,
   place: string,

@@ -1,4 +1,7 @@
-/** Owns the processes of a Linux machine: which ones a consumer's are, when they started, and a signal to exactly one of them. */
+/**
+ * Owns the processes of a Linux machine: which ones a consumer's are, when they started, and a
+ * signal to exactly one of them.
+ */
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { NamedProcess, SignalName } from './consumer.js';
 import { CommandEnded, type CommandResult, type Machine } from './machine.js';
@@ -11,7 +14,10 @@ export interface ProcessSeen {
   readonly startedAt: number;
 }
 
-/** The clock is read before the time since boot, so that processes seem a little older than they are, never younger. */
+/**
+ * The clock is read before the time since boot, so that processes seem a little older than they
+ * are, never younger.
+ */
 const look = `
 LC_ALL=C; export LC_ALL
 [ -r /proc/uptime ] || { echo 'it shows no processes under /proc'; exit 69; }
@@ -23,14 +29,20 @@ unit) echo -; pid=$(systemctl show --property=MainPID --value -- "$2" 2>&1) || {
 name) echo -; cat /proc/[0-9]*/stat 2>/dev/null || :;;
 esac`;
 
-/** Between the look and the signal the number may be given out again, so the start is compared once more. */
+/**
+ * Between the look and the signal the number may be given out again, so the start is compared once
+ * more.
+ */
 const send = `
 now=$(sed 's/.*) //' "/proc/$2/stat" 2>/dev/null | cut -d' ' -f20)
 [ "$now" = "$3" ] || exit 64
 kill -s "$1" "$2"`;
 const gone = 64;
 
-/** A pid file is written by, or for, a process that has started; clocks of the two dates differ by less. */
+/**
+ * A pid file is written by, or for, a process that has started; clocks of the two dates differ by
+ * less.
+ */
 const pidFileSlack = 1_000;
 
 export interface Looked {
@@ -58,12 +70,16 @@ export async function findProcesses(machine: Machine, named: NamedProcess, signa
     // A worker process has its parent's name; the parent is the program.
     return { processes: ours.filter(({ parent }) => !ours.some(({ pid }) => pid === parent)), problem: null };
   }
-  // One that started after the file was written is not the one that wrote it: its number was given out again.
+  // One that started after the file was written is not the one that wrote it: its number was given
+  // out again.
   const latest = written === '-' ? Number.POSITIVE_INFINITY : Number(written) * 1000 + pidFileSlack;
   return { processes: all.filter(({ startedAt }) => startedAt <= latest), problem: null };
 }
 
-/** Sends the signal to the consumer's one process. None runs: then it starts from its source by itself. Throws KR_HOST_REFUSED where several do. */
+/**
+ * Sends the signal to the consumer's one process. None runs: then it starts from its source by
+ * itself. Throws KR_HOST_REFUSED where several do.
+ */
 export async function signalProcess(machine: Machine, named: NamedProcess, name: SignalName, signal: AbortSignal): Promise<void> {
   const { processes, problem } = await findProcesses(machine, named, signal);
   if (problem !== null) throw new RekeyError('KR_HOST_REFUSED', problem);
@@ -99,7 +115,10 @@ interface Stat extends ProcessSeen {
   readonly parent: number;
 }
 
-/** One line of /proc/PID/stat (proc(5)). The name stands in parentheses and may hold anything; a zombie runs no more. */
+/**
+ * One line of /proc/PID/stat (proc(5)). The name stands in parentheses and may hold anything; a
+ * zombie runs no more.
+ */
 function statOf(line: string, bootedAt: number, tick: number): Stat[] {
   const parts = /^(\d+) \((.*)\) (\S) (.*)$/.exec(line);
   if (!parts) return [];

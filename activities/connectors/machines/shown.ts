@@ -1,9 +1,15 @@
-/** Owns how the output of a confirm command is read: which instances show themselves, and on which version each is. */
+/**
+ * Owns how the output of a confirm command is read: which instances show themselves, and on which
+ * version each is.
+ */
 import type { InstanceSeen } from '../../../workflows/domain/observations.js';
 import type { KnownVersion } from '../../ports/app-host.js';
 import type { Secret } from '../../ports/secret.js';
 
-/** Datadog's agent prints `API key ending with: 1a2b3` in its status ("Agent Commands"), older and JSON forms differ in colon and quotes. */
+/**
+ * Datadog's agent prints `API key ending with: 1a2b3` in its status ("Agent Commands"), older and
+ * JSON forms differ in colon and quotes.
+ */
 const ending = /API key ending with:?\s*"?\**([\w.-]*\w)/gi;
 const fingerprint = /fingerprint[ :]+([a-z2-7]{12})\b/gi;
 const processId = /\bpid\b\D{0,3}(\d+)/i;
@@ -16,7 +22,10 @@ export function instancesByFingerprint(output: string, known: readonly KnownVers
   return instances(output, fingerprint, known, (secret, shown) => secret.fingerprint === shown.toLowerCase());
 }
 
-/** One instance for each time that a key is shown; named by the process id that stands in front of it, or by its place. */
+/**
+ * One instance for each time that a key is shown; named by the process id that stands in front of
+ * it, or by its place.
+ */
 function instances(
   output: string,
   pattern: RegExp,

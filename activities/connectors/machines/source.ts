@@ -1,4 +1,7 @@
-/** Owns the file from which a consumer takes its key: read, and changed in one place as a compare-and-swap, behind the fence. */
+/**
+ * Owns the file from which a consumer takes its key: read, and changed in one place as a
+ * compare-and-swap, behind the fence.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { Delivery } from '../../ports/app-host.js';
@@ -10,10 +13,16 @@ import { findIn } from './formats/index.js';
 import type { Machine, SourceFile } from './machine.js';
 import { memoryOf, nothing, parseMemory, raised } from './memory.js';
 
-/** Whoever changes the file between our reading and our writing wins so often, other hand-outs included; after that it is a finding, not a race. */
+/**
+ * Whoever changes the file between our reading and our writing wins so often, other hand-outs
+ * included; after that it is a finding, not a race.
+ */
 const swapTries = 10;
 const settling = 50;
-/** Processes are dated in hundredths of a second: one that is started after this wait is seen to be younger than the file. */
+/**
+ * Processes are dated in hundredths of a second: one that is started after this wait is seen to be
+ * younger than the file.
+ */
 export const clockTick = 20;
 
 /** No configuration is longer; whatever is, was named by mistake. */
@@ -32,7 +41,10 @@ export async function readSource(machine: Machine, consumer: MachineConsumer, si
   return { secret: value === '' ? null : new Secret(value), changedAt };
 }
 
-/** Puts the secret into its place, unless it stands there already. Changes nothing else; owner and mode stay. */
+/**
+ * Puts the secret into its place, unless it stands there already. Changes nothing else; owner and
+ * mode stay.
+ */
 export async function writeSource(
   machine: Machine,
   consumer: MachineConsumer,
@@ -66,7 +78,9 @@ async function fenced(machine: Machine, consumer: MachineConsumer, delivery: Del
   }
 }
 
-/** Whether the secret stands in its place now; false where somebody else changed the file meanwhile. */
+/**
+ * Whether the secret stands in its place now; false where somebody else changed the file meanwhile.
+ */
 async function swap(
   machine: Machine,
   seen: SourceFile,
@@ -95,7 +109,8 @@ function rewrite(text: string, secret: Secret, consumer: MachineConsumer): strin
   const place = find(text, consumer);
   if (secret.equals(new Secret(place.value))) return null;
   const next = place.replace(secret.reveal());
-  // Read back by the same rules: a value that the program would understand differently must not reach it.
+  // Read back by the same rules: a value that the program would understand differently must not
+  // reach it.
   if (find(next, consumer).value !== secret.reveal()) throw new NoPlace(`${consumer.at ?? 'it'} cannot hold the new key`);
   return next;
 }

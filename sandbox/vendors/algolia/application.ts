@@ -1,10 +1,16 @@
-/** Owns an Algolia application's API keys: what each may do, what became of it, and for how long a deleted one can be brought back. */
+/**
+ * Owns an Algolia application's API keys: what each may do, what became of it, and for how long a
+ * deleted one can be brought back.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Durable } from '../../durable.js';
 import { BadWish, type KeyRow, type Planted } from '../vendor.js';
 import { hosts, isLive, knownAt, knownEverywhere, type Snapshot } from './spread.js';
 
-/** What a request may set of a key; whatever it leaves out has these values, on create and on update alike. */
+/**
+ * What a request may set of a key; whatever it leaves out has these values, on create and on update
+ * alike.
+ */
 export interface KeyRights {
   acl: string[];
   description: string;
@@ -26,7 +32,10 @@ export const DEFAULTS: Omit<KeyRights, 'acl'> = {
 export interface ApiKey {
   readonly value: string;
   readonly createdAt: number;
-  /** The one that the application came with: nobody can make, change or end one like it over the API. */
+  /**
+   * The one that the application came with: nobody can make, change or end one like it over the
+   * API.
+   */
   readonly admin: boolean;
   /** Its changes, oldest first, as far as there may be hosts that do not know them yet. */
   history: Snapshot[];
@@ -108,7 +117,8 @@ export class Application {
   restore(value: string): void {
     const key = this.byValue(value);
     if (!key || !this.#isRestorable(key)) throw new Refused('Key does not exist', 404);
-    // algoliasearch-client-javascript #1175: while any server has not heard of the deletion, the key exists.
+    // algoliasearch-client-javascript #1175: while any server has not heard of the deletion, the
+    // key exists.
     if (hosts.some((_, host) => isLive(knownAt(key, host)))) throw new Refused('Key already exists', 404);
     this.#change(key, { ...key.history.at(-1)!, live: true, expiresAt: null });
   }
@@ -134,7 +144,9 @@ export class Application {
     this.store.save();
   }
 
-  /** Named by what stands for a key where its id is its secret: SHA-256 of "rekey:id:v1:" + value. */
+  /**
+   * Named by what stands for a key where its id is its secret: SHA-256 of "rekey:id:v1:" + value.
+   */
   rows(): KeyRow[] {
     return this.state.keys.map((key) => ({
       vendor: 'algolia',
@@ -147,7 +159,10 @@ export class Application {
     }));
   }
 
-  /** Changes are made where they arrive, and spread from there; that all hosts take writes in one order is assumed. */
+  /**
+   * Changes are made where they arrive, and spread from there; that all hosts take writes in one
+   * order is assumed.
+   */
   #existing(value: string): ApiKey {
     const key = this.byValue(value);
     if (!key || !isLive(key.history.at(-1))) throw new Refused('Key does not exist', 404);
@@ -173,7 +188,10 @@ const endedAt = ({ history }: ApiKey): number => {
   return last.live ? (last.expiresAt ?? 0) : last.at;
 };
 
-/** A shop that has been in business for a while: what belongs to nobody here must survive every rotation. */
+/**
+ * A shop that has been in business for a while: what belongs to nobody here must survive every
+ * rotation.
+ */
 export function seed(planted: Planted): ApplicationState {
   const search = newKey(
     {

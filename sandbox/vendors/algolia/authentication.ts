@@ -1,6 +1,7 @@
 /**
- * Owns the question who calls a host and what that one may do there, with the 403 texts by which clients tell a dead key from a limited one
- * (algolia/api-clients-automation, `MethodNotAllowed`; the tests of Algolia's clients). Texts about referrers and sources are assumed.
+ * Owns the question who calls a host and what that one may do there, with the 403 texts by which
+ * clients tell a dead key from a limited one (algolia/api-clients-automation, `MethodNotAllowed`;
+ * the tests of Algolia's clients). Texts about referrers and sources are assumed.
  */
 import { BlockList, isIPv4 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
@@ -20,7 +21,10 @@ export interface Caller {
 const HOUR = 3_600_000;
 
 export class Authentication {
-  /** Calls of the last hour, per key and address; each server counts for itself ("API key restrictions"). */
+  /**
+   * Calls of the last hour, per key and address; each server counts for itself ("API key
+   * restrictions").
+   */
   readonly #calls = new Map<string, number[]>();
 
   constructor(
@@ -28,7 +32,10 @@ export class Authentication {
     private readonly host: number,
   ) {}
 
-  /** The value that a request shows. Programs send it in a header, browsers in the query, so that no preflight is needed. */
+  /**
+   * The value that a request shows. Programs send it in a header, browsers in the query, so that no
+   * preflight is needed.
+   */
   presented(request: FastifyRequest): string {
     return this.#said(request, 'x-algolia-api-key');
   }
@@ -100,7 +107,10 @@ export function matches(pattern: string, text: string): boolean {
   return pattern.endsWith('*') ? text.startsWith(inner) : text === inner;
 }
 
-/** `restrictSources` is one address or one range; a key that would exclude its own maker cannot be made. */
+/**
+ * `restrictSources` is one address or one range; a key that would exclude its own maker cannot be
+ * made.
+ */
 export function allowsSource(source: string | null | undefined, ip: string): boolean {
   if (!source) return true;
   const [address = '', bits = '32'] = source.split('/');

@@ -1,4 +1,7 @@
-/** Owns Algolia's customers in the sandbox: a search front end, a token service with its browsers, and an indexer, with the files from which they start. */
+/**
+ * Owns Algolia's customers in the sandbox: a search front end, a token service with its browsers,
+ * and an indexer, with the files from which they start.
+ */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,7 +49,9 @@ export function algoliaConsumers(home: string): AlgoliaConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. */
+/**
+ * Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it.
+ */
 export function writeFiles(
   consumers: readonly AlgoliaConsumer[],
   keys: Readonly<Record<AlgoliaConsumer['uses'], string>>,

@@ -1,4 +1,7 @@
-/** Owns a program that brings a catalogue into the index: it reads its settings at start and never again, and drops what is refused. */
+/**
+ * Owns a program that brings a catalogue into the index: it reads its settings at start and never
+ * again, and drops what is refused.
+ */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { atPace, runProgram } from '../../consumers/program.js';

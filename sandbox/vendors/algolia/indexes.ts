@@ -1,4 +1,7 @@
-/** Owns searching and indexing, as far as an answer needs no index, and the truth about what the apps send. Shapes: `algoliasearch` 5.64.0. */
+/**
+ * Owns searching and indexing, as far as an answer needs no index, and the truth about what the
+ * apps send. Shapes: `algoliasearch` 5.64.0.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Traffic } from '../../traffic.js';
@@ -18,7 +21,10 @@ const Batch = z.object({ requests: z.array(z.object({ action: z.string(), body: 
 const ACTIONS: Readonly<Record<string, string>> = { deleteObject: 'deleteObject', delete: 'deleteIndex', clear: 'deleteIndex' };
 
 export function serveIndexes(app: FastifyInstance, authentication: Authentication, traffic: Traffic): void {
-  /** Counts before it answers: with a key that is dead it is lost, whatever a host that has not heard of it yet may say. */
+  /**
+   * Counts before it answers: with a key that is dead it is lost, whatever a host that has not
+   * heard of it yet may say.
+   */
   const serve = async (request: FastifyRequest, work: (caller: Caller) => object): Promise<object> => {
     const names = appsOf(request);
     const count = (alive: boolean) => {
@@ -74,7 +80,10 @@ function search(caller: Caller, index: string, { query = '', hitsPerPage, params
   };
 }
 
-/** Programs add their name to what the client says of itself (`addAlgoliaAgent`), in a header or in the query. */
+/**
+ * Programs add their name to what the client says of itself (`addAlgoliaAgent`), in a header or in
+ * the query.
+ */
 function appsOf(request: FastifyRequest): string[] {
   const header = request.headers['x-algolia-agent'];
   const said = typeof header === 'string' ? header : ((request.query as Record<string, string>)['x-algolia-agent'] ?? '');

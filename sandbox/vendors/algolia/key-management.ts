@@ -1,6 +1,8 @@
 /**
- * Owns Algolia's key management calls: paths, shapes and statuses as in algolia/api-clients-automation, `specs/search/paths/keys`. The key is
- * its own id; a create answers `key` and a date as text, a read `value` and the same date as a number; everything is answered 200.
+ * Owns Algolia's key management calls: paths, shapes and statuses as in
+ * algolia/api-clients-automation, `specs/search/paths/keys`. The key is its own id; a create
+ * answers `key` and a date as text, a read `value` and the same date as a number; everything is
+ * answered 200.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -35,7 +37,10 @@ const ACL = [
   'nluReadAnswers',
 ] as const;
 
-/** That a field which the specification does not know is refused, and not ignored, follows from its `additionalProperties: false`. */
+/**
+ * That a field which the specification does not know is refused, and not ignored, follows from its
+ * `additionalProperties: false`.
+ */
 const Body = z.strictObject({
   acl: z.array(z.enum(ACL)),
   description: z.string().default(DEFAULTS.description),
@@ -71,7 +76,10 @@ export function serveKeyManagement(
     return { key: key.value, createdAt: new Date(key.createdAt).toISOString() };
   });
 
-  /** With another key than the admin key only of itself, and that only with `search`, as the client's documentation says. */
+  /**
+   * With another key than the admin key only of itself, and that only with `search`, as the
+   * client's documentation says.
+   */
   app.get<OfKey>('/1/keys/:key', async (request) => {
     const caller = authentication.caller(request);
     const isAdmin = caller.key.admin;

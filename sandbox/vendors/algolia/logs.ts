@@ -1,4 +1,7 @@
-/** Owns the log that each server keeps of its latest requests, keys cut to three characters: `specs/search/paths/advanced/getLogs.yml`. */
+/**
+ * Owns the log that each server keeps of its latest requests, keys cut to three characters:
+ * `specs/search/paths/advanced/getLogs.yml`.
+ */
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -16,7 +19,8 @@ const Wanted = z.object({
 export function serveLogs(app: FastifyInstance, authentication: Authentication): void {
   const entries: object[] = [];
 
-  // Before the reply goes out: whoever has it finds its request in the log, in the order of the replies.
+  // Before the reply goes out: whoever has it finds its request in the log, in the order of the
+  // replies.
   app.addHook('onSend', async (request, reply) => {
     // Reading the log is the one request that does not appear in it.
     if (request.url.startsWith('/1/logs')) return;

@@ -1,4 +1,7 @@
-/** Owns one request to Algolia as its clients make it: to one host after the other until one answers, JSON as plain text. */
+/**
+ * Owns one request to Algolia as its clients make it: to one host after the other until one
+ * answers, JSON as plain text.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, ask, type Running } from '../../consumers/program.js';
 
@@ -13,7 +16,10 @@ export interface Addresses {
   readonly securedFor: number;
 }
 
-/** A refusal is an answer; a host that does not answer, or answers 5xx, is passed over (`@algolia/client-common`, `createTransporter`). */
+/**
+ * A refusal is an answer; a host that does not answer, or answers 5xx, is passed over
+ * (`@algolia/client-common`, `createTransporter`).
+ */
 export async function send(
   running: Running,
   app: string,

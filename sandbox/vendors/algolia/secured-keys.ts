@@ -1,6 +1,7 @@
 /**
- * Owns secured API keys: made by anybody who holds a search key, without asking Algolia, which only checks the signature when one is used.
- * As `generateSecuredApiKey` of `algoliasearch` 5.64.0 makes them: base64 of HMAC-SHA256(parent, restrictions) in hexadecimal, then the restrictions.
+ * Owns secured API keys: made by anybody who holds a search key, without asking Algolia, which only
+ * checks the signature when one is used. As `generateSecuredApiKey` of `algoliasearch` 5.64.0 makes
+ * them: base64 of HMAC-SHA256(parent, restrictions) in hexadecimal, then the restrictions.
  */
 import { createHmac } from 'node:crypto';
 

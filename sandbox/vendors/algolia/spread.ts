@@ -1,11 +1,16 @@
 /**
- * Owns how news of a key spreads over an application's hosts: each learns of a change in its own time, without anybody being told when.
- * Algolia's clients therefore ask again and again (`waitForApiKey` of `algoliasearch`); that the write host knows its own changes at once is assumed.
+ * Owns how news of a key spreads over an application's hosts: each learns of a change in its own
+ * time, without anybody being told when. Algolia's clients therefore ask again and again
+ * (`waitForApiKey` of `algoliasearch`); that the write host knows its own changes at once is
+ * assumed.
  */
 import { TIMING } from '../../timing.js';
 import type { ApiKey, KeyRights } from './application.js';
 
-/** In the order of `getDefaultHosts` of `@algolia/client-search` 5.64.0, the write host first; behind real names stand three servers. */
+/**
+ * In the order of `getDefaultHosts` of `@algolia/client-search` 5.64.0, the write host first;
+ * behind real names stand three servers.
+ */
 export const hosts = ['write', 'dsn', '1', '2', '3'] as const;
 
 export interface Snapshot {
@@ -24,7 +29,9 @@ export function isLive(known: Snapshot | undefined, now = Date.now()): known is 
   return known?.live === true && (known.expiresAt === null || now < known.expiresAt);
 }
 
-/** The place of the last change that has reached every host: what was before it matters to nobody. */
+/**
+ * The place of the last change that has reached every host: what was before it matters to nobody.
+ */
 export function knownEverywhere(key: ApiKey, now = Date.now()): number {
   return Math.max(
     0,

@@ -1,4 +1,7 @@
-/** Owns a shop's search front end: it searches with the key of its .env file, and takes a new one without a restart. */
+/**
+ * Owns a shop's search front end: it searches with the key of its .env file, and takes a new one
+ * without a restart.
+ */
 import { atPace, runProgram } from '../../consumers/program.js';
 import { watchedKey } from './key-file.js';
 import { type Addresses, send } from './request.js';

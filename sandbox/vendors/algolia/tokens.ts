@@ -1,6 +1,7 @@
 /**
- * Owns a token service together with the browsers that it serves: it hands out secured keys, made from the key of its .env file, and each
- * browser searches with its own until shortly before it ends. What was handed out cannot be called back: it dies with its parent.
+ * Owns a token service together with the browsers that it serves: it hands out secured keys, made
+ * from the key of its .env file, and each browser searches with its own until shortly before it
+ * ends. What was handed out cannot be called back: it dies with its parent.
  */
 import { atPace, runProgram } from '../../consumers/program.js';
 import { watchedKey } from './key-file.js';

@@ -1,4 +1,7 @@
-/** Owns the simulated Algolia as a whole: one application behind five hosts, its customers, and their part of rekey.yaml. */
+/**
+ * Owns the simulated Algolia as a whole: one application behind five hosts, its customers, and
+ * their part of rekey.yaml.
+ */
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { TIMING } from '../../timing.js';
@@ -80,7 +83,9 @@ class Algolia implements Vendor {
 
   control(app: FastifyInstance): void {
     app.post('/limits', async (request) => this.#application.limit(Limits.parse(request.body)));
-    /** A host that is away answers nobody: neither rekey nor the customers, who go on to the next. */
+    /**
+     * A host that is away answers nobody: neither rekey nor the customers, who go on to the next.
+     */
     app.post('/hosts', async (request) => {
       const { host, away } = Away.parse(request.body);
       if (away && this.#application.state.away.length === hosts.length - 1) throw new BadWish('One host must be left.');

@@ -1,4 +1,7 @@
-/** Owns a Datadog organisation's API keys: what exists, what it is called, and what the organisation allows. */
+/**
+ * Owns a Datadog organisation's API keys: what exists, what it is called, and what the organisation
+ * allows.
+ */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Durable } from '../../durable.js';
 import { TIMING } from '../../timing.js';
@@ -12,7 +15,10 @@ export interface ApiKey {
   modifiedAt: number;
   category: string;
   remoteConfigReadEnabled: boolean;
-  /** Made by an integration of Datadog's: its value is shown to nobody, its name is fixed, and it does not count to the limit. */
+  /**
+   * Made by an integration of Datadog's: its value is shown to nobody, its name is fixed, and it
+   * does not count to the limit.
+   */
   readonly managed: boolean;
   /** From when on the front ends can come to know it. */
   liveFrom: number;
@@ -40,7 +46,10 @@ export interface Limits {
   periodMs: number;
 }
 
-/** Datadog's fault answer is a list of texts; 400 for all of these is assumed, since Datadog does not publish it. */
+/**
+ * Datadog's fault answer is a list of texts; 400 for all of these is assumed, since Datadog does
+ * not publish it.
+ */
 export class Refused extends Error {
   constructor(
     message: string,
@@ -55,7 +64,8 @@ const DAY = 86_400_000;
 
 export class Account {
   constructor(private readonly store: Durable<AccountState>) {
-    // Datadog does not say how late it shows a last use; a job that publishes now and then is assumed.
+    // Datadog does not say how late it shows a last use; a job that publishes now and then is
+    // assumed.
     setInterval(() => this.#publishLastUse(), TIMING.datadog.lastUsedLag).unref();
   }
 
@@ -107,14 +117,17 @@ export class Account {
   }
 
   revoke(key: ApiKey): void {
-    // An organisation must have at least one key; that managed ones do not count here either is assumed.
+    // An organisation must have at least one key; that managed ones do not count here either is
+    // assumed.
     if (!key.managed && this.live.filter((other) => !other.managed).length === 1)
       throw new Refused('The last API key cannot be deleted');
     key.revokedAt = Date.now();
     this.store.save();
   }
 
-  /** Within seven days a person can bring a key back in the web interface; there is no call for it. */
+  /**
+   * Within seven days a person can bring a key back in the web interface; there is no call for it.
+   */
   unrevoke(id: string): void {
     const key = this.state.keys.find((candidate) => candidate.id === id && candidate.revokedAt !== null);
     if (!key) throw new BadWish(`There is no revoked key ${id}.`);
@@ -162,7 +175,10 @@ export class Account {
   }
 }
 
-/** An organisation that has been in use for a while: what belongs to nobody here must survive every rotation. */
+/**
+ * An organisation that has been in use for a while: what belongs to nobody here must survive every
+ * rotation.
+ */
 export function seed(planted: Planted): AccountState {
   const first = newKey('agents', wellFormed(planted.key), 200 * DAY);
   const management = newKey('rekey management', wellFormed(planted.management?.apiKey), 150 * DAY);

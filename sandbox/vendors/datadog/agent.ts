@@ -1,6 +1,7 @@
 /**
- * Owns a program that behaves like a Datadog Agent: it reads its file at start and never again, checks its key once, then sends what
- * it collects, and drops what is answered 403. Source: DataDog/datadog-agent, `comp/forwarder/defaultforwarder`.
+ * Owns a program that behaves like a Datadog Agent: it reads its file at start and never again,
+ * checks its key once, then sends what it collects, and drops what is answered 403. Source:
+ * DataDog/datadog-agent, `comp/forwarder/defaultforwarder`.
  */
 import { readFileSync } from 'node:fs';
 import { askPatiently, atPace, runProgram } from '../../consumers/program.js';
@@ -31,7 +32,10 @@ async function readAgent7(path: string): Promise<string | undefined> {
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-/** An ini file in which quotes are part of the value, and a line that is none of its own kinds is an error. */
+/**
+ * An ini file in which quotes are part of the value, and a line that is none of its own kinds is an
+ * error.
+ */
 function readAgent5(path: string): string | undefined {
   let section = '';
   let key: string | undefined;

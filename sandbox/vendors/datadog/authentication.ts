@@ -1,4 +1,7 @@
-/** Owns the question whether a Datadog front end accepts a request's keys, and the calls that answer nothing but that. */
+/**
+ * Owns the question whether a Datadog front end accepts a request's keys, and the calls that answer
+ * nothing but that.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Account, type ApiKey, Refused, WELL_FORMED } from './account.js';
 import { type Balancer, type Knowledge, knowledge } from './front-ends.js';
@@ -16,7 +19,10 @@ export class Authentication {
     private readonly balancer: Balancer,
   ) {}
 
-  /** The key of a request as one front end sees it. Agents send it in the query, clients in a header. */
+  /**
+   * The key of a request as one front end sees it. Agents send it in the query, clients in a
+   * header.
+   */
   presented(request: FastifyRequest): Presented {
     const value = header(request, 'dd-api-key') ?? (request.query as Record<string, string>).api_key ?? '';
     const key = this.account.byValue(value);
@@ -24,7 +30,10 @@ export class Authentication {
     return { value, key, knowledge: key ? knowledge(key, frontEnd) : 'unknown' };
   }
 
-  /** The key if the front end accepts it. That every accepted request moves the last use, a validation too, is assumed. */
+  /**
+   * The key if the front end accepts it. That every accepted request moves the last use, a
+   * validation too, is assumed.
+   */
   apiKey(request: FastifyRequest): ApiKey {
     const { value, key, knowledge } = this.presented(request);
     if (value === '') throw new Refused('API key required', 403);
@@ -41,7 +50,10 @@ export class Authentication {
   }
 }
 
-/** `validate` as described by Datadog's API reference (Authentication) and its official client (v2, marked unstable). */
+/**
+ * `validate` as described by Datadog's API reference (Authentication) and its official client (v2,
+ * marked unstable).
+ */
 export function serveValidation(app: FastifyInstance, account: Account, authentication: Authentication): void {
   app.get('/api/v1/validate', async (request) => {
     authentication.apiKey(request);

@@ -1,4 +1,7 @@
-/** Owns Datadog's customers in the sandbox: three agents and a program of the customer's own, with the files from which they start. */
+/**
+ * Owns Datadog's customers in the sandbox: three agents and a program of the customer's own, with
+ * the files from which they start.
+ */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +35,10 @@ export function datadogConsumers(home: string): DatadogConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. Anew means a new machine: what others left beside it is gone, too. */
+/**
+ * Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it.
+ * Anew means a new machine: what others left beside it is gone, too.
+ */
 export function writeFiles(consumers: readonly DatadogConsumer[], key: string, anew: boolean): void {
   for (const { file, content } of consumers) {
     if (!anew && existsSync(file)) continue;
@@ -60,7 +66,10 @@ export function specOf(consumer: DatadogConsumer, addresses: Addresses): Consume
   };
 }
 
-/** The two lines of `datadog-agent status` that matter here. An agent that has not read its file yet shows no key. */
+/**
+ * The two lines of `datadog-agent status` that matter here. An agent that has not read its file yet
+ * shows no key.
+ */
 function describeAgent(version: string): (instance: Instance) => string {
   return ({ pid, startedAt, loaded }) =>
     [

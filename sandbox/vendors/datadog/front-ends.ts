@@ -1,6 +1,7 @@
 /**
- * Owns how news of a key spreads: each address is served by several front ends, and each learns of a new or revoked key in its own time.
- * Datadog documents a propagation delay of some seconds in both directions ("API and Application Keys", section on propagation delay).
+ * Owns how news of a key spreads: each address is served by several front ends, and each learns of
+ * a new or revoked key in its own time. Datadog documents a propagation delay of some seconds in
+ * both directions ("API and Application Keys", section on propagation delay).
  */
 import { TIMING } from '../../timing.js';
 import type { ApiKey } from './account.js';
@@ -9,7 +10,10 @@ export type Knowledge = 'unknown' | 'live' | 'revoked';
 
 const DELAYS = TIMING.datadog.propagation;
 
-/** What a front end knows of a key at a time. Revocations spread in another order than creations, and each key in its own. */
+/**
+ * What a front end knows of a key at a time. Revocations spread in another order than creations,
+ * and each key in its own.
+ */
 export function knowledge(key: ApiKey, frontEnd: number, now = Date.now()): Knowledge {
   const shift = Number.parseInt(key.id.slice(0, 8), 16);
   if (key.revokedAt !== null && now >= key.revokedAt + delay(frontEnd + shift + 1)) return 'revoked';
@@ -21,8 +25,8 @@ function delay(position: number): number {
 }
 
 /**
- * Deals the requests of each caller to the front ends like cards: all of them once, in random order, then all again.
- * So five requests in a row meet every front end, and fewer prove nothing.
+ * Deals the requests of each caller to the front ends like cards: all of them once, in random
+ * order, then all again. So five requests in a row meet every front end, and fewer prove nothing.
  */
 export class Balancer {
   readonly #hands = new Map<string, number[]>();

@@ -1,7 +1,8 @@
 /**
- * Owns Datadog's metrics intake, and the truth about what the apps send to it.
- * Shapes: `MetricsApi` of the official client, v1 and v2. That any well-formed key is answered 202 at first is reported by third parties
- * (brettlangdon/node-dogapi, issue 71); that a key known to be revoked is answered 403 follows from how agents drop data.
+ * Owns Datadog's metrics intake, and the truth about what the apps send to it. Shapes: `MetricsApi`
+ * of the official client, v1 and v2. That any well-formed key is answered 202 at first is reported
+ * by third parties (brettlangdon/node-dogapi, issue 71); that a key known to be revoked is answered
+ * 403 follows from how agents drop data.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -32,7 +33,8 @@ export function serveIntake(app: FastifyInstance, account: Account, authenticati
       traffic.count(host, 'sent', 'refused', 'lost');
       throw new Refused(value === '' ? 'API key required' : 'Forbidden', 403);
     }
-    // A dead key, or one that this front end has not heard of, may be answered kindly: its data goes nowhere all the same.
+    // A dead key, or one that this front end has not heard of, may be answered kindly: its data
+    // goes nowhere all the same.
     const alive = key !== undefined && key.revokedAt === null && knowledge === 'live';
     traffic.count(host, 'sent', ...(alive ? (['accepted'] as const) : (['refused', 'lost'] as const)));
     if (knowledge === 'revoked') throw new Refused('Forbidden', 403);

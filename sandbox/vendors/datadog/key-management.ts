@@ -1,6 +1,7 @@
 /**
- * Owns Datadog's key management calls: paths, JSON:API shapes and statuses as in the official client
- * (`@datadog/datadog-api-client`, KeyManagementApi) and its recorded cassettes. Whatever Datadog does not publish is marked as assumed.
+ * Owns Datadog's key management calls: paths, JSON:API shapes and statuses as in the official
+ * client (`@datadog/datadog-api-client`, KeyManagementApi) and its recorded cassettes. Whatever
+ * Datadog does not publish is marked as assumed.
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';

@@ -1,4 +1,7 @@
-/** Owns the rate limit of an organisation, with the headers of Datadog's "Rate Limits" page; a fixed window per organisation is assumed. */
+/**
+ * Owns the rate limit of an organisation, with the headers of Datadog's "Rate Limits" page; a fixed
+ * window per organisation is assumed.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Account, Refused } from './account.js';
 

@@ -1,4 +1,7 @@
-/** Owns a program of a customer's own that reports metrics with Datadog's client, and takes a new key from its .env file without a restart. */
+/**
+ * Owns a program of a customer's own that reports metrics with Datadog's client, and takes a new
+ * key from its .env file without a restart.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { atPace, runProgram } from '../../consumers/program.js';
 import { type Addresses, sendSeries } from './send-series.js';

@@ -1,4 +1,7 @@
-/** Owns the simulated Datadog as a whole: one organisation behind two addresses, its customers, and their part of rekey.yaml. */
+/**
+ * Owns the simulated Datadog as a whole: one organisation behind two addresses, its customers, and
+ * their part of rekey.yaml.
+ */
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { TIMING } from '../../timing.js';

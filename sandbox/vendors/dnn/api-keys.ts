@@ -1,8 +1,10 @@
 /**
- * Owns the calls on API keys. **Everything here is assumed.** The vendor's Swagger page shows that there is a controller `ApiKeys` (samples,
- * `Integration.ChromeExtension/docs/images/swagger.png`) and no more; verbs, fields and the path of the reset follow its one sibling that was
- * ever unfolded, Visualizers. They stand in rekey's configuration under dnn-apikeys-calls, dnn-host-token and dnn-reset-call. What they do is
- * not assumed: values can be read again, and a reset works at once (DNNDocs, "Edit or Reset the API Key", "Get an existing API key").
+ * Owns the calls on API keys. **Everything here is assumed.** The vendor's Swagger page shows that
+ * there is a controller `ApiKeys` (samples, `Integration.ChromeExtension/docs/images/swagger.png`)
+ * and no more; verbs, fields and the path of the reset follow its one sibling that was ever
+ * unfolded, Visualizers. They stand in rekey's configuration under dnn-apikeys-calls,
+ * dnn-host-token and dnn-reset-call. What they do is not assumed: values can be read again, and a
+ * reset works at once (DNNDocs, "Edit or Reset the API Key", "Get an existing API key").
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';

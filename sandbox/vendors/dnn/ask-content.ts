@@ -1,7 +1,10 @@
 /** Owns one request for content, as the apps of a DNN customer make it. */
 import { askPatiently, type Running } from '../../consumers/program.js';
 
-/** Where an app finds its content, how often it asks, and the item that a writing one keeps up to date. */
+/**
+ * Where an app finds its content, how often it asks, and the item that a writing one keeps up to
+ * date.
+ */
 export interface ContentSettings {
   readonly url: string;
   readonly askEvery: number;
@@ -10,7 +13,10 @@ export interface ContentSettings {
 
 export type Deed = 'read' | 'write';
 
-/** A 401 needs no answer here: the page stays empty, or the stock stays wrong, and the vendor has counted it. */
+/**
+ * A 401 needs no answer here: the page stays empty, or the stock stays wrong, and the vendor has
+ * counted it.
+ */
 export async function askContent(
   running: Running,
   settings: ContentSettings,

@@ -1,7 +1,8 @@
 /**
- * Owns who is let in by a bearer: an API key, to the content of its site and as far as its toggles go; the token of a host's browser
- * session, to the keys of the site that the host is on. A key is refused where a token is needed (samples, `AI.Vision/README.md`, says so of
- * webhooks); that `/ApiKeys` is such a place, and that a token stands for one site, is assumed.
+ * Owns who is let in by a bearer: an API key, to the content of its site and as far as its toggles
+ * go; the token of a host's browser session, to the keys of the site that the host is on. A key is
+ * refused where a token is needed (samples, `AI.Vision/README.md`, says so of webhooks); that
+ * `/ApiKeys` is such a place, and that a token stands for one site, is assumed.
  */
 import type { FastifyRequest } from 'fastify';
 import type { Durable } from '../../durable.js';

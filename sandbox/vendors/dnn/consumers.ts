@@ -1,4 +1,7 @@
-/** Owns the apps of a DNN customer in the sandbox: two that read content, one that writes it, with the files from which they start. */
+/**
+ * Owns the apps of a DNN customer in the sandbox: two that read content, one that writes it, with
+ * the files from which they start.
+ */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +41,9 @@ export function dnnConsumers(home: string): DnnConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. */
+/**
+ * Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it.
+ */
 export function writeFiles(consumers: readonly DnnConsumer[], key: string, anew: boolean): void {
   for (const { file, content } of consumers) {
     if (!anew && existsSync(file)) continue;

@@ -1,4 +1,7 @@
-/** Owns an app that reads its key from a YAML file at the start and never again, and then reads content or keeps it up to date. */
+/**
+ * Owns an app that reads its key from a YAML file at the start and never again, and then reads
+ * content or keeps it up to date.
+ */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { atPace, runProgram } from '../../consumers/program.js';

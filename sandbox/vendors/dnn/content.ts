@@ -1,6 +1,7 @@
 /**
- * Owns the content of the sites as API keys reach it, and the truth about what the apps get. Paths, lists and statuses: DNNDocs
- * (api-contenttypes-get, api-contentitems-id-get, about-structured-content-api-get-responses); an update is answered 201, as the samples say.
+ * Owns the content of the sites as API keys reach it, and the truth about what the apps get. Paths,
+ * lists and statuses: DNNDocs (api-contenttypes-get, api-contentitems-id-get,
+ * about-structured-content-api-get-responses); an update is answered 201, as the samples say.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';

@@ -1,10 +1,15 @@
-/** Owns the lists of the content service: their parameters, and `{documents, totalResultCount}` (DNNDocs, api-results-pagination). */
+/**
+ * Owns the lists of the content service: their parameters, and `{documents, totalResultCount}`
+ * (DNNDocs, api-results-pagination).
+ */
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { check } from './refused.js';
 import type { Content } from './state.js';
 
-/** That more than 100 at once, or an unknown order, are refused and not cut or ignored, is assumed. */
+/**
+ * That more than 100 at once, or an unknown order, are refused and not cut or ignored, is assumed.
+ */
 const Query = z.object({
   searchText: z.string().optional(),
   startIndex: z.coerce.number().int().min(0).default(0),

@@ -1,6 +1,8 @@
 /**
- * Owns what a host does in the browser: Persona Bar > Content > Content Library > API Keys (DNNDocs, create, get, edit or reset, delete an API
- * key). Served under /vendors/dnn of the control address, since it is no API of the vendor's: it stands for the person of a manual rotation.
+ * Owns what a host does in the browser: Persona Bar > Content > Content Library > API Keys
+ * (DNNDocs, create, get, edit or reset, delete an API key). Served under /vendors/dnn of the
+ * control address, since it is no API of the vendor's: it stands for the person of a manual
+ * rotation.
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';

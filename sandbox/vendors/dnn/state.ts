@@ -1,8 +1,14 @@
-/** Owns the shape of a simulated DNN Evoq instance: its sites with what they hold, and an instance that has been in use for a while. */
+/**
+ * Owns the shape of a simulated DNN Evoq instance: its sites with what they hold, and an instance
+ * that has been in use for a while.
+ */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { BadWish, type Planted } from '../vendor.js';
 
-/** The four toggles of the key form, as resource and action (samples, `ScopeManager.cs`); how they travel is assumed. Writing includes reading. */
+/**
+ * The four toggles of the key form, as resource and action (samples, `ScopeManager.cs`); how they
+ * travel is assumed. Writing includes reading.
+ */
 export const PERMISSIONS = ['sc-item:read', 'sc-item:write', 'sc-type:read', 'sc-type:write'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
@@ -86,7 +92,10 @@ export function newKey(site: string, name: string, permissions: readonly Permiss
   };
 }
 
-/** The old value is gone at once, whether or not the form is ever saved (DNNDocs, "Edit or Reset the API Key"). */
+/**
+ * The old value is gone at once, whether or not the form is ever saved (DNNDocs, "Edit or Reset the
+ * API Key").
+ */
 export function resetValue(key: ApiKey, planted: string | undefined): void {
   for (const value of key.values) value.dead = true;
   key.values.push(newValue(planted, Date.now()));

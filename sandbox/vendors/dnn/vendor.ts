@@ -1,4 +1,7 @@
-/** Owns the simulated DNN Evoq as a whole: one instance with two sites, its customers' apps, and their part of rekey.yaml. */
+/**
+ * Owns the simulated DNN Evoq as a whole: one instance with two sites, its customers' apps, and
+ * their part of rekey.yaml.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { Durable } from '../../durable.js';
 import { TIMING } from '../../timing.js';
@@ -38,7 +41,8 @@ class Dnn implements Vendor {
     });
     await app.register(
       async (api) => {
-        // A sample uses it as a ping with its key; that it does not look at the key is assumed, so that nobody takes it for a probe.
+        // A sample uses it as a ping with its key; that it does not look at the key is assumed, so
+        // that nobody takes it for a probe.
         api.get('/version', async () => ({ version: '01.15.00.12' }));
         await api.register(async (scope) => serveContent(scope, this.#store, authentication, this.world.traffic));
         await api.register(async (scope) => serveApiKeys(scope, this.#store, authentication));

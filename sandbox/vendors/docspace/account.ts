@@ -1,4 +1,7 @@
-/** Owns a DocSpace portal's users and API keys: what exists, what a key is worth now, and what becomes of it when two write its row at once. */
+/**
+ * Owns a DocSpace portal's users and API keys: what exists, what a key is worth now, and what
+ * becomes of it when two write its row at once.
+ */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Durable } from '../../durable.js';
 import { TIMING } from '../../timing.js';
@@ -25,7 +28,10 @@ export interface ApiKey {
   deletedAt: number | null;
 }
 
-/** `v3.7.2` is what was released in June 2026, `newer` a later version of the controller (ONLYOFFICE/DocSpace-server). */
+/**
+ * `v3.7.2` is what was released in June 2026, `newer` a later version of the controller
+ * (ONLYOFFICE/DocSpace-server).
+ */
 export type Server = 'v3.7.2' | 'newer';
 
 export interface Limits {
@@ -42,7 +48,10 @@ export interface AccountState {
   readonly firstId: string;
   server: Server;
   limits: Limits;
-  /** So many of the next changes are overwritten by an authentication that had read the row before them. */
+  /**
+   * So many of the next changes are overwritten by an authentication that had read the row before
+   * them.
+   */
   races: number;
   keys: ApiKey[];
   planted: string[];
@@ -84,7 +93,10 @@ export class Account {
     return this.state.users.find(({ id }) => id === key.createBy)!;
   }
 
-  /** The key if it is accepted now. Every success moves the last use, which is kept to the second (ApiKeyManager, ValidateApiKeyAsync). */
+  /**
+   * The key if it is accepted now. Every success moves the last use, which is kept to the second
+   * (ApiKeyManager, ValidateApiKeyAsync).
+   */
   authenticate(value: string): ApiKey | undefined {
     const key = this.existing.find((candidate) => candidate.value === value && candidate.isActive && !isExpired(candidate));
     if (key) {
@@ -94,7 +106,10 @@ export class Account {
     return key;
   }
 
-  /** An asterisk among the permissions is kept as no restriction, and so is an empty list (ApiKeyManager, CreateApiKeyAsync). */
+  /**
+   * An asterisk among the permissions is kept as no restriction, and so is an empty list
+   * (ApiKeyManager, CreateApiKeyAsync).
+   */
   create(user: User, wanted: { name: string; permissions?: readonly string[] | null; expiresInDays?: number | null }): ApiKey {
     const permissions = wanted.permissions ?? [];
     const key = {
@@ -157,7 +172,10 @@ export class Account {
     }));
   }
 
-  /** An authentication writes back the whole row that it has read, not only the last use: whoever changed it in between has changed nothing. */
+  /**
+   * An authentication writes back the whole row that it has read, not only the last use: whoever
+   * changed it in between has changed nothing.
+   */
   #writeBack(key: ApiKey, { name, permissions, isActive }: ApiKey): void {
     if (key.deletedAt !== null) return;
     Object.assign(key, { name, permissions, isActive, lastUsedAt: toSecond(Date.now()) });
@@ -175,7 +193,10 @@ export function isExpired(key: ApiKey): boolean {
   return key.expiresAt !== null && key.expiresAt < Date.now();
 }
 
-/** A portal that has been in use for a while: what belongs to nobody here must survive every rotation. */
+/**
+ * A portal that has been in use for a while: what belongs to nobody here must survive every
+ * rotation.
+ */
 export function seed(planted: Planted): AccountState {
   const service: User = { id: randomUUID(), displayName: 'Document service', isAdmin: true };
   const grace: User = { id: randomUUID(), displayName: 'Grace Example', isAdmin: false };

@@ -1,4 +1,7 @@
-/** Owns a program that looks through a portal's rooms, and takes a new key from its file without a restart. */
+/**
+ * Owns a program that looks through a portal's rooms, and takes a new key from its file without a
+ * restart.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'yaml';
 import { atPace, runProgram } from '../../consumers/program.js';

@@ -1,4 +1,7 @@
-/** Owns the question whose key a request to the portal carries, and what that key may (ApiKeyBearerAuthHandler.cs, AuthorizationExtension.cs). */
+/**
+ * Owns the question whose key a request to the portal carries, and what that key may
+ * (ApiKeyBearerAuthHandler.cs, AuthorizationExtension.cs).
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, ApiKey, User } from './account.js';
 import { Bare } from './envelope.js';
@@ -24,8 +27,9 @@ export class Authentication {
   ) {}
 
   /**
-   * Throws a bare 401, 429 or 403. Without the word "Bearer " the value is taken for a session's cookie, which a key never is; with it, what does
-   * not look like a key is taken for a JWT. Neither exists here.
+   * Throws a bare 401, 429 or 403. Without the word "Bearer " the value is taken for a session's
+   * cookie, which a key never is; with it, what does not look like a key is taken for a JWT.
+   * Neither exists here.
    */
   caller(request: FastifyRequest, reply: FastifyReply, scopes: Scopes): Caller {
     const [, value] = /^Bearer (sk-.*)$/.exec((request.headers.authorization ?? '').trim()) ?? [];

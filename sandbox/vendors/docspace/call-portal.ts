@@ -14,7 +14,10 @@ export interface PortalCall {
   readonly body?: object;
 }
 
-/** Who is told to wait does so, and calls again; what is refused otherwise is dropped, and the portal has counted it. */
+/**
+ * Who is told to wait does so, and calls again; what is refused otherwise is dropped, and the
+ * portal has counted it.
+ */
 export async function callPortal(running: Running, portal: Portal, app: string, key: string, call: PortalCall): Promise<void> {
   const headers = { 'content-type': 'application/json', 'user-agent': `${app}/2.1`, authorization: `Bearer ${key}` };
   const body = call.body && JSON.stringify(call.body);

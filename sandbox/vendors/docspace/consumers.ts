@@ -1,4 +1,7 @@
-/** Owns the programs of the sandbox that work with DocSpace: two export workers and an archiver, with the files from which they take their key. */
+/**
+ * Owns the programs of the sandbox that work with DocSpace: two export workers and an archiver,
+ * with the files from which they take their key.
+ */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +43,9 @@ export function docspaceConsumers(home: string): DocSpaceConsumer[] {
   ];
 }
 
-/** Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it. */
+/**
+ * Once a file exists it is the customer's: a restart of the sandbox starts from what stands in it.
+ */
 export function writeFiles(consumers: readonly DocSpaceConsumer[], key: string, anew: boolean): void {
   for (const { file, content } of consumers) {
     if (!anew && existsSync(file)) continue;

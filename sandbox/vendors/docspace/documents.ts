@@ -1,4 +1,7 @@
-/** Owns the part of DocSpace that the programs use, documents and rooms, and the truth about what they send to it. */
+/**
+ * Owns the part of DocSpace that the programs use, documents and rooms, and the truth about what
+ * they send to it.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Traffic } from '../../traffic.js';
@@ -15,7 +18,10 @@ const NewFile = z.object({ title: z.string().min(1) });
 export function serveDocuments(app: FastifyInstance, account: Account, authentication: Authentication, traffic: Traffic): void {
   let files = 0;
 
-  /** What a dead or a weak key is refused is lost: the programs do not send it again. One that must wait has sent nothing yet. */
+  /**
+   * What a dead or a weak key is refused is lost: the programs do not send it again. One that must
+   * wait has sent nothing yet.
+   */
   const receive = (request: FastifyRequest, reply: FastifyReply, scopes: readonly string[]) => {
     const app = /^[\w-]+/.exec(request.headers['user-agent'] ?? '')?.[0] ?? '';
     try {

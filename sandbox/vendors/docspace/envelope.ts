@@ -1,4 +1,7 @@
-/** Owns the form of a DocSpace answer (ResponseWrapper.cs, CommonApiResponse.cs): an envelope around success and fault, and nothing at all where the framework itself refuses. */
+/**
+ * Owns the form of a DocSpace answer (ResponseWrapper.cs, CommonApiResponse.cs): an envelope around
+ * success and fault, and nothing at all where the framework itself refuses.
+ */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Answered by the framework before any controller runs: a bare status. */
@@ -8,7 +11,10 @@ export class Bare extends Error {
   }
 }
 
-/** An exception of a controller, mapped to a status: argument 400, security 403, not found 404, anything unexpected 500. */
+/**
+ * An exception of a controller, mapped to a status: argument 400, security 403, not found 404,
+ * anything unexpected 500.
+ */
 export class Fault extends Error {
   constructor(
     readonly statusCode: number,
@@ -18,7 +24,10 @@ export class Fault extends Error {
   }
 }
 
-/** A body that does not pass its model comes in the envelope of a success, with the status of a failure. */
+/**
+ * A body that does not pass its model comes in the envelope of a success, with the status of a
+ * failure.
+ */
 export class Invalid extends Error {
   readonly statusCode = 400;
 

@@ -1,4 +1,7 @@
-/** Owns a program that writes documents into a portal: it reads its key at the start and never again, as most do. */
+/**
+ * Owns a program that writes documents into a portal: it reads its key at the start and never
+ * again, as most do.
+ */
 import { readFileSync } from 'node:fs';
 import { atPace, runProgram } from '../../consumers/program.js';
 import { callPortal, type Portal } from './call-portal.js';

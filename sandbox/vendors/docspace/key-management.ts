@@ -1,6 +1,7 @@
 /**
- * Owns DocSpace's calls on API keys: ApiKeysController.cs and ApiKeyManager.cs of ONLYOFFICE/DocSpace-server, v3.7.2, and where a later version
- * answers otherwise, that one's answer. What the source does not settle is marked as assumed.
+ * Owns DocSpace's calls on API keys: ApiKeysController.cs and ApiKeyManager.cs of
+ * ONLYOFFICE/DocSpace-server, v3.7.2, and where a later version answers otherwise, that one's
+ * answer. What the source does not settle is marked as assumed.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -9,7 +10,10 @@ import { ANY, type Authentication, READ, tooMany, WRITE } from './authentication
 import { Bare, Fault, Invalid, success } from './envelope.js';
 import type { SlidingWindow } from './sliding-window.js';
 
-/** AuthorizationExtension.ScopesMap with the portal-wide ones, in the order in which the server sorts them. */
+/**
+ * AuthorizationExtension.ScopesMap with the portal-wide ones, in the order in which the server
+ * sorts them.
+ */
 const SCOPES = [
   '*',
   '*:read',
@@ -128,7 +132,10 @@ function mustBeKnown(wanted: readonly string[] | null | undefined, isNewer: bool
     throw new Fault(400, 'Permissions are not valid.');
 }
 
-/** That a body of another content type is answered 415, and one that is no JSON 400, is the framework's default and assumed. */
+/**
+ * That a body of another content type is answered 415, and one that is no JSON 400, is the
+ * framework's default and assumed.
+ */
 function check<T>(schema: z.ZodType<T>, request: FastifyRequest): T {
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) throw new Bare(415);
   const result = schema.safeParse(parse(request.body));

@@ -1,8 +1,14 @@
-/** Owns a rate limit that slides: so many within the last so many milliseconds, for each who (RateLimiterSettings.cs). */
+/**
+ * Owns a rate limit that slides: so many within the last so many milliseconds, for each who
+ * (RateLimiterSettings.cs).
+ */
 export class SlidingWindow {
   readonly #entered = new Map<string, number[]>();
 
-  /** Counts the one that enters, unless it has to wait; for how long, in milliseconds, is 0 where it has not. */
+  /**
+   * Counts the one that enters, unless it has to wait; for how long, in milliseconds, is 0 where it
+   * has not.
+   */
   enter(who: string, limit: number, span: number, now = Date.now()): { readonly wait: number; readonly remaining: number } {
     const recent = (this.#entered.get(who) ?? []).filter((time) => time > now - span);
     this.#entered.set(who, recent);

@@ -1,4 +1,7 @@
-/** Owns the simulated DocSpace as a whole: one portal, its users, the programs that work with it, and their part of rekey.yaml. */
+/**
+ * Owns the simulated DocSpace as a whole: one portal, its users, the programs that work with it,
+ * and their part of rekey.yaml.
+ */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { TIMING } from '../../timing.js';

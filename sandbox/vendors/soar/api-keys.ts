@@ -1,7 +1,9 @@
 /**
- * Owns the calls on API key accounts. Paths and fields: the `ApiKeyREST` resource and the `__apikey` type of a 51.0 server
- * (ibmresilient/resilient-python-api, types dump; lancyandrade/qradar-soar-mcp). The bodies of create and regenerate are not published:
- * all that is marked as assumed below stands in rekey's configuration under the names soar-create-call and soar-regenerate-call.
+ * Owns the calls on API key accounts. Paths and fields: the `ApiKeyREST` resource and the
+ * `__apikey` type of a 51.0 server (ibmresilient/resilient-python-api, types dump;
+ * lancyandrade/qradar-soar-mcp). The bodies of create and regenerate are not published: all that is
+ * marked as assumed below stands in rekey's configuration under the names soar-create-call and
+ * soar-regenerate-call.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -15,7 +17,10 @@ const permissions = z.union([
   z.object({ permission_handles: z.array(z.string()) }).transform((p) => p.permission_handles),
 ]);
 const Create = z.object({ display_name: z.string().min(1), permissions });
-/** A PUT takes the full object, as everywhere in this API; the flag that makes it a regenerate is assumed. */
+/**
+ * A PUT takes the full object, as everywhere in this API; the flag that makes it a regenerate is
+ * assumed.
+ */
 const Update = z.object({ id: z.int(), display_name: z.string().min(1), permissions, regenerate_secret: z.boolean().optional() });
 const Query = z.object({
   filters: z.array(z.unknown()).optional(),
@@ -89,7 +94,10 @@ export function serveApiKeys(
     return account;
   }
 
-  /** Display names are unique in an organisation (IBM, "Creating API key accounts"); the status is assumed. */
+  /**
+   * Display names are unique in an organisation (IBM, "Creating API key accounts"); the status is
+   * assumed.
+   */
   function mustBeFree(name: string): void {
     if (living().some(({ displayName }) => displayName === name))
       throw new Refused(400, `The display name "${name}" is already in use`);

@@ -1,6 +1,7 @@
 /**
- * Owns the App Host: it brings each app to where it is wanted, and hands it its secrets at the start and never again.
- * IBM publishes the clicks (App Host, "Deploy" and "Undeploy"), not the calls: states and calls are assumed.
+ * Owns the App Host: it brings each app to where it is wanted, and hands it its secrets at the
+ * start and never again. IBM publishes the clicks (App Host, "Deploy" and "Undeploy"), not the
+ * calls: states and calls are assumed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +49,10 @@ export class AppHost {
     void this.#reconcile(app);
   }
 
-  /** What the apps page shows: an app whose processes end before they are up has failed, although it is still being tried. */
+  /**
+   * What the apps page shows: an app whose processes end before they are up has failed, although it
+   * is still being tried.
+   */
   status(app: App): AppStatus | 'FAILED' {
     return app.status === 'DEPLOYED' && this.consumer(app).failures > 0 ? 'FAILED' : app.status;
   }

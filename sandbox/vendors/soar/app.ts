@@ -1,7 +1,8 @@
 /**
- * Owns a program that behaves like a SOAR app on App Host: it reads its configuration and secrets at start only, logs in, subscribes to
- * its queue, reports each message's result by a REST call, and exits on the first 401. Exit codes and calls:
- * ibmresilient/resilient-python-api, `resilient/co3base.py` and `resilient_circuits/constants.py`.
+ * Owns a program that behaves like a SOAR app on App Host: it reads its configuration and secrets
+ * at start only, logs in, subscribes to its queue, reports each message's result by a REST call,
+ * and exits on the first 401. Exit codes and calls: ibmresilient/resilient-python-api,
+ * `resilient/co3base.py` and `resilient_circuits/constants.py`.
  */
 import http from 'node:http';
 import { createInterface } from 'node:readline';
@@ -66,7 +67,10 @@ function actionsEnabled(answer: Answer | undefined): boolean {
   );
 }
 
-/** The numbers of the messages, as long as the program is wanted. It logs in here, and not again while the connection stands. */
+/**
+ * The numbers of the messages, as long as the program is wanted. It logs in here, and not again
+ * while the connection stands.
+ */
 async function* subscribe(url: string, headers: http.OutgoingHttpHeaders, running: Running): AsyncGenerator<number> {
   const stream = await new Promise<http.IncomingMessage>((resolve, reject) => {
     http.get(url, { headers }, resolve).on('error', reject);

@@ -1,7 +1,8 @@
 /**
- * Owns the calls on apps. The object is that of IBM's exports (`current_installation.executables[]`, resilient-sdk); its status fields,
- * and the calls to deploy, to undeploy, to set secrets and to write an app.config are assumed, and stand in rekey's configuration under the
- * names soar-deploy-call, soar-secrets-call and soar-config-call.
+ * Owns the calls on apps. The object is that of IBM's exports
+ * (`current_installation.executables[]`, resilient-sdk); its status fields, and the calls to
+ * deploy, to undeploy, to set secrets and to write an app.config are assumed, and stand in rekey's
+ * configuration under the names soar-deploy-call, soar-secrets-call and soar-config-call.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';

@@ -1,7 +1,8 @@
 /**
- * Owns who gets in: Basic authentication, the lock of an account, the expiry of a secret, and the ban of an address.
- * Every refusal is the same 401, and every one counts: IBM, "API key accounts", "SOAR password policy and expire settings",
- * "The IBM QRadar SOAR IP Ban Safety Mechanism Explained".
+ * Owns who gets in: Basic authentication, the lock of an account, the expiry of a secret, and the
+ * ban of an address. Every refusal is the same 401, and every one counts: IBM, "API key accounts",
+ * "SOAR password policy and expire settings", "The IBM QRadar SOAR IP Ban Safety Mechanism
+ * Explained".
  */
 import type { FastifyRequest } from 'fastify';
 import type { Durable } from '../../durable.js';
@@ -9,7 +10,10 @@ import { TIMING } from '../../timing.js';
 import { Refused } from './refused.js';
 import type { ApiKeyAccount, SoarState } from './state.js';
 
-/** IBM does not publish how many failed logins lock an account: assumed. That a login that works starts the count anew is assumed too. */
+/**
+ * IBM does not publish how many failed logins lock an account: assumed. That a login that works
+ * starts the count anew is assumed too.
+ */
 const FAILURES_THAT_LOCK = 10;
 const FAILURES_THAT_BAN = 100;
 const BANS_UNTIL_PERMANENT = 5;
@@ -17,7 +21,9 @@ const BANS_UNTIL_PERMANENT = 5;
 export class Logins {
   constructor(private readonly store: Durable<SoarState>) {}
 
-  /** The account whose id and secret the request carries. Each REST request is a login of its own. */
+  /**
+   * The account whose id and secret the request carries. Each REST request is a login of its own.
+   */
   account(request: FastifyRequest): ApiKeyAccount {
     if (this.#isBanned()) throw new Refused(401);
     const credentials = basic(request.headers.authorization);

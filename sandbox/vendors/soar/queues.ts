@@ -1,7 +1,8 @@
 /**
- * Owns the message destinations: which keys may read them, and the messages that wait there for the apps.
- * A subscription stands for IBM's STOMP port: it logs in once, when it is opened, and lives on whatever becomes of the secret (inferred
- * from ibmresilient/resilient-python-api, `resilient_circuits`, which authenticates at connect only). A message that is not acknowledged
+ * Owns the message destinations: which keys may read them, and the messages that wait there for the
+ * apps. A subscription stands for IBM's STOMP port: it logs in once, when it is opened, and lives
+ * on whatever becomes of the secret (inferred from ibmresilient/resilient-python-api,
+ * `resilient_circuits`, which authenticates at connect only). A message that is not acknowledged
  * when its subscription ends is delivered again, as JMS does: assumed.
  */
 import type { ServerResponse } from 'node:http';
@@ -26,7 +27,9 @@ const DestinationBody = z.object({ id: z.int(), name: z.string(), api_keys: z.ar
 
 export class Queues {
   readonly #subscriptions = new Set<Subscription>();
-  /** A queue that nobody reads is cut off at its old end some time, and that work is lost: assumed. */
+  /**
+   * A queue that nobody reads is cut off at its old end some time, and that work is lost: assumed.
+   */
   #mostWaiting = MOST_WAITING;
 
   constructor(
@@ -116,8 +119,9 @@ export class Queues {
 }
 
 /**
- * Lists come as `{entities}`, and a change takes the whole object back, as IBM's own client does it (ibmresilient/resilient-python-api,
- * `resilient_circuits/customize.py`); that `api_keys` holds client ids, and which permission a change needs, is assumed.
+ * Lists come as `{entities}`, and a change takes the whole object back, as IBM's own client does it
+ * (ibmresilient/resilient-python-api, `resilient_circuits/customize.py`); that `api_keys` holds
+ * client ids, and which permission a change needs, is assumed.
  */
 export function serveDestinations(
   app: FastifyInstance,

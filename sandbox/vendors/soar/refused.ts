@@ -13,7 +13,10 @@ export class Refused extends Error {
   }
 }
 
-/** The text of a 404 is recorded; the statuses 400 for a bad body and 500 for anything else are assumed. */
+/**
+ * The text of a 404 is recorded; the statuses 400 for a bad body and 500 for anything else are
+ * assumed.
+ */
 export function unableToFind(what: string, id: string): Refused {
   return new Refused(404, `Unable to find ${what} with ID ${id}`);
 }

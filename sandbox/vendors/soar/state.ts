@@ -11,7 +11,10 @@ export interface Secret {
 
 export interface ApiKeyAccount {
   readonly id: number;
-  /** What a program logs in with, and what exports call the key's handle; it stays when the secret is regenerated. */
+  /**
+   * What a program logs in with, and what exports call the key's handle; it stays when the secret
+   * is regenerated.
+   */
   readonly clientId: string;
   displayName: string;
   permissions: string[];
@@ -57,7 +60,10 @@ export interface Destination {
   readonly name: string;
   /** The keys that may read it. */
   apiKeys: string[];
-  /** Messages are numbered from 1; those up to `next` were handed out, those in `returned` came back. */
+  /**
+   * Messages are numbered from 1; those up to `next` were handed out, those in `returned` came
+   * back.
+   */
   queue: { produced: number; next: number; returned: number[]; held: number[] };
 }
 
@@ -71,7 +77,10 @@ export interface SoarState {
   accounts: ApiKeyAccount[];
   apps: App[];
   destinations: Destination[];
-  /** Failed logins of the last hour from the one address that everybody here shares, and what they led to. */
+  /**
+   * Failed logins of the last hour from the one address that everybody here shares, and what they
+   * led to.
+   */
   ban: { failures: number[]; bans: number; until: number | null };
   planted: string[];
 }
@@ -135,7 +144,10 @@ export function newAccount(id: number, displayName: string, permissions: string[
   };
 }
 
-/** The old secret dies at once: there is no overlap. That a lock ends with it is IBM's cure for locked accounts. */
+/**
+ * The old secret dies at once: there is no overlap. That a lock ends with it is IBM's cure for
+ * locked accounts.
+ */
 export function renewSecret(account: ApiKeyAccount, planted: string | undefined): Secret {
   // Two changes within one millisecond would look like one.
   const now = Math.max(Date.now(), account.secretModifiedAt + 1);
@@ -156,7 +168,10 @@ function newSecret(value: string | undefined, createdAt: number): Secret {
   return { value: checkSecret(value ?? randomBytes(32).toString('base64url')), createdAt, lastUsedAt: null, dead: false };
 }
 
-/** That an app's secrets are named like this is assumed; that its configuration refers to them by `$` is documented for App Host. */
+/**
+ * That an app's secrets are named like this is assumed; that its configuration refers to them by
+ * `$` is documented for App Host.
+ */
 const SECRET_NAMES = ['API_KEY_SECRET', 'SECOND_KEY_SECRET'] as const;
 
 function newApp(

@@ -1,4 +1,6 @@
-/** Owns the simulated SOAR as a whole: one organisation, its App Host, and their part of rekey.yaml. */
+/**
+ * Owns the simulated SOAR as a whole: one organisation, its App Host, and their part of rekey.yaml.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Durable } from '../../durable.js';

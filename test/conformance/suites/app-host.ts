@@ -20,15 +20,24 @@ export interface AppHostWorld {
   /** Declared like the other, but there is no such program. */
   readonly missing: ConsumerSpec;
   readonly current: DeliverableVersion;
-  /** A version that the vendor accepts once it is made. In place, making it ends the current one. */
+  /**
+   * A version that the vendor accepts once it is made. In place, making it ends the current one.
+   */
   readonly next: () => Promise<DeliverableVersion>;
-  /** What the source holds, as the file or the vendor itself knows it; null where nobody can look. */
+  /**
+   * What the source holds, as the file or the vendor itself knows it; null where nobody can look.
+   */
   readonly held: (() => Promise<string>) | null;
   /** The source itself, where rekey writes a file of this machine. */
   readonly file?: string;
-  /** Where a person carries it out: puts the version that lies ready into the program, and says so. */
+  /**
+   * Where a person carries it out: puts the version that lies ready into the program, and says so.
+   */
   readonly person?: (version: DeliverableVersion) => Promise<void>;
-  /** The fingerprint of the secret that the program works with, as its vendor or its own log knows it. */
+  /**
+   * The fingerprint of the secret that the program works with, as its vendor or its own log knows
+   * it.
+   */
   readonly used: () => Promise<string | null>;
   /** What nobody may see. */
   readonly secrets: () => Promise<readonly string[]>;

@@ -12,7 +12,10 @@ export interface KeyRow {
   readonly state: 'live' | 'disabled' | 'deleted';
 }
 
-/** Deadline of one request where a suite waits it out, in milliseconds: long enough for an honest answer on a busy machine, too. */
+/**
+ * Deadline of one request where a suite waits it out, in milliseconds: long enough for an honest
+ * answer on a busy machine, too.
+ */
 export const requestDeadline = 1_000;
 
 export const never = (): AbortSignal => new AbortController().signal;

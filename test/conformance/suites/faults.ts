@@ -93,7 +93,10 @@ export function different(requests: readonly RequestRow[]): readonly Made[] {
     .map((r) => ({ ...r, times: requests.filter(same(r)).length }));
 }
 
-/** The path of a request for another key. The last place is the key's: an organisation may have the same number. */
+/**
+ * The path of a request for another key. The last place is the key's: an organisation may have the
+ * same number.
+ */
 export function sameFor(path: string, id: string, other: string): string {
   const at = path.lastIndexOf(id);
   return at < 0 ? path : `${path.slice(0, at)}${other}${path.slice(at + id.length)}`;

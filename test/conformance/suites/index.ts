@@ -1,4 +1,7 @@
-/** Owns what a third party's connector is proved with, as `rekey/testing`. It needs `vitest` beside it. */
+/**
+ * Owns what a third party's connector is proved with, as `rekey/testing`. It needs `vitest` beside
+ * it.
+ */
 export {
   type AppHostSubject,
   type AppHostWorld,

@@ -1,4 +1,7 @@
-/** Owns what a test of a key store needs: the store, opened as the product opens it, keys of its own, and the truth about both. */
+/**
+ * Owns what a test of a key store needs: the store, opened as the product opens it, keys of its
+ * own, and the truth about both.
+ */
 import { afterAll, beforeAll } from 'vitest';
 import type { ConnectorContext, KeyStoreConnector, ResolveReference } from '../../../activities/ports/connector.js';
 import type { KeyImage, KeyStore, MintedKey } from '../../../activities/ports/key-store.js';
@@ -20,7 +23,10 @@ export const optional = [
 ] as const;
 export type Ability = (typeof optional)[number];
 
-/** The store's entry of rekey.yaml without `kind`: what a user would write, with times that are lowered for the tests and accepted so. */
+/**
+ * The store's entry of rekey.yaml without `kind`: what a user would write, with times that are
+ * lowered for the tests and accepted so.
+ */
 export interface StoreEntry {
   readonly accept: readonly string[];
   readonly timing: object;
@@ -34,7 +40,10 @@ export interface StoreWorld {
   readonly resolve: ResolveReference;
   /** What else nobody may see, such as the password with which the store is managed. */
   readonly secrets?: readonly string[];
-  /** Every key of the account as the vendor itself knows it, asked past the connector. Ended ones may be among them, as `deleted`. */
+  /**
+   * Every key of the account as the vendor itself knows it, asked past the connector. Ended ones
+   * may be among them, as `deleted`.
+   */
   keys(): Promise<readonly KeyRow[]>;
   end(): Promise<void>;
 }
@@ -48,9 +57,14 @@ export interface KeyStoreSubject<World extends StoreWorld = StoreWorld> {
   readonly management: readonly string[];
   /** The methods of the port that it has beyond those that all have. */
   readonly abilities: readonly Ability[];
-  /** Where it has `update`: rights that can be given to a key, and that `attributes` does not have. */
+  /**
+   * Where it has `update`: rights that can be given to a key, and that `attributes` does not have.
+   */
   readonly otherRights?: JsonObject;
-  /** The part of a secret that nobody may see, where the rest is none, as with the address around a password. Without it: all of it. */
+  /**
+   * The part of a secret that nobody may see, where the rest is none, as with the address around a
+   * password. Without it: all of it.
+   */
   readonly confidential?: (secret: string) => string;
   /** False where the management credential is no key of the store's. */
   readonly managedByKey?: false;

@@ -1,4 +1,6 @@
-/** Owns the list of what can be asked of a key store, for the tests in which each of it goes wrong. */
+/**
+ * Owns the list of what can be asked of a key store, for the tests in which each of it goes wrong.
+ */
 import { acceptedEverywhere, type KeyStore, refusedEverywhere } from '../../../activities/ports/key-store.js';
 import { type KeyRow, until } from './expect.js';
 import { type KeyStoreBench, never, optional, type StoreWorld, type World } from './key-store-bench.js';
@@ -22,7 +24,8 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
     readSecret: { kind: 'observation', act: async ({ store, key }) => store.readSecret?.(key.id, never()) },
     lastUsed: { kind: 'observation', act: async ({ store, key }) => store.lastUsed?.(key.id, never()) },
     consumersOf: { kind: 'observation', act: async ({ store, key }) => store.consumersOf?.(key.id, never()) },
-    // Like itself it lacks nothing, so that all it does is to look; what it changes is tested with the store that has it.
+    // Like itself it lacks nothing, so that all it does is to look; what it changes is tested with
+    // the store that has it.
     copyMemberships: { kind: 'observation', act: async ({ store, key }) => store.copyMemberships?.(key.id, key.id, never()) },
     create: {
       kind: 'effect',
@@ -60,7 +63,10 @@ export function deedsOf<Stage extends StoreWorld>(bench: KeyStoreBench<Stage>): 
     .map(([name, deed]) => ({ name, deed }));
 }
 
-/** A store and a key in the state in which the deed does something. `waits`: a deadline is going to be waited out, and should be short. */
+/**
+ * A store and a key in the state in which the deed does something. `waits`: a deadline is going to
+ * be waited out, and should be short.
+ */
 export async function preparedFor<Stage extends StoreWorld>(
   bench: KeyStoreBench<Stage>,
   name: string,

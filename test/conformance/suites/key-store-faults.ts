@@ -1,4 +1,7 @@
-/** Owns the faults of the sandbox's key stores: every call, with every fault, at every request that it makes. */
+/**
+ * Owns the faults of the sandbox's key stores: every call, with every fault, at every request that
+ * it makes.
+ */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
 import { different, faults, type Made, plant, sameFor } from './faults.js';

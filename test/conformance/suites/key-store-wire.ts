@@ -1,4 +1,7 @@
-/** Owns the faults of a store behind a wire: every call, with the server gone, silent, or cut off at each piece of its answers. */
+/**
+ * Owns the faults of a store behind a wire: every call, with the server gone, silent, or cut off at
+ * each piece of its answers.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RekeyError } from '../../../workflows/domain/errors.js';
 import { changesNothing, expectNoSecret, failure, until } from './expect.js';
@@ -14,7 +17,10 @@ export interface WiredWorld extends StoreWorld {
 /** More pieces than any call is answered in. */
 const mostPieces = 100;
 
-/** Whether it comes true within a moment: a server goes on with what it was asked after the connection is gone. */
+/**
+ * Whether it comes true within a moment: a server goes on with what it was asked after the
+ * connection is gone.
+ */
 async function soon(condition: () => Promise<boolean>): Promise<boolean> {
   return until('it lands', condition, 500).then(
     () => true,

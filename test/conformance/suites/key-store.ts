@@ -1,4 +1,7 @@
-/** Owns the conformance suite of the port `KeyStore`: what every implementation is held to, faults included. */
+/**
+ * Owns the conformance suite of the port `KeyStore`: what every implementation is held to, faults
+ * included.
+ */
 import { describe, expect, it } from 'vitest';
 import { acceptedEverywhere, refusedEverywhere } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
@@ -7,12 +10,18 @@ import { KeyStoreBench, type KeyStoreSubject, never, optional, type StoreWorld }
 import { describeUpdateOfKeyStore } from './key-store-update.js';
 import { describeBrokenWire, type WiredWorld } from './key-store-wire.js';
 
-/** For a store of which no simulator of ours stands for its vendor: its world brings a wire that can be broken. */
+/**
+ * For a store of which no simulator of ours stands for its vendor: its world brings a wire that can
+ * be broken.
+ */
 export function describeKeyStore(subject: KeyStoreSubject<WiredWorld>): void {
   describeBench(subject, () => new KeyStoreBench(subject), describeBrokenWire);
 }
 
-/** `faults` is the part in which things go wrong, as far as the world of the bench can be made to commit them. */
+/**
+ * `faults` is the part in which things go wrong, as far as the world of the bench can be made to
+ * commit them.
+ */
 export function describeBench<Bench extends KeyStoreBench<StoreWorld>>(
   subject: Omit<KeyStoreSubject, 'world'>,
   make: () => Bench,

@@ -1,4 +1,7 @@
-/** Owns the conformance suite of the interface `Machine`: whichever way a machine is reached, a file is read, replaced and fought over alike. */
+/**
+ * Owns the conformance suite of the interface `Machine`: whichever way a machine is reached, a file
+ * is read, replaced and fought over alike.
+ */
 import {
   chmodSync,
   chownSync,

@@ -1,4 +1,7 @@
-/** Owns what the suites need of the sandbox: connectors opened as the product opens them, and the truth about what the vendor did. */
+/**
+ * Owns what the suites need of the sandbox: connectors opened as the product opens them, and the
+ * truth about what the vendor did.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -29,7 +32,10 @@ export function context(name: string, resolve?: ConnectorContext['resolve']): Co
   };
 }
 
-/** One entry of the rekey.yaml that the sandbox writes, without `kind`: what a user would have written. */
+/**
+ * One entry of the rekey.yaml that the sandbox writes, without `kind`: what a user would have
+ * written.
+ */
 export function declared(sandbox: RunningSandbox, section: 'stores' | 'hosts', name: string): Record<string, unknown> {
   const { kind: _, ...entry } = parse(readFileSync(path.join(sandbox.home, 'rekey.yaml'), 'utf8'))[section][name];
   return entry;

@@ -1,4 +1,7 @@
-/** Owns the wire between a connector and a server, which tests break: a TCP proxy that knows nothing of what it carries. */
+/**
+ * Owns the wire between a connector and a server, which tests break: a TCP proxy that knows nothing
+ * of what it carries.
+ */
 import net, { type AddressInfo } from 'node:net';
 
 export class Wire {
@@ -44,7 +47,10 @@ export class Wire {
     this.#silent = true;
   }
 
-  /** So many more pieces of answers come through; the next one is lost, and the connection with it. What was asked is done all the same. */
+  /**
+   * So many more pieces of answers come through; the next one is lost, and the connection with it.
+   * What was asked is done all the same.
+   */
   async cutAfter(pieces: number): Promise<void> {
     await this.mend();
     this.#left = pieces;

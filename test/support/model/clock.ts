@@ -1,4 +1,7 @@
-/** Owns the time of a modelled world: the database's clock, the worker's monotonic one and its deadlines, all moved by hand and all alike. */
+/**
+ * Owns the time of a modelled world: the database's clock, the worker's monotonic one and its
+ * deadlines, all moved by hand and all alike.
+ */
 import { vi } from 'vitest';
 import type { Database } from '../../../activities/postgres/pool.js';
 
@@ -7,7 +10,10 @@ const epoch = Date.UTC(2030, 0, 1);
 export class Clock {
   /** Milliseconds since the world began. */
   now = 0;
-  /** Hears of every deadline that is set: the model runs one worker at a time, so it is that worker's. */
+  /**
+   * Hears of every deadline that is set: the model runs one worker at a time, so it is that
+   * worker's.
+   */
   heard: (at: number) => void = () => undefined;
   #deadlines: { readonly at: number; readonly controller: AbortController }[] = [];
 
@@ -36,7 +42,10 @@ export class Clock {
   }
 }
 
-/** Puts a clock of our own before the database's: in statements by the search path, in defaults of columns by name. */
+/**
+ * Puts a clock of our own before the database's: in statements by the search path, in defaults of
+ * columns by name.
+ */
 export async function giveClock(database: Database): Promise<void> {
   await database.transaction(async (client) => {
     await client.query(`

@@ -1,4 +1,7 @@
-/** Owns what must be true of a world when all has come to rest, read from the ledger and from the store side by side. */
+/**
+ * Owns what must be true of a world when all has come to rest, read from the ledger and from the
+ * store side by side.
+ */
 import { expect } from 'vitest';
 import type { Database } from '../../../activities/postgres/pool.js';
 import type { EnvelopeVault } from '../../../activities/vault/vault.js';
@@ -18,7 +21,10 @@ export async function versionsOf(database: Database, credential: string): Promis
   ).rows;
 }
 
-/** What is closed as not sent had no effect, and none of it is on its way: what was decided on the strength of it stays right. */
+/**
+ * What is closed as not sent had no effect, and none of it is on its way: what was decided on the
+ * strength of it stays right.
+ */
 export async function requireNotSent(database: Database, vendor: ModelVendor, rotation: string, kind: EffectKind): Promise<void> {
   const { rows } = await database.query<{ attempt: string }>(
     `select attempt from intents where rotation = $1 and closed = 'not-sent'`,
@@ -30,7 +36,10 @@ export async function requireNotSent(database: Database, vendor: ModelVendor, ro
   expect(acting.map((request) => `${request.kind} of worker ${request.by.number}, closed as not sent`)).toEqual([]);
 }
 
-/** Each version that is not revoked can be used: its key lives, and the vault gives back the very secret that the store accepts. */
+/**
+ * Each version that is not revoked can be used: its key lives, and the vault gives back the very
+ * secret that the store accepts.
+ */
 export async function requireUsable(
   database: Database,
   vault: EnvelopeVault,

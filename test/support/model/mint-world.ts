@@ -1,4 +1,7 @@
-/** Owns the story of a mint: a key is made, perhaps more than one, the rotation goes on or back, and what nobody can use is removed. */
+/**
+ * Owns the story of a mint: a key is made, perhaps more than one, the rotation goes on or back, and
+ * what nobody can use is removed.
+ */
 import { expect } from 'vitest';
 import { mintVersion } from '../../../activities/steps/mint.js';
 import { removeOrphans, revokeVersion } from '../../../activities/steps/retire.js';

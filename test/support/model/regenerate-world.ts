@@ -1,4 +1,7 @@
-/** Owns the story of a regenerate: the one secret of a key is replaced while nothing runs; as long as a rotation may still turn back, the old secret is the one that works. */
+/**
+ * Owns the story of a regenerate: the one secret of a key is replaced while nothing runs; as long
+ * as a rotation may still turn back, the old secret is the one that works.
+ */
 import { expect } from 'vitest';
 import { regenerateSecret } from '../../../activities/steps/regenerate.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';
@@ -39,7 +42,8 @@ export class RegenerateWorld extends World {
       },
       refused: async (code) => {
         if (code.startsWith('KR_GUARD_')) await this.#mayReturn();
-        // An earlier attempt may have had its effect: the step is repeated on fresh looks, and there is no way back.
+        // An earlier attempt may have had its effect: the step is repeated on fresh looks, and
+        // there is no way back.
         else if (code === 'KR_BEYOND_RETURN') this.#regenerate(key);
         else return false;
         return true;
@@ -119,7 +123,10 @@ export class RegenerateWorld extends World {
     if (crossing !== null && this.#stage === 'returned') this.#regenerate(crossing.key);
   }
 
-  /** A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing else. */
+  /**
+   * A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing
+   * else.
+   */
   async #mayReturn(): Promise<void> {
     this.#stage = 'returned';
     this.task = null;

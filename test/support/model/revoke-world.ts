@@ -1,4 +1,7 @@
-/** Owns the story of a revoke: the old key goes while a program may fall back to it; as long as a rotation may still turn back, the old key lives. */
+/**
+ * Owns the story of a revoke: the old key goes while a program may fall back to it; as long as a
+ * rotation may still turn back, the old key lives.
+ */
 import { expect } from 'vitest';
 import { createLedgerSteps } from '../../../activities/steps/ledger.js';
 import { mintVersion } from '../../../activities/steps/mint.js';
@@ -13,7 +16,10 @@ import { type Move, World } from './world.js';
 const isRefusal = (code: string) => code.startsWith('KR_GUARD_') || code === 'KR_CONSUMER_BEHIND';
 
 export class RevokeWorld extends World {
-  /** `retiring`: a revoke may be out. `returned`: a guard said no and nothing was sent, so that an abort is legal. */
+  /**
+   * `retiring`: a revoke may be out. `returned`: a guard said no and nothing was sent, so that an
+   * abort is legal.
+   */
   #stage: 'retiring' | 'returned' | 'back' | 'gone' | 'compensated' = 'retiring';
   #round = 1;
   #backRound = 1;
@@ -73,7 +79,10 @@ export class RevokeWorld extends World {
     };
   }
 
-  /** Whether a look at the program showed it on the generation, and was the latest and fresh at some moment since then. */
+  /**
+   * Whether a look at the program showed it on the generation, and was the latest and fresh at some
+   * moment since then.
+   */
   #seen(on: number, since: number): boolean {
     const { now } = this.bench.clock;
     return this.#looks.some((look, index) => {
@@ -153,7 +162,10 @@ export class RevokeWorld extends World {
     if (this.#stage === 'returned' && crossing !== null) this.#revoke();
   }
 
-  /** A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing else. */
+  /**
+   * A guard said no and closed what it knew: an abort is legal, if the ledger knows of nothing
+   * else.
+   */
   async #mayReturn(): Promise<void> {
     this.#stage = 'returned';
     this.task = null;

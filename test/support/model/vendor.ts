@@ -1,4 +1,7 @@
-/** Owns a key store that is nothing but its rules: requests land when the model says, some twice, some late, some never, and the caller need not hear of it. */
+/**
+ * Owns a key store that is nothing but its rules: requests land when the model says, some twice,
+ * some late, some never, and the caller need not hear of it.
+ */
 import { createHash } from 'node:crypto';
 import type { KeyDescription, KeyStore, KeyStoreCapabilities } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
@@ -25,7 +28,9 @@ export interface Request {
   /** The attempt of `once` that sent it. */
   readonly attempt: string | null;
   readonly keyId: string | null;
-  /** The last moment at which it can land: its deadline and the settle time that the store declares. */
+  /**
+   * The last moment at which it can land: its deadline and the settle time that the store declares.
+   */
   readonly until: number;
   readonly land: () => void;
   landed: number;
@@ -33,7 +38,10 @@ export interface Request {
   held: boolean;
 }
 
-/** How a request fares. The caller hears the truth in the first three; in the last three it hears nothing, and learns that the answer is unclear. */
+/**
+ * How a request fares. The caller hears the truth in the first three; in the last three it hears
+ * nothing, and learns that the answer is unclear.
+ */
 export const fates = ['done', 'twice', 'refused', 'lost', 'dropped', 'held'] as const;
 export type Fate = (typeof fates)[number];
 

@@ -1,4 +1,7 @@
-/** Owns one worker of a modelled world: it stands still before everything that it asks of the outside, until the model lets it go on, and may never be let. */
+/**
+ * Owns one worker of a modelled world: it stands still before everything that it asks of the
+ * outside, until the model lets it go on, and may never be let.
+ */
 import type { Deps } from '../../../activities/deps.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';

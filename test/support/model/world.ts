@@ -1,4 +1,7 @@
-/** Owns a world of one credential: its rotation in the real ledger, workers that attempt its steps, and all the moves by which the two can go wrong together. */
+/**
+ * Owns a world of one credential: its rotation in the real ledger, workers that attempt its steps,
+ * and all the moves by which the two can go wrong together.
+ */
 
 import type { Deps } from '../../../activities/deps.js';
 import type { Ledger } from '../../../activities/ports/ledger.js';
@@ -25,7 +28,10 @@ export interface Move {
   run(): void | Promise<void>;
 }
 
-/** A step that the engine repeats until it is done: it never has more than one valid attempt, but cannot end the others. */
+/**
+ * A step that the engine repeats until it is done: it never has more than one valid attempt, but
+ * cannot end the others.
+ */
 export interface Task {
   /** Whether its success is on record; else it only looks and clears up. */
   readonly recorded: boolean;
@@ -145,7 +151,10 @@ export abstract class World {
   /** Whether the story has come to an end that needs no further attempt. */
   protected abstract over(): boolean;
 
-  /** Plays moves as the tape says, then lets everything come to rest: nothing fails any more, and time goes by. */
+  /**
+   * Plays moves as the tape says, then lets everything come to rest: nothing fails any more, and
+   * time goes by.
+   */
   async play(tape: readonly number[]): Promise<void> {
     for (const choice of tape) {
       const moves = this.#moves();
@@ -163,7 +172,10 @@ export abstract class World {
     }
   }
 
-  /** What happens next when nothing fails: all who stand go on in turn, the engine tries again, and time goes by. */
+  /**
+   * What happens next when nothing fails: all who stand go on in turn, the engine tries again, and
+   * time goes by.
+   */
   protected calm(): Move {
     const standing = this.#living.find((worker) => worker.gate);
     if (standing) return this.#go(standing, 'well');
@@ -198,7 +210,10 @@ export abstract class World {
     return [...moves, ...this.moves()];
   }
 
-  /** The engine begins anew when the valid attempt has failed, or gives it up while it may still be running. */
+  /**
+   * The engine begins anew when the valid attempt has failed, or gives it up while it may still be
+   * running.
+   */
   #mayStart(): boolean {
     return this.task !== null && this.#living.length < mostWorkers;
   }

@@ -1,4 +1,7 @@
-/** The proof of a new version begins with its rights: one that may do more or less than the old one is handed to nobody. */
+/**
+ * The proof of a new version begins with its rights: one that may do more or less than the old one
+ * is handed to nobody.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
 import type { KeyDescription } from '../../../activities/ports/key-store.js';
@@ -13,7 +16,10 @@ const described = (id: string, rights: KeyDescription['rights']): KeyDescription
   secretChanged: null,
 });
 
-/** Answers with the number of probes that were made before the proof ended. `missing`: whether a place was, at each look at the store's lists. */
+/**
+ * Answers with the number of probes that were made before the proof ended. `missing`: whether a
+ * place was, at each look at the store's lists.
+ */
 async function prove(next: KeyDescription | null, missing?: boolean[]): Promise<number> {
   let probes = 0;
   const store = {

@@ -26,7 +26,8 @@ let server: SshServer;
 const file = (name: string) => path.join(folder, name);
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'rekey-ssh-'));
-  // Found in front of the machine's own: one that would have to ask, as sudo(8) says it without a terminal.
+  // Found in front of the machine's own: one that would have to ask, as sudo(8) says it without a
+  // terminal.
   writeFileSync(file('sudo'), '#!/bin/sh\necho "sudo: a password is required" >&2; exit 1\n');
   chmodSync(file('sudo'), 0o755);
   server = await startSshServer([`SetEnv PATH=${folder}:/usr/bin:/bin`]);

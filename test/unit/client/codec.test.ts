@@ -1,4 +1,7 @@
-/** The second line behind references: payloads are sealed under a key of the keys folder, and nothing that was touched is opened. */
+/**
+ * The second line behind references: payloads are sealed under a key of the keys folder, and
+ * nothing that was touched is opened.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

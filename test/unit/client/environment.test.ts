@@ -1,4 +1,7 @@
-/** Where a command finds its servers: in the environment, else in the home folder, and never half of one with half of the other's password. */
+/**
+ * Where a command finds its servers: in the environment, else in the home folder, and never half of
+ * one with half of the other's password.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** Holds docs/configuration.md to the schema: every key has its row, no row is of a key that there is not, and the defaults are the real ones. */
+/**
+ * Holds docs/configuration.md to the schema: every key has its row, no row is of a key that there
+ * is not, and the defaults are the real ones.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';

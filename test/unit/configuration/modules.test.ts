@@ -1,4 +1,6 @@
-/** Connectors of third parties: how they are named, found, and refused before anything is applied. */
+/**
+ * Connectors of third parties: how they are named, found, and refused before anything is applied.
+ */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -4,7 +4,10 @@ import { formatProblem, type Parsed, parseConfiguration } from '../../../activit
 import type { ConnectorConfigs } from '../../../activities/configuration/schema.js';
 import { duration } from '../../../activities/ports/duration.js';
 
-/** A store that can do everything, one that can only overlap, a host that needs a file, and one that finds consumers through a store. */
+/**
+ * A store that can do everything, one that can only overlap, a host that needs a file, and one that
+ * finds consumers through a store.
+ */
 export const fakes: ConnectorConfigs = {
   stores: [
     {

@@ -1,4 +1,7 @@
-/** What a change of a key that keeps its secret amounts to: the whole image, the difference, what it opens, what speaks against it. */
+/**
+ * What a change of a key that keeps its secret amounts to: the whole image, the difference, what it
+ * opens, what speaks against it.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { connectors } from '../../../activities/configuration/connectors.js';

@@ -1,4 +1,7 @@
-/** What speaks against a rotation before anything is changed: each finding names its reason, and all are told at once. */
+/**
+ * What speaks against a rotation before anything is changed: each finding names its reason, and all
+ * are told at once.
+ */
 import { describe, expect, it } from 'vitest';
 import type { CredentialSpec } from '../../../workflows/domain/credential.js';
 import type { Inspection } from '../../../workflows/domain/observations.js';

@@ -1,4 +1,7 @@
-/** The decisions that destroy, held against independent models and against their own logic: better evidence never turns a yes into a no, worse never a no into a yes. */
+/**
+ * The decisions that destroy, held against independent models and against their own logic: better
+ * evidence never turns a yes into a no, worse never a no into a yes.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AcceptedRisk, Evidence } from '../../../workflows/domain/credential.js';
@@ -52,7 +55,10 @@ const revokeRules: fc.Arbitrary<RevokeRules> = fc.record({
   accept: fc.subarray<AcceptedRisk>(['source-not-shown', 'no-last-used', 'no-way-back']),
 });
 
-/** Everything that has to be true at once, consumer by consumer; the code goes through it reason by reason. */
+/**
+ * Everything that has to be true at once, consumer by consumer; the code goes through it reason by
+ * reason.
+ */
 function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
   const proved = (name: string) => {
     const seen = facts.inspections.find((i) => i.consumer === name);
@@ -187,7 +193,8 @@ describe('isQuiet', () => {
         const now = Math.max(seen.at(-1)?.at ?? 10_000, 10_000) + later;
         const { ok } = isQuiet(seen, now, r, []);
         said.add(ok);
-        // Some reading from after cutover and lag, and the last one, far enough apart, with nothing but the same value between them.
+        // Some reading from after cutover and lag, and the last one, far enough apart, with nothing
+        // but the same value between them.
         const from = seen.findIndex(
           (first, index) =>
             first.at >= r.cutoverAt + r.lag &&

@@ -1,4 +1,7 @@
-/** The versions of one credential through rotation after rotation: whatever is tried in whatever order, there is one to use, and what is gone stays gone. */
+/**
+ * The versions of one credential through rotation after rotation: whatever is tried in whatever
+ * order, there is one to use, and what is gone stays gone.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,7 +13,10 @@ import {
   type VersionState,
 } from '../../../workflows/domain/states.js';
 
-/** What a store and its consumers would say: which keys the store knows, which of them it accepts, which were ever handed out, which one is used. */
+/**
+ * What a store and its consumers would say: which keys the store knows, which of them it accepts,
+ * which were ever handed out, which one is used.
+ */
 interface Model {
   readonly known: Set<number>;
   readonly accepted: Set<number>;
@@ -18,7 +24,9 @@ interface Model {
   served: number;
 }
 
-/** The states as our books have them, moved by `transition` alone; all moves of one commit, or none. */
+/**
+ * The states as our books have them, moved by `transition` alone; all moves of one commit, or none.
+ */
 class Books {
   readonly states = new Map<number, VersionState>([[0, 'active']]);
 
@@ -28,7 +36,10 @@ class Books {
   }
 }
 
-/** One change of one version; where the model says that a store or a consumer would not have it, neither may the books. */
+/**
+ * One change of one version; where the model says that a store or a consumer would not have it,
+ * neither may the books.
+ */
 interface Change {
   may(model: Model, g: number): boolean;
   apply(model: Model, g: number): void;

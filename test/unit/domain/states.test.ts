@@ -15,7 +15,10 @@ import {
 const states = Object.keys(versionTransitions) as VersionState[];
 const events: VersionEvent[] = ['activate', 'supersede', 'reinstate', 'disable', 'enable', 'revoke', 'regenerate'];
 
-/** The same rules in other words: what a store would say of the key, and whether it is the served one. */
+/**
+ * The same rules in other words: what a store would say of the key, and whether it is the served
+ * one.
+ */
 class Model {
   exists = true;
   accepted = true;

@@ -1,4 +1,7 @@
-/** Every state that a run can come to, with every verb that an operator can say in it: searched to the end, not sampled. */
+/**
+ * Every state that a run can come to, with every verb that an operator can say in it: searched to
+ * the end, not sampled.
+ */
 import { describe, expect, it } from 'vitest';
 import { type Phase, phaseTransitions, type Strategy } from '../../../workflows/domain/states.js';
 import { mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../../../workflows/domain/verbs.js';
@@ -23,7 +26,10 @@ const first = (strategy: Strategy): VerbFacts => ({
   consumers: ['web-1'],
 });
 
-/** What a run does by itself: goes on, comes to a gate or a wait, fails for good, passes the point of no return or learns that it did not. */
+/**
+ * What a run does by itself: goes on, comes to a gate or a wait, fails for good, passes the point
+ * of no return or learns that it did not.
+ */
 function ownMoves(facts: VerbFacts): readonly VerbFacts[] {
   const { strategy, phase, direction, crossed } = facts;
   if (phase === 'closing' && !facts.waitsForOperator) return [{ ...facts, waitsForOperator: true }];
@@ -149,7 +155,9 @@ describe.each(strategies)('a run of strategy %s', (strategy) => {
   });
 });
 
-/** The table once more, as what stands against each verb: the other way round than the code says it. */
+/**
+ * The table once more, as what stands against each verb: the other way round than the code says it.
+ */
 const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
   approve: (f) => f.gate === null,
   reject: (f) => f.gate === null && !f.answering,

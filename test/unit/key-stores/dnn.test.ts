@@ -29,7 +29,10 @@ function open(more: object = {}): KeyStore {
   });
 }
 
-/** Answers like DNN: a number is a refusal with that status, everything else a 200; what is not named is a 404. */
+/**
+ * Answers like DNN: a number is a refusal with that status, everything else a 200; what is not
+ * named is a 404.
+ */
 function dnn(answers: Record<string, unknown>): void {
   server.answer(({ method, url }, response) => {
     const answer = answers[`${method} ${url.split('?')[0]!.replace('/content/api', '')}`];

@@ -1,4 +1,7 @@
-/** Owns a server that answers like a DocSpace portal with keys of a test's own, and the store that is opened on it. */
+/**
+ * Owns a server that answers like a DocSpace portal with keys of a test's own, and the store that
+ * is opened on it.
+ */
 import { afterEach, beforeEach } from 'vitest';
 import { connector } from '../../../activities/connectors/key-stores/docspace/key-store.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
@@ -49,7 +52,10 @@ export const key = (number: number, more: object = {}): Shown => ({
 });
 export const enveloped = (response: unknown) => ({ response, count: 1, links: [], status: 0, statusCode: 200 });
 
-/** Answers like a portal with these keys; `special` is asked first, by method and last part of the path. */
+/**
+ * Answers like a portal with these keys; `special` is asked first, by method and last part of the
+ * path.
+ */
 export function portal(keys: readonly Shown[], special: Record<string, (response: Answer, body: string) => void> = {}): void {
   server.answer(({ url, method, body }, response) => {
     const last = url.split('/').at(-1)!;

@@ -71,7 +71,10 @@ export const app = {
 };
 
 type Answers = Record<string, unknown>;
-/** Answers like SOAR; what is not among `more` is a session with a key and an app. A function is asked each time. */
+/**
+ * Answers like SOAR; what is not among `more` is a session with a key and an app. A function is
+ * asked each time.
+ */
 export function soar(more: Answers = {}): void {
   const answers: Answers = {
     'GET /rest/session': { client_id: 'management-id', orgs: [org] },

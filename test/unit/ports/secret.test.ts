@@ -1,4 +1,7 @@
-/** A secret shows itself to nobody who does not ask by name, and is kept only if it cannot be guessed. */
+/**
+ * A secret shows itself to nobody who does not ask by name, and is kept only if it cannot be
+ * guessed.
+ */
 import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../activities/ports/secret.js';
@@ -29,7 +32,8 @@ describe('a secret', () => {
   it('shows itself when asked by name', () => expect(secret.reveal()).toBe(value));
 
   it('has the fingerprint that others can compute', () => {
-    // printf 'rekey:v1:0123456789abcdef0123456789abcdef' | sha256sum | xxd -r -p | base32 | tr A-Z a-z | head -c 12
+    // printf 'rekey:v1:0123456789abcdef0123456789abcdef' | sha256sum | xxd -r -p | base32 | tr A-Z
+    // a-z | head -c 12
     expect(secret.fingerprint).toBe('r5qg57k25aj4');
     expect(new Secret(`${value}0`).fingerprint).not.toBe(secret.fingerprint);
   });

@@ -1,4 +1,7 @@
-/** References to secrets: resolved afresh on this machine; an error names the reference and never a value. */
+/**
+ * References to secrets: resolved afresh on this machine; an error names the reference and never a
+ * value.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** Owns the worker's own machine as an app host: a file holds the key, commands and signals make the program take it. */
+/**
+ * Owns the worker's own machine as an app host: a file holds the key, commands and signals make the
+ * program take it.
+ */
 
 import type { AppHostConnector } from '../../../ports/connector.js';
 import { machineConsumer } from '../../machines/consumer.js';

@@ -1,13 +1,22 @@
-/** Owns the commands that an operator declared for a consumer: run by `sh` in a process group of their own, ended at the deadline. */
+/**
+ * Owns the commands that an operator declared for a consumer: run by `sh` in a process group of
+ * their own, ended at the deadline.
+ */
 import { spawn } from 'node:child_process';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { CommandEnded, type CommandResult } from '../../machines/machine.js';
 
 const kept = 256 * 1024;
-/** A command that leaves a service behind may leave its output open too; what is printed later is not waited for. */
+/**
+ * A command that leaves a service behind may leave its output open too; what is printed later is
+ * not waited for.
+ */
 const lastWords = 100;
 
-/** What a command may see of the worker's environment, which holds management credentials: enough to find programs, the session and the time. */
+/**
+ * What a command may see of the worker's environment, which holds management credentials: enough to
+ * find programs, the session and the time.
+ */
 const passed = [
   'PATH',
   'HOME',
@@ -68,7 +77,8 @@ export function runCommand(
     const done = (exitCode: number | null): void =>
       finish(() => resolve({ exitCode, output: Buffer.concat(chunks).toString('utf8') }));
     child.on('close', done);
-    // From here on nothing is killed any more: what still runs in the group is the service that was restarted.
+    // From here on nothing is killed any more: what still runs in the group is the service that was
+    // restarted.
     child.on('exit', (exitCode) => {
       signal.removeEventListener('abort', onAbort);
       setTimeout(done, lastWords, exitCode);

@@ -1,4 +1,7 @@
-/** Owns the lock beside a consumer's file: one writer at a time among all workers of this machine, and none that a dead one keeps. */
+/**
+ * Owns the lock beside a consumer's file: one writer at a time among all workers of this machine,
+ * and none that a dead one keeps.
+ */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
@@ -13,7 +16,10 @@ const holderSchema = z.object({ token: z.string(), host: z.string(), pid: z.int(
 type Holder = z.infer<typeof holderSchema>;
 
 const askEvery = 50;
-/** The process ids of another machine or container say nothing here; a lock of theirs that is older than any hand-out may last is left over. */
+/**
+ * The process ids of another machine or container say nothing here; a lock of theirs that is older
+ * than any hand-out may last is left over.
+ */
 const foreignStale = 15 * 60_000;
 
 /** Runs the work while holding the lock; waits for it as long as the signal allows. */
@@ -46,7 +52,10 @@ async function take(lock: string, mine: Holder): Promise<boolean> {
   }
 }
 
-/** Moved aside before it is removed: if it turns out to be a newer one, taken in between, it is put back. */
+/**
+ * Moved aside before it is removed: if it turns out to be a newer one, taken in between, it is put
+ * back.
+ */
 async function breakIfStale(lock: string): Promise<void> {
   const holder = await readHolder(lock);
   if (holder === undefined || !(await isStale(lock, holder))) return;
@@ -75,13 +84,17 @@ async function readHolder(lock: string): Promise<Holder | null | undefined> {
   }
 }
 
-/** When a process started, in the system's own terms, so that a pid that was given out again is not taken for its former owner; null: it does not run. */
+/**
+ * When a process started, in the system's own terms, so that a pid that was given out again is not
+ * taken for its former owner; null: it does not run.
+ */
 async function startOf(pid: number): Promise<string | null> {
   if (process.platform === 'linux') {
     try {
       const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
       const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-      // The name of the program, in parentheses, may hold anything; the start time is the 20th field behind it.
+      // The name of the program, in parentheses, may hold anything; the start time is the 20th
+      // field behind it.
       return `${boot.trim()} ${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19]}`;
     } catch {
       return null;

@@ -1,4 +1,7 @@
-/** Owns the worker's own machine: its files, replaced as a whole under a lock, its commands and its endpoints. */
+/**
+ * Owns the worker's own machine: its files, replaced as a whole under a lock, its commands and its
+ * endpoints.
+ */
 import type { Stats } from 'node:fs';
 import { open, readFile, realpath, stat } from 'node:fs/promises';
 import net from 'node:net';

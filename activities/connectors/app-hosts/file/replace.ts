@@ -9,7 +9,10 @@ export interface Ownership {
   readonly gid?: number;
 }
 
-/** `stillWanted` is asked at the last moment, when only the rename is left; on false nothing has changed. */
+/**
+ * `stillWanted` is asked at the last moment, when only the rename is left; on false nothing has
+ * changed.
+ */
 export async function replaceFile(
   file: string,
   content: Buffer,
@@ -53,7 +56,10 @@ function asidePrefix(file: string): string {
   return path.join(path.dirname(file), `.${path.basename(file)}.rekey-new-`);
 }
 
-/** Without it a crash of the machine could undo the rename; where folders cannot be synced, that is as good as it gets. */
+/**
+ * Without it a crash of the machine could undo the rename; where folders cannot be synced, that is
+ * as good as it gets.
+ */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   await handle?.sync().catch(() => undefined);

@@ -1,4 +1,7 @@
-/** Owns programs that only a person can change: the key is laid out for that person, whose word is what is known of the program. */
+/**
+ * Owns programs that only a person can change: the key is laid out for that person, whose word is
+ * what is known of the program.
+ */
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';
@@ -62,7 +65,8 @@ class ManualHost implements AppHost {
     const handOver = this.#open(spec);
     await handOver.check();
     const { hands, said } = await this.#raised(handOver, delivery, signal);
-    // Once it is laid out somebody may have put it in: from then on only a word tells, the one about the key before it, too.
+    // Once it is laid out somebody may have put it in: from then on only a word tells, the one
+    // about the key before it, too.
     const has = said?.fingerprint === version.secret.fingerprint;
     await handOver.remember({ hands, said: has ? said : null });
     if (!has) await handOver.lay(version.secret);
@@ -106,7 +110,10 @@ class ManualHost implements AppHost {
     ];
   }
 
-  /** What is remembered, with this hand-out in it. Throws KR_HOST_FENCED because a newer one was here. */
+  /**
+   * What is remembered, with this hand-out in it. Throws KR_HOST_FENCED because a newer one was
+   * here.
+   */
   async #raised(handOver: HandOver, delivery: Delivery, signal: AbortSignal): Promise<Remembered> {
     const { consumer: spec, version, fence } = delivery;
     requireTime(spec, signal);

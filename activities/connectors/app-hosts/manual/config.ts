@@ -1,4 +1,6 @@
-/** Owns what rekey.yaml may say about programs that only a person can change. It talks to nobody. */
+/**
+ * Owns what rekey.yaml may say about programs that only a person can change. It talks to nobody.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 import type { HostConfig } from '../../../ports/connector.js';

@@ -1,4 +1,7 @@
-/** Owns the file in which a key lies until a person has put it into a program, and what stands beside it: the last hand-out, and that person's word. */
+/**
+ * Owns the file in which a key lies until a person has put it into a program, and what stands
+ * beside it: the last hand-out, and that person's word.
+ */
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,12 +1,16 @@
-/** Owns the move of an app from one key to another in the text of its app.config: id and secret change in one write, so that no start meets half of it. */
+/**
+ * Owns the move of an app from one key to another in the text of its app.config: id and secret
+ * change in one write, so that no start meets half of it.
+ */
 
 export type Moved =
   | { readonly ok: true; readonly text: string; readonly secretName: string }
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The text with another `api_key_id`, and with `api_key_secret` referring to another app secret: the one that it refers to now stays as it is until
- * the text is changed, since an app that starts meanwhile must find what fits. Two names take turns, so that none is left behind each time.
+ * The text with another `api_key_id`, and with `api_key_secret` referring to another app secret:
+ * the one that it refers to now stays as it is until the text is changed, since an app that starts
+ * meanwhile must find what fits. Two names take turns, so that none is left behind each time.
  */
 export function moved(text: string, from: string, to: string): Moved {
   const id = onlyLine(text, 'api_key_id');

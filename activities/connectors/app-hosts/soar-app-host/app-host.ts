@@ -1,4 +1,7 @@
-/** Owns an App Host of IBM QRadar SOAR: apps that read their secrets at the start only, and are stopped and started for a new one. */
+/**
+ * Owns an App Host of IBM QRadar SOAR: apps that read their secrets at the start only, and are
+ * stopped and started for a new one.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -94,8 +97,9 @@ class SoarAppHost implements AppHost {
   }
 
   /**
-   * Parts of the app that are on another key of the credential are moved to this one; those that are on it get the secret under the name that they
-   * have for it. What else the app uses keys for is left alone.
+   * Parts of the app that are on another key of the credential are moved to this one; those that
+   * are on it get the secret under the name that they have for it. What else the app uses keys for
+   * is left alone.
    */
   async deliver({ consumer: spec, version, otherKeys }: Delivery, signal: AbortSignal): Promise<void> {
     const settings = consumer.parse(spec.settings);
@@ -114,8 +118,9 @@ class SoarAppHost implements AppHost {
   }
 
   /**
-   * Apps read key and secret at the start only, so a hand-out to one that runs is undeploy and deploy, as IBM tells people to do ("Regenerating an API
-   * key"). It always is: from outside, an app that started a moment too early looks like one that has the new key.
+   * Apps read key and secret at the start only, so a hand-out to one that runs is undeploy and
+   * deploy, as IBM tells people to do ("Regenerating an API key"). It always is: from outside, an
+   * app that started a moment too early looks like one that has the new key.
    */
   async apply(spec: ConsumerSpec, signal: AbortSignal): Promise<void> {
     const app = await this.#existing(spec, signal);
@@ -162,7 +167,10 @@ class SoarAppHost implements AppHost {
     throw this.#refused(app, `${names.reason}; say under which name it is kept with \`secret:\` of the consumer`);
   }
 
-  /** Secret first, under a name that nothing refers to yet; then each part is put on the key in one write. */
+  /**
+   * Secret first, under a name that nothing refers to yet; then each part is put on the key in one
+   * write.
+   */
   async #move(app: App, parts: readonly Part[], to: string, secret: Secret, signal: AbortSignal): Promise<void> {
     this.#soar.mustBeAccepted('soar-config-call');
     const changes = parts.map(({ id, config_string, apikey_handle }) => {
@@ -182,7 +190,10 @@ class SoarAppHost implements AppHost {
     return keys.filter(({ id }) => keyIds.includes(String(id))).map((key) => this.#soar.clientIdOf(key));
   }
 
-  /** Waits as long as the caller does. What was sent before cannot be taken back, so an end of patience is unclear. */
+  /**
+   * Waits as long as the caller does. What was sent before cannot be taken back, so an end of
+   * patience is unclear.
+   */
   async #stopped(name: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
@@ -209,7 +220,9 @@ class SoarAppHost implements AppHost {
     return new RekeyError('KR_HOST_REFUSED', `${this.context.name}: ${app.name}: ${reason}`);
   }
 
-  /** Versions that share a key are told apart by their time only, and only the newest can be right. */
+  /**
+   * Versions that share a key are told apart by their time only, and only the newest can be right.
+   */
   async #keys(known: readonly KnownVersion[], signal: AbortSignal): Promise<readonly KnownKey[]> {
     const newest = new Map<string, number>();
     for (const { keyId, generation } of known) newest.set(keyId, Math.max(generation, newest.get(keyId) ?? 0));
@@ -231,7 +244,10 @@ class SoarAppHost implements AppHost {
   }
 }
 
-/** State names are assumed, [A]. A name that we do not know is never taken for "stopped" or "running". */
+/**
+ * State names are assumed, [A]. A name that we do not know is never taken for "stopped" or
+ * "running".
+ */
 function stateOf(app: App): RunState {
   const instances = app.instances ?? null;
   switch (app.status?.toUpperCase()) {
@@ -252,8 +268,9 @@ function stateOf(app: App): RunState {
 }
 
 /**
- * Which secret an app holds is shown nowhere. But it reads it at the start only, and gives up when it is refused: one that runs, and started after
- * the key's secret was last changed, both by SOAR's clock, was let in with the present one. Without both times nothing is claimed.
+ * Which secret an app holds is shown nowhere. But it reads it at the start only, and gives up when
+ * it is refused: one that runs, and started after the key's secret was last changed, both by SOAR's
+ * clock, was let in with the present one. Without both times nothing is claimed.
  */
 function instancesOf(app: App, state: RunState, known: readonly KnownKey[]): readonly InstanceSeen[] {
   const shown = app.instances ?? (state === 'running' ? [{ pod: app.name, state: null, started_time: null }] : []);

@@ -1,4 +1,7 @@
-/** Owns the calls by which apps are stopped, started and given secrets. IBM publishes none of them: all are assumed, and made only if accepted by name. */
+/**
+ * Owns the calls by which apps are stopped, started and given secrets. IBM publishes none of them:
+ * all are assumed, and made only if accepted by name.
+ */
 
 import type { Secret } from '../../../ports/secret.js';
 import { type App, fill, type SoarClient } from '../../key-stores/soar/client.js';
@@ -8,7 +11,9 @@ export class AppsClient {
 
   constructor(private readonly soar: SoarClient) {}
 
-  /** Null where no app has the name. Which app it is, is remembered; how it is, is asked each time. */
+  /**
+   * Null where no app has the name. Which app it is, is remembered; how it is, is asked each time.
+   */
   async find(name: string, signal: AbortSignal): Promise<App | null> {
     const remembered = this.#ids.get(name);
     if (remembered !== undefined) {
@@ -37,7 +42,10 @@ export class AppsClient {
     );
   }
 
-  /** Write-only: no call shows the value again. A name that the app does not have is refused, unless it `mayBeNew`. */
+  /**
+   * Write-only: no call shows the value again. A name that the app does not have is refused, unless
+   * it `mayBeNew`.
+   */
   async writeSecret(app: App, name: string, secret: Secret, signal: AbortSignal, mayBeNew = false): Promise<void> {
     this.soar.mustBeAccepted('soar-secrets-call');
     const { secret: change, newSecret: add } = this.soar.settings.calls;
@@ -50,7 +58,9 @@ export class AppsClient {
     await this.soar.effect({ ...made, answers: [200, 201, 204] }, signal);
   }
 
-  /** Puts a part of an app on a key: its app.config, and the handle by which the platform knows it. */
+  /**
+   * Puts a part of an app on a key: its app.config, and the handle by which the platform knows it.
+   */
   async writeConfig(app: App, executable: string, handle: string, text: string, signal: AbortSignal): Promise<void> {
     this.soar.mustBeAccepted('soar-config-call');
     const { method, path, field } = this.soar.settings.calls.config;

@@ -3,7 +3,10 @@ import { z } from 'zod';
 import type { HostConfig } from '../../../ports/connector.js';
 
 export interface SoarHostSettings {
-  /** The key store whose organisation the App Host belongs to; its address, credential, `calls:`, `timing:` and `accept:` hold here, too. */
+  /**
+   * The key store whose organisation the App Host belongs to; its address, credential, `calls:`,
+   * `timing:` and `accept:` hold here, too.
+   */
   readonly store: string;
 }
 
@@ -11,7 +14,10 @@ const settings: z.ZodType<SoarHostSettings> = z.strictObject({ store: z.string()
 
 export interface SoarConsumer {
   readonly app: string;
-  /** The app secret that holds the key's secret; found from the app's configuration where it is not said. */
+  /**
+   * The app secret that holds the key's secret; found from the app's configuration where it is not
+   * said.
+   */
   readonly secret?: string | undefined;
 }
 

@@ -6,8 +6,9 @@ export type SecretNames =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * The names of the app secrets to which `api_key_secret` in the app's configuration refers, for every part of the app that uses the key. IBM: `$NAME`
- * and `${NAME}` are app secrets, `^NAME` stands in an external vault (resilient-python-api, resilient/app_config.py).
+ * The names of the app secrets to which `api_key_secret` in the app's configuration refers, for
+ * every part of the app that uses the key. IBM: `$NAME` and `${NAME}` are app secrets, `^NAME`
+ * stands in an external vault (resilient-python-api, resilient/app_config.py).
  */
 export function secretNames(app: App, handle: string): SecretNames {
   const parts = (app.current_installation?.executables ?? []).filter((e) => e.apikey_handle === handle);

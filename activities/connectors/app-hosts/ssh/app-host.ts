@@ -1,4 +1,7 @@
-/** Owns many machines that are reached by SSH as one app host: a file holds the key there, commands and signals make the program take it. */
+/**
+ * Owns many machines that are reached by SSH as one app host: a file holds the key there, commands
+ * and signals make the program take it.
+ */
 
 import type { AppHostConnector } from '../../../ports/connector.js';
 import { MachineHost } from '../../machines/host.js';
@@ -15,7 +18,8 @@ export const connector: AppHostConnector = {
       kind: config.kind,
       timing: settings.timing,
       userAgent: context.userAgent,
-      // Which machine it is, its host key proves at each connection; what is left to change is the account.
+      // Which machine it is, its host key proves at each connection; what is left to change is the
+      // account.
       identity: async () => `ssh as ${settings.user}`,
       parse: (spec) => consumer.parse(spec),
       machineOf: (target) => new RemoteMachine(connections, target, settings),

@@ -1,4 +1,7 @@
-/** Owns one command on a connection: what goes in, what comes out, and whether it may have run when no end is seen. */
+/**
+ * Owns one command on a connection: what goes in, what comes out, and whether it may have run when
+ * no end is seen.
+ */
 import type { Client, ClientChannel } from 'ssh2';
 
 export interface Ended {
@@ -8,7 +11,10 @@ export interface Ended {
   readonly stderr: Buffer;
 }
 
-/** No end was seen. `sent` is false only if the command, or what it waits for on its standard input, certainly did not go out whole. */
+/**
+ * No end was seen. `sent` is false only if the command, or what it waits for on its standard input,
+ * certainly did not go out whole.
+ */
 export class Unseen extends Error {
   override readonly name = 'Unseen';
 
@@ -20,10 +26,15 @@ export class Unseen extends Error {
   }
 }
 
-/** A command that leaves a service behind may leave its output open too; what is printed later is not waited for. */
+/**
+ * A command that leaves a service behind may leave its output open too; what is printed later is
+ * not waited for.
+ */
 const lastWords = 100;
 
-/** `input` is given at once and closed behind it; null: it stays open until the command has ended. */
+/**
+ * `input` is given at once and closed behind it; null: it stays open until the command has ended.
+ */
 export function execute(
   client: Client,
   command: string,

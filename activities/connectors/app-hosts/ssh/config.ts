@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say about programs on machines that are reached by SSH. It talks to nobody. */
+/**
+ * Owns what rekey.yaml may say about programs on machines that are reached by SSH. It talks to
+ * nobody.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 import type { HostConfig, Reference } from '../../../ports/connector.js';
@@ -17,7 +20,10 @@ export interface SshSettings {
   readonly timing: MachineTiming;
 }
 
-/** A command of which we lost sight is ended by its own machine, at the latest when as much time has passed again. */
+/**
+ * A command of which we lost sight is ended by its own machine, at the latest when as much time has
+ * passed again.
+ */
 const ownTiming = { request: 60_000, settle: 65_000 };
 
 const settings: z.ZodType<SshSettings> = z

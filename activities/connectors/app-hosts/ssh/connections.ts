@@ -1,4 +1,7 @@
-/** Owns the connections to machines: one for each, kept for a while, made only to a machine whose host key is known. */
+/**
+ * Owns the connections to machines: one for each, kept for a while, made only to a machine whose
+ * host key is known.
+ */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -25,7 +28,10 @@ interface Open {
   idle?: NodeJS.Timeout;
 }
 
-/** Milliseconds for which a connection that nobody uses is kept: from a hand-out to the looks that follow it. */
+/**
+ * Milliseconds for which a connection that nobody uses is kept: from a hand-out to the looks that
+ * follow it.
+ */
 const keptFor = 10_000;
 /** OpenSSH lets a connection have ten sessions (`MaxSessions`), and refuses the next. */
 const channelsEach = 8;
@@ -55,7 +61,10 @@ export class Connections {
     this.#limit = new Limit(settings.parallel);
   }
 
-  /** Work on a connection to the machine. Throws RekeyError where there is none: nothing was sent then. */
+  /**
+   * Work on a connection to the machine. Throws RekeyError where there is none: nothing was sent
+   * then.
+   */
   async use<T>(target: Target, signal: AbortSignal, work: (client: Client) => Promise<T>): Promise<T> {
     const leave = await this.#limit.take(signal);
     try {

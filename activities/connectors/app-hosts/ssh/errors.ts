@@ -1,10 +1,16 @@
-/** Owns what the failures of a connection, and of rekey's own scripts on a machine, mean for a hand-out. */
+/**
+ * Owns what the failures of a connection, and of rekey's own scripts on a machine, mean for a
+ * hand-out.
+ */
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { scrub } from '../../http/scrub.js';
 import { codeOf, refusedFile } from '../../machines/errors.js';
 import { longestSource } from '../../machines/source.js';
 
-/** The library names the level on which a connection failed; its messages are not shown, since they hold bytes of the other side. */
+/**
+ * The library names the level on which a connection failed; its messages are not shown, since they
+ * hold bytes of the other side.
+ */
 export function connectionFault(error: Error & { level?: string }, address: string, user: string): RekeyError {
   if (error.level === 'client-authentication')
     return refused(
@@ -17,7 +23,10 @@ export function connectionFault(error: Error & { level?: string }, address: stri
   return new RekeyError('KR_HOST_UNAVAILABLE', `${address}: no connection (${codeOf(error) ?? error.level ?? 'no reason'})`);
 }
 
-/** What `management.privateKey` of the host leads to cannot be used; the reason is not shown, since it could quote the key. */
+/**
+ * What `management.privateKey` of the host leads to cannot be used; the reason is not shown, since
+ * it could quote the key.
+ */
 export function privateKeyFault(host: string): RekeyError {
   return refused(
     `${host}: management.privateKey is no private key that we can read; if it has a passphrase, name management.passphrase`,

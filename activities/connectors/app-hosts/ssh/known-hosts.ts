@@ -1,4 +1,7 @@
-/** Owns which host keys a machine may show: what known_hosts says of it, or a pinned fingerprint. A machine that neither knows is refused. */
+/**
+ * Owns which host keys a machine may show: what known_hosts says of it, or a pinned fingerprint. A
+ * machine that neither knows is refused.
+ */
 import { createHash, createHmac } from 'node:crypto';
 
 export interface Place {
@@ -12,7 +15,10 @@ export interface KnownKeys {
   readonly revoked: readonly string[];
 }
 
-/** The lines of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) that speak of this machine. Certificate authorities are not read. */
+/**
+ * The lines of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) that speak of this
+ * machine. Certificate authorities are not read.
+ */
 export function keysFor(text: string, place: Place): KnownKeys {
   const trusted: { type: string; key: string }[] = [];
   const revoked: string[] = [];
@@ -43,7 +49,10 @@ export function fingerprintOf(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
-/** A name that is hashed stands alone; else it is a list of patterns, of which none that begins with `!` may fit. */
+/**
+ * A name that is hashed stands alone; else it is a list of patterns, of which none that begins with
+ * `!` may fit.
+ */
 function speaksOf(hosts: string, name: string): boolean {
   const [, salt, hash] = /^\|1\|([^|]+)\|([^|]+)$/.exec(hosts) ?? [];
   if (salt && hash) return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash;

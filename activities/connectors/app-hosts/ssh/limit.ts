@@ -1,4 +1,7 @@
-/** Owns how much is done at once: whoever comes when all places are taken waits in line, as long as its signal allows. */
+/**
+ * Owns how much is done at once: whoever comes when all places are taken waits in line, as long as
+ * its signal allows.
+ */
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 
 export class Limit {

@@ -1,4 +1,7 @@
-/** Owns a machine that is reached by SSH: its files by fixed scripts, its commands, and its endpoints through the connection. */
+/**
+ * Owns a machine that is reached by SSH: its files by fixed scripts, its commands, and its
+ * endpoints through the connection.
+ */
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
@@ -125,7 +128,10 @@ export class RemoteMachine implements Machine {
     }
   }
 
-  /** Without a terminal there is nobody who could type a password: `sudo -n` fails at once where it would ask for one. */
+  /**
+   * Without a terminal there is nobody who could type a password: `sudo -n` fails at once where it
+   * would ask for one.
+   */
   #own(words: readonly string[]): string {
     return line(this.settings.sudo ? ['sudo', '-n', '--', ...words] : words);
   }
@@ -143,7 +149,9 @@ function sum(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Milliseconds with their fraction. Without one the file may have changed at the end of the second. */
+/**
+ * Milliseconds with their fraction. Without one the file may have changed at the end of the second.
+ */
 function timeOf(text: string): number {
   const [, second, fraction, zone] = /^(.*?)(\.\d+)?([+-]\d{4})$/.exec(text)!;
   const whole = Date.parse(`${second}${zone!.replace(/(\d\d)$/, ':$1')}`);

@@ -1,8 +1,14 @@
-/** Owns what runs on a machine: fixed texts for `sh`, whose arguments name files and whose standard input alone carries content. */
+/**
+ * Owns what runs on a machine: fixed texts for `sh`, whose arguments name files and whose standard
+ * input alone carries content.
+ */
 import { longestSource } from '../../machines/source.js';
 import { exits } from './errors.js';
 
-/** $1: the file. Prints path, names and time of change, memory and content, each on a line, bytes in base64. */
+/**
+ * $1: the file. Prints path, names and time of change, memory and content, each on a line, bytes in
+ * base64.
+ */
 export const read = `
 LC_ALL=C TZ=UTC0; export LC_ALL TZ
 f=$(readlink -f -- "$1") && [ -e "$f" ] || { ls -d -- "$1" >&2; exit ${exits.missing}; }
@@ -15,8 +21,9 @@ if [ -e "$memory" ]; then base64 -w0 < "$memory" || exit 1; else printf -; fi; e
 base64 -w0 < "$f" && echo`;
 
 /**
- * $1: the file, links followed; $2, $3: SHA-256 of content and memory as they were seen, \`-\` for none; $4: which of the two is replaced.
- * Standard input: SHA-256 of what is to be written, a line end, and that itself. The folder is locked, so that the lock ends with its holder.
+ * $1: the file, links followed; $2, $3: SHA-256 of content and memory as they were seen, \`-\` for
+ * none; $4: which of the two is replaced. Standard input: SHA-256 of what is to be written, a line
+ * end, and that itself. The folder is locked, so that the lock ends with its holder.
  */
 export const write = `
 LC_ALL=C; export LC_ALL; set -eu; umask 077
@@ -41,8 +48,9 @@ mv -fT -- "$aside" "$target"
 sync -- "\${dir:-/}" || :`;
 
 /**
- * $1: seconds; $2: a command; the rest: its arguments. Runs it in a group of its own, which is ended when standard input closes, that is when the
- * caller or the connection has gone, and at the latest after so many seconds. What a command leaves behind when it ends by itself goes on.
+ * $1: seconds; $2: a command; the rest: its arguments. Runs it in a group of its own, which is
+ * ended when standard input closes, that is when the caller or the connection has gone, and at the
+ * latest after so many seconds. What a command leaves behind when it ends by itself goes on.
  */
 export const supervise = `
 exec 3<&0

@@ -1,4 +1,7 @@
-/** Owns programs behind a receiver of signed webhooks: for everything that has an endpoint of HTTP and nothing else that rekey knows. */
+/**
+ * Owns programs behind a receiver of signed webhooks: for everything that has an endpoint of HTTP
+ * and nothing else that rekey knows.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import type { ConsumerSpec } from '../../../../workflows/domain/credential.js';
 import type { Inspection } from '../../../../workflows/domain/observations.js';
@@ -17,7 +20,10 @@ class WebhookHost implements AppHost {
   readonly kind = 'webhook';
   readonly capabilities: AppHostCapabilities;
   readonly #client: WebhookClient;
-  /** The token of the last delivery to a program: reloading it twice for one delivery is asking for the same thing. */
+  /**
+   * The token of the last delivery to a program: reloading it twice for one delivery is asking for
+   * the same thing.
+   */
   readonly #delivered = new Map<string, string>();
 
   constructor(settings: WebhookSettings, context: ConnectorContext) {
@@ -83,7 +89,10 @@ function targetOf(spec: ConsumerSpec): string {
   return consumer.parse(spec.settings).target ?? spec.name;
 }
 
-/** The same for the same step, whoever repeats it: a fence is raised with each lease, and within one lease a generation is delivered once. */
+/**
+ * The same for the same step, whoever repeats it: a fence is raised with each lease, and within one
+ * lease a generation is delivered once.
+ */
 function tokenOf(...step: readonly (string | number)[]): string {
   return `rekey_${createHash('sha256').update(JSON.stringify(step)).digest('hex').slice(0, 32)}`;
 }

@@ -1,4 +1,7 @@
-/** Owns the four requests that a receiver understands, all posted to one address; docs/webhook-receiver.md is their other side. */
+/**
+ * Owns the four requests that a receiver understands, all posted to one address;
+ * docs/webhook-receiver.md is their other side.
+ */
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';

@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say about programs behind a receiver of signed webhooks. It talks to nobody. */
+/**
+ * Owns what rekey.yaml may say about programs behind a receiver of signed webhooks. It talks to
+ * nobody.
+ */
 import { z } from 'zod';
 import type { HostConfig, Reference } from '../../../ports/connector.js';
 import { baseUrl, duration, isOpenToReaders } from '../../http/settings.js';
@@ -9,12 +12,16 @@ export interface WebhookSettings {
   readonly timing: { readonly request: number; readonly settle: number };
 }
 
-/** A receiver restarts the program before it answers. What it had begun when we gave up can land a little later. */
+/**
+ * A receiver restarts the program before it answers. What it had begun when we gave up can land a
+ * little later.
+ */
 const ownTiming = { request: 60_000, settle: 30_000 };
 
 const settings: z.ZodType<WebhookSettings> = z
   .strictObject({
-    // The body holds the key, so nobody may read it on the way; only this machine's own loopback has no way.
+    // The body holds the key, so nobody may read it on the way; only this machine's own loopback
+    // has no way.
     url: baseUrl.refine((url) => !URL.canParse(url) || !isOpenToReaders(url), 'expected https, or http to this machine alone'),
     management: z.strictObject({ signingKey: z.string() }),
     timing: z.strictObject({ request: duration.optional(), settle: duration.optional() }).default({}),

@@ -1,4 +1,7 @@
-/** Owns the calls of Algolia's key management that we make, as in `@algolia/client-search` 5.64.0. The key stands in the address, so no address is ever shown. */
+/**
+ * Owns the calls of Algolia's key management that we make, as in `@algolia/client-search` 5.64.0.
+ * The key stands in the address, so no address is ever shown.
+ */
 import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -50,7 +53,10 @@ export class AlgoliaClient {
     }));
   }
 
-  /** Every key with its value, in one answer. Asked of the host that changes are made through, which is the first to know of them. */
+  /**
+   * Every key with its value, in one answer. Asked of the host that changes are made through, which
+   * is the first to know of them.
+   */
   async list(signal: AbortSignal): Promise<KeyList> {
     const call = { title: 'list keys', method: 'GET', path: '/1/keys', answers: [200] } as const;
     const reply = await this.#api.observe({ ...call, headers: await this.#management() }, signal);
@@ -73,7 +79,10 @@ export class AlgoliaClient {
     await this.#change(title, 'DELETE', '', key, signal);
   }
 
-  /** False while the key is still there somewhere, or was never deleted: Algolia says the same to both. */
+  /**
+   * False while the key is still there somewhere, or was never deleted: Algolia says the same to
+   * both.
+   */
   async restore(key: Secret, signal: AbortSignal): Promise<boolean> {
     const reply = await this.#change('restore a key', 'POST', '/restore', key, signal);
     if (reply.status === 200) return true;
@@ -81,7 +90,10 @@ export class AlgoliaClient {
     throw this.#refused('restore a key', reply, key);
   }
 
-  /** Asks every host for the key by itself, which needs no right at all to tell a live one from a dead one. */
+  /**
+   * Asks every host for the key by itself, which needs no right at all to tell a live one from a
+   * dead one.
+   */
   async probe(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
     const call = {
       title: 'probe a key',

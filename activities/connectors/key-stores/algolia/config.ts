@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say about an Algolia application and its keys, and what a person clicks in its dashboard. */
+/**
+ * Owns what rekey.yaml may say about an Algolia application and its keys, and what a person clicks
+ * in its dashboard.
+ */
 import { z } from 'zod';
 import { parseDuration } from '../../../../workflows/domain/duration.js';
 import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
@@ -6,8 +9,9 @@ import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withD
 import { openRights, rightsWith, widens } from './rights.js';
 
 /**
- * Algolia says neither how long a change takes to reach all servers nor that there is a most; its own client asks for up to eight minutes
- * (`waitForApiKey`: 100 tries, at most 5 s apart). The numbers are ours and may be raised.
+ * Algolia says neither how long a change takes to reach all servers nor that there is a most; its
+ * own client asks for up to eight minutes (`waitForApiKey`: 100 tries, at most 5 s apart). The
+ * numbers are ours and may be raised.
  */
 export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 120_000, lastUsedLag: 0 };
 
@@ -22,7 +26,10 @@ export interface AlgoliaSettings {
   readonly accept: readonly string[];
 }
 
-/** `getDefaultHosts` of `@algolia/client-search` 5.64.0: clients go on to the next when one does not answer, and never back on a refusal. */
+/**
+ * `getDefaultHosts` of `@algolia/client-search` 5.64.0: clients go on to the next when one does not
+ * answer, and never back on a refusal.
+ */
 const hostsOf = (appId: string): readonly string[] =>
   [`${appId}.algolia.net`, `${appId}-dsn.algolia.net`, ...[1, 2, 3].map((n) => `${appId}-${n}.algolianet.com`)].map(
     (host) => `https://${host.toLowerCase()}`,
@@ -55,7 +62,9 @@ export interface AlgoliaAttributes {
   readonly referers?: readonly string[] | undefined;
   /** Seconds. */
   readonly validity?: number | undefined;
-  /** Keys that are made from this one, which die with it, are handed out for so long at the most. */
+  /**
+   * Keys that are made from this one, which die with it, are handed out for so long at the most.
+   */
   readonly securedKeys?: { readonly validFor: string } | undefined;
 }
 
@@ -86,7 +95,10 @@ export const attributes: z.ZodType<AlgoliaAttributes> = z.strictObject({
   securedKeys: z.strictObject({ validFor: durationText }).optional(),
 });
 
-/** The dashboard's own words where its documentation has them ("How to restore an API key"); the rest is as it looked when this was written. */
+/**
+ * The dashboard's own words where its documentation has them ("How to restore an API key"); the
+ * rest is as it looked when this was written.
+ */
 const section = ({ store }: ManualFacts) =>
   `In Algolia's dashboard, choose the application of ${store}; then Settings, API Keys, and the tab All API Keys.`;
 const find = ({ keyName }: ManualFacts) => `Find the key whose description is "${keyName}".`;

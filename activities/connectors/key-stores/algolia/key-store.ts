@@ -1,4 +1,7 @@
-/** Owns Algolia as a key store: the key is its own id, so a hash of it stands for it everywhere else; disabling deletes, and enabling restores. */
+/**
+ * Owns Algolia as a key store: the key is its own id, so a hash of it stands for it everywhere
+ * else; disabling deletes, and enabling restores.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { parseDuration } from '../../../../workflows/domain/duration.js';
@@ -51,12 +54,14 @@ class AlgoliaKeyStore implements KeyStore {
       listsKeys: true,
       regenerate: false,
       disable: true,
-      // The latest 1,000 deleted keys of an application can be restored ("How to restore an API key").
+      // The latest 1,000 deleted keys of an application can be restored ("How to restore an API
+      // key").
       undoDelete: 'api',
       minKeys: 0,
       names: { maxLength: longestName, unique: false },
       timing: settings.timing,
-      // The use of keys is not recorded; the logs show three characters of a key, for some requests of some servers.
+      // The use of keys is not recorded; the logs show three characters of a key, for some requests
+      // of some servers.
       lastUsed: 'none',
       probeMovesLastUsed: false,
       probeRetryOn401: true,
@@ -67,7 +72,8 @@ class AlgoliaKeyStore implements KeyStore {
   async check(signal: AbortSignal): Promise<StoreAccount> {
     const { keys } = await this.#client.list(signal);
     const admin = await this.context.resolve(this.settings.management.adminKey);
-    // No admin key can be made over the API, so the one that we manage with can never be rotated by it.
+    // No admin key can be made over the API, so the one that we manage with can never be rotated by
+    // it.
     return { identity: this.settings.appId, managementKeyId: admin.handle, keys: keys.length, maxKeys: null };
   }
 
@@ -88,7 +94,8 @@ class AlgoliaKeyStore implements KeyStore {
   async create(request: CreateKey, signal: AbortSignal): Promise<MintedKey> {
     const { name, securedKeys: _, ...declared } = attributes.parse(request.attributes);
     const description = `${name} ${request.tag}`;
-    // A rotation changes the secret and nothing else: what the old key may do stands above what the file says by now.
+    // A rotation changes the secret and nothing else: what the old key may do stands above what the
+    // file says by now.
     const body =
       request.likeKeyId === null
         ? this.#firstBody(description, declared as JsonObject)
@@ -105,7 +112,10 @@ class AlgoliaKeyStore implements KeyStore {
     return { endpoints: await this.#client.probe(key.secret, signal) };
   }
 
-  /** Only the list tells which key a handle stands for; one that was made a moment ago may be missing in it, so it is looked at twice. */
+  /**
+   * Only the list tells which key a handle stands for; one that was made a moment ago may be
+   * missing in it, so it is looked at twice.
+   */
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {
     let found = await this.#find(keyId, signal);
     if (!found) {
@@ -115,13 +125,19 @@ class AlgoliaKeyStore implements KeyStore {
     if (found) await this.#client.remove('revoke a key', found.key.value, signal);
   }
 
-  /** Algolia has no switch: the key is deleted, and can be restored while it is among the latest 1,000 that were. */
+  /**
+   * Algolia has no switch: the key is deleted, and can be restored while it is among the latest
+   * 1,000 that were.
+   */
   async disable(keyId: string, signal: AbortSignal): Promise<void> {
     const found = await this.#find(keyId, signal);
     if (found) await this.#client.remove('disable a key by deleting it', found.key.value, signal);
   }
 
-  /** Restores the key, and puts its rights back: a restored key never expires. While its deletion is still spreading it cannot be restored, which is waited for. */
+  /**
+   * Restores the key, and puts its rights back: a restored key never expires. While its deletion is
+   * still spreading it cannot be restored, which is waited for.
+   */
   async enable({ secret, rights }: DisabledKey, signal: AbortSignal): Promise<void> {
     const wanted = Object.keys(rights).length > 0 ? rights : null;
     // Before anything is sent: a key whose time is over would be restored for ever.
@@ -139,7 +155,10 @@ class AlgoliaKeyStore implements KeyStore {
     );
   }
 
-  /** A rewrite of the whole key. What is as it is shown stays as it is, so that no mask is ever written back. */
+  /**
+   * A rewrite of the whole key. What is as it is shown stays as it is, so that no mask is ever
+   * written back.
+   */
   async update(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void> {
     if (image.state !== 'live') throw this.#refused('a key is either there or deleted: disable it instead of updating it');
     const found = await this.#find(keyId, signal);
@@ -173,7 +192,10 @@ class AlgoliaKeyStore implements KeyStore {
     return bodyOf(this.context.name, description, rightsOf(like.key.rights, like.readAt), like.readAt);
   }
 
-  /** Whether the key is there with the rights that are wanted; what was restored already is never said to be unchanged. */
+  /**
+   * Whether the key is there with the rights that are wanted; what was restored already is never
+   * said to be unchanged.
+   */
   async #putBack(secret: Secret, wanted: JsonObject | null, restored: boolean, signal: AbortSignal): Promise<boolean> {
     try {
       const { keys, readAt } = await this.#client.list(signal);

@@ -1,9 +1,15 @@
-/** Owns what a key of Algolia's may do, in a form that can be compared and written back whole: an update replaces every field, and what it leaves out falls open. */
+/**
+ * Owns what a key of Algolia's may do, in a form that can be compared and written back whole: an
+ * update replaces every field, and what it leaves out falls open.
+ */
 
 import type { Json, JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 
-/** What Algolia gives where nothing is said (`specs/search/paths/keys` of algolia/api-clients-automation): no limit at all. `acl` has no default. */
+/**
+ * What Algolia gives where nothing is said (`specs/search/paths/keys` of
+ * algolia/api-clients-automation): no limit at all. `acl` has no default.
+ */
 export const openRights = {
   indexes: [],
   maxHitsPerQuery: 0,
@@ -23,14 +29,18 @@ export interface ReadRights {
 }
 
 /**
- * The rights of a key that was read at a moment of Algolia's clock. `validity` reads back as the time that is left (Algolia's Terraform provider
- * leaves it out of its comparison for that), so the moment of its end stands here instead, to the minute: that holds still.
+ * The rights of a key that was read at a moment of Algolia's clock. `validity` reads back as the
+ * time that is left (Algolia's Terraform provider leaves it out of its comparison for that), so the
+ * moment of its end stands here instead, to the minute: that holds still.
  */
 export function rightsOf({ createdAt, validity, ...rest }: ReadRights, now: number): JsonObject {
   return { ...openRights, ...rest, validUntil: validity === 0 ? null : minuteOf(endOf(now + validity * 1000, createdAt)) };
 }
 
-/** The body of a create or update that gives exactly these rights. Throws KR_STORE_REFUSED for what would open the key by being left out. */
+/**
+ * The body of a create or update that gives exactly these rights. Throws KR_STORE_REFUSED for what
+ * would open the key by being left out.
+ */
 export function bodyOf(label: string, description: string, rights: JsonObject, now: number): JsonObject {
   const { validUntil, ...rest } = wholeRights(label, rights);
   return { ...rest, description, validity: validUntil === null ? 0 : secondsUntil(label, String(validUntil), now) };
@@ -51,7 +61,10 @@ const minute = 60_000;
 /** Algolia counts whole seconds, and so does the `Date` of its answers. */
 const blur = 3_000;
 
-/** Most keys live for whole minutes from their creation, which is known to the millisecond; then nothing about their end is blurred. */
+/**
+ * Most keys live for whole minutes from their creation, which is known to the millisecond; then
+ * nothing about their end is blurred.
+ */
 function endOf(estimate: number, createdAt: number): number {
   const whole = createdAt + Math.round((estimate - createdAt) / minute) * minute;
   return Math.abs(whole - estimate) <= blur ? whole : estimate;
@@ -61,7 +74,10 @@ function minuteOf(time: number): string {
   return new Date(time).toISOString().replace(/:\d\d\.\d{3}Z$/, 'Z');
 }
 
-/** To the middle of that minute, where no blur can carry it into another. Never 0, which would be for ever. */
+/**
+ * To the middle of that minute, where no blur can carry it into another. Never 0, which would be
+ * for ever.
+ */
 function secondsUntil(label: string, validUntil: string, now: number): number {
   const start = Date.parse(validUntil);
   if (Number.isNaN(start) || minuteOf(start) !== validUntil)
@@ -75,7 +91,10 @@ function refused(label: string, text: string): RekeyError {
   return new RekeyError('KR_STORE_REFUSED', `${label}: ${text}; nothing was sent`);
 }
 
-/** The rights with what attributes say. A new validity counts from now, as it would from the creation of a key. */
+/**
+ * The rights with what attributes say. A new validity counts from now, as it would from the
+ * creation of a key.
+ */
 export function rightsWith(rights: JsonObject, { validity, securedKeys, ...said }: JsonObject, now: number): JsonObject {
   if (securedKeys !== undefined)
     throw new RekeyError(
@@ -112,7 +131,10 @@ function widened(field: 'indexes' | 'referers', what: string, old: JsonObject, n
   return added.length > 0 ? [`further ${what} are allowed: ${added.join(', ')}`] : [];
 }
 
-/** Every parameter that is forced may hold something back, such as `restrictSources` or `filters`; whether another value holds back less cannot be told. */
+/**
+ * Every parameter that is forced may hold something back, such as `restrictSources` or `filters`;
+ * whether another value holds back less cannot be told.
+ */
 function loosened(before: string, after: string): readonly string[] {
   const [old, next] = [new URLSearchParams(before), new URLSearchParams(after)];
   return [...new Set(old.keys())].flatMap((name) => {

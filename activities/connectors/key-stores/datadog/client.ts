@@ -1,4 +1,7 @@
-/** Owns the calls of Datadog's key management that we make: KeyManagementApi (v2) and `validate`, as in `@datadog/datadog-api-client` 1.64.0 and its cassettes. */
+/**
+ * Owns the calls of Datadog's key management that we make: KeyManagementApi (v2) and `validate`, as
+ * in `@datadog/datadog-api-client` 1.64.0 and its cassettes.
+ */
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
@@ -36,7 +39,10 @@ export interface KeyList {
 
 const pageSize = 100;
 const mostPages = 50;
-/** The list moves while it is read page by page; so often is it read anew before we say that it cannot be read. */
+/**
+ * The list moves while it is read page by page; so often is it read anew before we say that it
+ * cannot be read.
+ */
 const listTries = 4;
 
 export class DatadogClient {
@@ -68,7 +74,10 @@ export class DatadogClient {
     );
   }
 
-  /** The organisation and id of the management key; null where the call, marked unstable by Datadog, does not exist or says something else. */
+  /**
+   * The organisation and id of the management key; null where the call, marked unstable by Datadog,
+   * does not exist or says something else.
+   */
   async managementOwner(signal: AbortSignal): Promise<{ organisation: string; keyId: string | null } | null> {
     const headers = { 'dd-api-key': await this.#apiKey() };
     const call = {
@@ -84,7 +93,10 @@ export class DatadogClient {
     return { organisation: found.data.data.id, keyId: found.data.data.attributes.api_key_id ?? null };
   }
 
-  /** Every key. A list of several pages moves while it is read, so it counts only when it reads the same twice: no key may fall between two pages. */
+  /**
+   * Every key. A list of several pages moves while it is read, so it counts only when it reads the
+   * same twice: no key may fall between two pages.
+   */
   async list(signal: AbortSignal): Promise<KeyList> {
     let before: KeyList | null = null;
     for (let tries = 0; tries < listTries; tries++) {
@@ -108,7 +120,10 @@ export class DatadogClient {
     throw new RekeyError('KR_STORE_REFUSED', `${this.context.name}: list keys: there are more than ${mostPages * pageSize}`);
   }
 
-  /** The key with its value, which Datadog shows at any time, except for the keys of its own integrations; null where there is none. */
+  /**
+   * The key with its value, which Datadog shows at any time, except for the keys of its own
+   * integrations; null where there is none.
+   */
   async get(id: string, signal: AbortSignal): Promise<ApiKey | null> {
     if (!/^[\w-]+$/.test(id)) return null;
     const reply = await this.#api.observe(
@@ -196,7 +211,8 @@ export class DatadogClient {
       faults: storeFaults,
       faultText,
       ...(meaning && { faultOf: meaning }),
-      // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and no Retry-After.
+      // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and
+      // no Retry-After.
       waitHeaders: ['retry-after', 'x-ratelimit-reset'],
     });
   }

@@ -3,7 +3,10 @@ import { z } from 'zod';
 import type { StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
-/** The servers of the official client, `@datadog/datadog-api-client` 1.64.0; a newer site can be given as `url`. */
+/**
+ * The servers of the official client, `@datadog/datadog-api-client` 1.64.0; a newer site can be
+ * given as `url`.
+ */
 const sites = [
   'datadoghq.com',
   'us3.datadoghq.com',
@@ -17,8 +20,8 @@ const sites = [
 ] as const;
 
 /**
- * Datadog documents "a few seconds" for a key to spread and that last use is not real time (account_management/api-app-keys); the numbers are
- * ours, on the long side, and may be raised.
+ * Datadog documents "a few seconds" for a key to spread and that last use is not real time
+ * (account_management/api-app-keys); the numbers are ours, on the long side, and may be raised.
  */
 export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 60_000, lastUsedLag: 24 * 3_600_000 };
 
@@ -27,7 +30,10 @@ export interface DatadogSettings {
   /** The endpoints at which a key must be accepted. */
   readonly endpoints: readonly string[];
   readonly management: { readonly apiKey: string; readonly applicationKey: string };
-  /** The organisation's UUID: what `GET /api/v2/validate`, which Datadog calls unstable, must show, or stand in for if it is gone. */
+  /**
+   * The organisation's UUID: what `GET /api/v2/validate`, which Datadog calls unstable, must show,
+   * or stand in for if it is gone.
+   */
   readonly organisation: string | null;
   readonly timing: Timing;
   readonly accept: readonly string[];
@@ -62,7 +68,10 @@ const settings: z.ZodType<DatadogSettings> = z
     };
   });
 
-/** In Datadog's terms: category and remote configuration are rights of a key, the name is only for people. */
+/**
+ * In Datadog's terms: category and remote configuration are rights of a key, the name is only for
+ * people.
+ */
 export interface DatadogAttributes {
   readonly name: string;
   readonly category?: string | undefined;

@@ -1,4 +1,7 @@
-/** Owns what Datadog means by its statuses and fault bodies: `{"errors": ["…"]}` in `@datadog/datadog-api-client`, APIErrorResponse. */
+/**
+ * Owns what Datadog means by its statuses and fault bodies: `{"errors": ["…"]}` in
+ * `@datadog/datadog-api-client`, APIErrorResponse.
+ */
 import { z } from 'zod';
 import type { FaultCodes } from '../../http/faults.js';
 
@@ -9,7 +12,10 @@ export function faultText(body: unknown): string | null {
   return fault.success ? fault.data.errors.join('; ') : null;
 }
 
-/** 403 says both "these keys are not accepted" and "they may not do this"; either way only another management credential helps. */
+/**
+ * 403 says both "these keys are not accepted" and "they may not do this"; either way only another
+ * management credential helps.
+ */
 export function faultOf(status: number): keyof FaultCodes | null {
   return status === 403 ? 'unauthorized' : null;
 }

@@ -1,4 +1,7 @@
-/** Owns Datadog as a key store: keys are readable again at any time, cannot be disabled, and spread within seconds. */
+/**
+ * Owns Datadog as a key store: keys are readable again at any time, cannot be disabled, and spread
+ * within seconds.
+ */
 import type { Json, JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
@@ -37,13 +40,15 @@ class DatadogKeyStore implements KeyStore {
       listsKeys: true,
       regenerate: false,
       disable: false,
-      // A person can restore a revoked key in the web interface for seven days; nothing of ours relies on it.
+      // A person can restore a revoked key in the web interface for seven days; nothing of ours
+      // relies on it.
       undoDelete: 'ui',
       minKeys: 1,
       names: { maxLength: longestName, unique: true },
       timing: settings.timing,
       lastUsed: 'lagging',
-      // Not documented; to believe that it does costs a look, to believe that it does not could hide a consumer.
+      // Not documented; to believe that it does costs a look, to believe that it does not could
+      // hide a consumer.
       probeMovesLastUsed: true,
       probeRetryOn401: true,
       assumptions: [],
@@ -68,7 +73,8 @@ class DatadogKeyStore implements KeyStore {
 
   async findByTag(prefix: string, signal: AbortSignal): Promise<readonly KeyDescription[]> {
     const { keys } = await this.#client.list(signal);
-    // Datadog's own `filter` is not used: what it compares is not documented, and a key that it overlooks would be minted twice.
+    // Datadog's own `filter` is not used: what it compares is not documented, and a key that it
+    // overlooks would be minted twice.
     return keys.filter((key) => key.attributes.name.split(' ').some((word) => word.startsWith(prefix))).map(describeKey);
   }
 
@@ -85,7 +91,8 @@ class DatadogKeyStore implements KeyStore {
         name: `${declared.name} ${request.tag}`,
         ...(declared.category !== undefined && { category: declared.category }),
         ...(declared.remoteConfigReadEnabled !== undefined && { remote_config_read_enabled: declared.remoteConfigReadEnabled }),
-        // A rotation changes the secret and nothing else: what the old key may do stands above what the file says by now.
+        // A rotation changes the secret and nothing else: what the old key may do stands above what
+        // the file says by now.
         ...rights,
       },
       signal,
@@ -132,7 +139,9 @@ class DatadogKeyStore implements KeyStore {
     );
   }
 
-  /** Without v2 validate: of the keys with the same last characters, the one whose value is ours. */
+  /**
+   * Without v2 validate: of the keys with the same last characters, the one whose value is ours.
+   */
   async #findManagementKey(keys: readonly ApiKey[], signal: AbortSignal): Promise<string | null> {
     const ours = await this.context.resolve(this.settings.management.apiKey);
     for (const { id, attributes } of keys) {
@@ -159,7 +168,8 @@ class DatadogKeyStore implements KeyStore {
 }
 
 function describeKey({ id, attributes: { name, ...rest } }: ApiKey): KeyDescription {
-  // Whatever Datadog adds counts as a right until we know better: a difference that nobody looked at must not pass.
+  // Whatever Datadog adds counts as a right until we know better: a difference that nobody looked
+  // at must not pass.
   const rights = Object.fromEntries(Object.entries(rest).filter(([field]) => !notRights.test(field)));
   return { id, name, state: 'live', rights, secretChanged: null };
 }
@@ -167,8 +177,9 @@ function describeKey({ id, attributes: { name, ...rest } }: ApiKey): KeyDescript
 const notRights = /^(key|last4|.*_at|.*_by|.*last_used.*|used_in_.*)$/;
 
 /**
- * Datadog's own text of last use. Where it shows only a flag, a raised one must never look like silence: two equal readings would say "quiet" of a
- * key in use, so each such reading is made to differ.
+ * Datadog's own text of last use. Where it shows only a flag, a raised one must never look like
+ * silence: two equal readings would say "quiet" of a key in use, so each such reading is made to
+ * differ.
  */
 function lastUseOf({ attributes }: ApiKey): string | null {
   const date = text(attributes.date_last_used) ?? text(member(attributes.last_used_date, 'timestamp'));

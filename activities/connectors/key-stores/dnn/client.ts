@@ -1,4 +1,7 @@
-/** Owns the calls of DNN's content service that we make: reads as documented for every app, management of keys as assumed. */
+/**
+ * Owns the calls of DNN's content service that we make: reads as documented for every app,
+ * management of keys as assumed.
+ */
 import { z } from 'zod';
 import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -23,7 +26,10 @@ const anyList = list(z.unknown());
 
 const pageSize = 100;
 const mostPages = 50;
-/** The list moves while it is read page by page; so often is it read anew before we say that it cannot be read. */
+/**
+ * The list moves while it is read page by page; so often is it read anew before we say that it
+ * cannot be read.
+ */
 const listTries = 4;
 
 const readPaths: Readonly<Record<Read, string>> = { 'content-items': '/api/ContentItems', 'content-types': '/api/ContentTypes' };
@@ -45,7 +51,10 @@ export class DnnClient {
     });
   }
 
-  /** Whether the service answers at all. It is asked without a key: whether it would refuse a wrong one here is not established. */
+  /**
+   * Whether the service answers at all. It is asked without a key: whether it would refuse a wrong
+   * one here is not established.
+   */
   async reach(signal: AbortSignal): Promise<void> {
     await this.#http.observe(
       { title: 'ask for the version', method: 'GET', path: '/api/version', answers: [200, 401], emptyAnswers: [200] },
@@ -53,7 +62,10 @@ export class DnnClient {
     );
   }
 
-  /** Every key of the site. A list of several pages moves while it is read, so it counts only when it reads the same twice. */
+  /**
+   * Every key of the site. A list of several pages moves while it is read, so it counts only when
+   * it reads the same twice.
+   */
   async list(signal: AbortSignal): Promise<readonly ApiKey[]> {
     let before: readonly ApiKey[] | null = null;
     for (let tries = 0; tries < listTries; tries++) {

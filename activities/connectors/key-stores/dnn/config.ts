@@ -1,12 +1,17 @@
-/** Owns what rekey.yaml may say about the API keys of one DNN Evoq site, and what a person does where no call for it is published. */
+/**
+ * Owns what rekey.yaml may say about the API keys of one DNN Evoq site, and what a person does
+ * where no call for it is published.
+ */
 import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
- * The vendor's Swagger page names a controller `ApiKeys` and shows none of its operations: all of this is assumed, by analogy with the one
- * controller that was ever unfolded (dnnsoftware/Dnn.Evoq.LiquidContent.Samples.Public, `OfflineVisualizerSync/doc/img/01_swagger.png`).
+ * The vendor's Swagger page names a controller `ApiKeys` and shows none of its operations: all of
+ * this is assumed, by analogy with the one controller that was ever unfolded
+ * (dnnsoftware/Dnn.Evoq.LiquidContent.Samples.Public,
+ * `OfflineVisualizerSync/doc/img/01_swagger.png`).
  */
 export const unpublishedCalls = {
   'dnn-apikeys-calls': 'That …/api/ApiKeys lists, reads, makes, changes and deletes keys, and what their fields are called.',
@@ -17,10 +22,16 @@ export const unpublishedCalls = {
 export const assumptions = { ...unpublishedCalls, ...commonAssumptions } as const;
 export type Assumption = keyof typeof assumptions;
 
-/** How fast a key spreads is not documented, and there is no last use; all times are ours, on the long side. */
+/**
+ * How fast a key spreads is not documented, and there is no last use; all times are ours, on the
+ * long side.
+ */
 export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 10_000, lastUsedLag: 0 };
 
-/** The toggles of the key form, and how they are assumed to travel (resources and actions of the samples' `ScopeManager.cs`). */
+/**
+ * The toggles of the key form, and how they are assumed to travel (resources and actions of the
+ * samples' `ScopeManager.cs`).
+ */
 export const toggles = {
   'read-content-items': { label: 'Read Content Items', word: 'sc-item:read' },
   'read-write-content-items': { label: 'Read/Write Content Items', word: 'sc-item:write' },
@@ -68,7 +79,10 @@ export type DnnCalls = z.infer<typeof calls>;
 
 export interface DnnSettings {
   readonly url: string;
-  /** A key belongs to the site that was current when it was made, and no call tells which that was: the operator does. */
+  /**
+   * A key belongs to the site that was current when it was made, and no call tells which that was:
+   * the operator does.
+   */
   readonly site: string;
   /** Null: a person carries out what would need it. */
   readonly management: { readonly token: string } | null;
@@ -98,7 +112,10 @@ const settings: z.ZodType<DnnSettings> = z
     return { ...given, management, reads, contentItem, timing: withDefaults(given.timing, ownTiming) };
   });
 
-/** Only a first key, and a person who makes one, need the permissions: a key that follows another takes over its. */
+/**
+ * Only a first key, and a person who makes one, need the permissions: a key that follows another
+ * takes over its.
+ */
 export interface DnnAttributes {
   readonly name: string;
   readonly permissions?: readonly Toggle[] | undefined;

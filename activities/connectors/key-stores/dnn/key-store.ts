@@ -1,4 +1,7 @@
-/** Owns DNN Evoq as a key store: a second key beside the first is the way, a reset is for emergencies, and without a host's token a person does both. */
+/**
+ * Owns DNN Evoq as a key store: a second key beside the first is the way, a reset is for
+ * emergencies, and without a host's token a person does both.
+ */
 import type { Json, JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
@@ -26,7 +29,9 @@ export const connector: KeyStoreConnector = {
 class DnnKeyStore implements KeyStore {
   readonly kind = 'dnn';
   readonly capabilities: KeyStoreCapabilities;
-  /** A host can read and change a key at any time; nobody can for us where there is no token of one. */
+  /**
+   * A host can read and change a key at any time; nobody can for us where there is no token of one.
+   */
   readonly readSecret?: (keyId: string, signal: AbortSignal) => Promise<Secret | null>;
   readonly update?: (keyId: string, image: KeyImage, signal: AbortSignal) => Promise<void>;
   readonly #client: DnnClient;
@@ -61,7 +66,8 @@ class DnnKeyStore implements KeyStore {
 
   async check(signal: AbortSignal): Promise<StoreAccount> {
     const identity = `${new URL(this.settings.url).host}/${this.settings.site}`;
-    // The token of a browser session is no key, so no key of the store can be the one that we manage it with.
+    // The token of a browser session is no key, so no key of the store can be the one that we
+    // manage it with.
     if (this.#managed) return { identity, managementKeyId: null, keys: (await this.#client.list(signal)).length, maxKeys: null };
     await this.#client.reach(signal);
     return { identity, managementKeyId: null, keys: 0, maxKeys: null };
@@ -72,7 +78,8 @@ class DnnKeyStore implements KeyStore {
   }
 
   async findByTag(prefix: string, signal: AbortSignal): Promise<readonly KeyDescription[]> {
-    // `searchText` is not used: what it compares is not documented, and a key that it overlooks would be minted twice.
+    // `searchText` is not used: what it compares is not documented, and a key that it overlooks
+    // would be minted twice.
     return (await this.list(signal)).filter(({ name }) => name.split(' ').some((word) => word.startsWith(prefix)));
   }
 
@@ -83,7 +90,8 @@ class DnnKeyStore implements KeyStore {
 
   async create(request: CreateKey, signal: AbortSignal): Promise<MintedKey> {
     const declared = attributes.parse(request.attributes);
-    // A rotation changes the value and nothing else: what the old key may do stands above what the file says by now.
+    // A rotation changes the value and nothing else: what the old key may do stands above what the
+    // file says by now.
     const permissions =
       request.likeKeyId === null
         ? this.#words(declared.permissions ?? [])
@@ -98,8 +106,9 @@ class DnnKeyStore implements KeyStore {
   }
 
   /**
-   * Reads with the key: 401 says both that it is dead and that it is weak, so it is asked only for what it is known to be allowed. Reading is
-   * part of every toggle; whether it may also write shows only when it does, and a probe changes nothing.
+   * Reads with the key: 401 says both that it is dead and that it is weak, so it is asked only for
+   * what it is known to be allowed. Reading is part of every toggle; whether it may also write
+   * shows only when it does, and a probe changes nothing.
    */
   async probe({ keyId, secret }: KeyReference, signal: AbortSignal): Promise<Probe> {
     const known = this.#managed && this.settings.reads === null ? await this.#readsOf(keyId, signal) : this.settings.reads;
@@ -159,7 +168,10 @@ class DnnKeyStore implements KeyStore {
     return { id, name, state: 'live', rights: this.#rights(permissions), secretChanged: markOf(key) };
   }
 
-  /** In the words of the form where they are known, as they came where not: a difference that nobody looked at must not pass. */
+  /**
+   * In the words of the form where they are known, as they came where not: a difference that nobody
+   * looked at must not pass.
+   */
   #rights(permissions: Json): JsonObject {
     if (!Array.isArray(permissions)) return { permissions };
     const toggleOf = new Map(Object.entries(this.settings.calls.permissions).map(([toggle, word]) => [word, toggle]));
@@ -173,7 +185,10 @@ class DnnKeyStore implements KeyStore {
   }
 }
 
-/** DNN shows no time of the last reset, but the value itself, and a value that is another one was changed. */
+/**
+ * DNN shows no time of the last reset, but the value itself, and a value that is another one was
+ * changed.
+ */
 function markOf(value: Secret): string {
   return value.fingerprint;
 }

@@ -1,4 +1,7 @@
-/** Owns the calls on API keys of a DocSpace portal: ApiKeysController.cs of ONLYOFFICE/DocSpace-server v3.7.2, and of a later version where that differs. */
+/**
+ * Owns the calls on API keys of a DocSpace portal: ApiKeysController.cs of
+ * ONLYOFFICE/DocSpace-server v3.7.2, and of a later version where that differs.
+ */
 import { z } from 'zod';
 import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -42,8 +45,8 @@ export interface Changes {
 }
 
 /**
- * What DocSpace says of a change: that it made it; that it made none, with 200; or a 500 or 404 of its own, which is what it answers for a key
- * that is not there, too.
+ * What DocSpace says of a change: that it made it; that it made none, with 200; or a 500 or 404 of
+ * its own, which is what it answers for a key that is not there, too.
  */
 export type Outcome = 'done' | 'not-done' | 'look';
 
@@ -64,7 +67,8 @@ export class DocSpaceClient {
       faultText,
     };
     this.#management = new HttpClient({ ...common, bareStatuses });
-    // That a key is dead is believed of a bare 401 only: a page that says 401 comes from somebody in between.
+    // That a key is dead is believed of a bare 401 only: a page that says 401 comes from somebody
+    // in between.
     this.#endpoint = new HttpClient(common);
   }
 
@@ -74,7 +78,9 @@ export class DocSpaceClient {
     return (await this.#management.observe({ ...call, ...(await this.#asManagement()) }, signal)).read(envelope(apiKey)).response;
   }
 
-  /** Every key that the management key's user may see, inactive and expired ones too; never paged. */
+  /**
+   * Every key that the management key's user may see, inactive and expired ones too; never paged.
+   */
   async list(signal: AbortSignal): Promise<{ readonly keys: readonly ApiKey[]; readonly readAt: number }> {
     const call = { title: 'list keys', method: 'GET', path: keys, answers: [200] } as const;
     const reply = await this.#management.observe({ ...call, ...(await this.#asManagement()) }, signal);
@@ -83,7 +89,9 @@ export class DocSpaceClient {
     return { keys: reply.read(envelope(z.array(apiKey))).response, readAt: Number.isNaN(theirs) ? Date.now() : theirs };
   }
 
-  /** The one answer that shows the secret. The source says 200, ONLYOFFICE's page "API keys" 201. */
+  /**
+   * The one answer that shows the secret. The source says 200, ONLYOFFICE's page "API keys" 201.
+   */
   async create(
     wanted: { readonly name: string; readonly permissions: readonly string[]; readonly expiresInDays?: number },
     signal: AbortSignal,
@@ -101,7 +109,10 @@ export class DocSpaceClient {
     return this.#change({ title: 'revoke a key', method: 'DELETE', path: path`/api/2.0/keys/${id}` }, signal);
   }
 
-  /** Whether the portal takes the key: `@self` asks for no scope, so that a weak key is no dead one. It moves the last use. */
+  /**
+   * Whether the portal takes the key: `@self` asks for no scope, so that a weak key is no dead one.
+   * It moves the last use.
+   */
   async accepts(key: Secret, signal: AbortSignal): Promise<boolean> {
     const call = {
       title: 'ask with a key',
@@ -141,7 +152,10 @@ function bearer(key: Secret): { headers: Record<string, Secret>; secrets: Secret
 /** Fields of a key that say which one it is and what became of it, not what it may. */
 const notRights = /^(id|name|isActive|permissions|key\w*|\w*(On|At|By|Used))$/;
 
-/** Whatever a later version adds counts as a right until we know better: a difference that nobody looked at must not pass. */
+/**
+ * Whatever a later version adds counts as a right until we know better: a difference that nobody
+ * looked at must not pass.
+ */
 export function unknownRights(key: ApiKey): Record<string, Json> {
   return Object.fromEntries(Object.entries(key).filter(([field]) => !notRights.test(field))) as Record<string, Json>;
 }

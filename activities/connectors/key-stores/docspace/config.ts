@@ -1,4 +1,7 @@
-/** Owns what rekey.yaml may say about a DocSpace portal and its API keys, and what people read about them. */
+/**
+ * Owns what rekey.yaml may say about a DocSpace portal and its API keys, and what people read about
+ * them.
+ */
 import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -6,8 +9,9 @@ import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
- * Every request reads the key from the database, so that a change is known at once; five seconds are for replicas of it. Last use is kept to the
- * second (ApiKeyManager.cs, ValidateApiKeyAsync). Request and settle are ours, on the long side.
+ * Every request reads the key from the database, so that a change is known at once; five seconds
+ * are for replicas of it. Last use is kept to the second (ApiKeyManager.cs, ValidateApiKeyAsync).
+ * Request and settle are ours, on the long side.
  */
 export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 2_000 };
 
@@ -36,7 +40,10 @@ export interface DocSpaceAttributes {
   readonly expiresInDays?: number | undefined;
 }
 
-/** No restriction, in a form that every version takes: an empty list opens a key in one, and is refused by another. */
+/**
+ * No restriction, in a form that every version takes: an empty list opens a key in one, and is
+ * refused by another.
+ */
 export const everything = '*';
 
 /** UpdateApiKeyRequestDto and the vendor's own dialog. */
@@ -87,7 +94,10 @@ export const config: StoreConfig<DocSpaceSettings> = {
   },
 };
 
-/** ONLYOFFICE, "API keys" (api.onlyoffice.com, get started, authentication); the rest is from the portal's own pages, ONLYOFFICE/DocSpace-client, developer-tools/ApiKeys. */
+/**
+ * ONLYOFFICE, "API keys" (api.onlyoffice.com, get started, authentication); the rest is from the
+ * portal's own pages, ONLYOFFICE/DocSpace-client, developer-tools/ApiKeys.
+ */
 const keyList = ['Open the settings of DocSpace, "Developer Tools", "API keys".'];
 
 function permissionsTab({ attributes }: ManualFacts): string {
@@ -103,7 +113,10 @@ function lifetime({ attributes }: ManualFacts): string {
   return `Key lifetime: ${typeof expiresInDays === 'number' ? `on, ${expiresInDays} days` : 'as with the key that it follows; off if that has none'}.`;
 }
 
-/** The scopes of rights; where nothing is said DocSpace restricts nothing, and an asterisk stands for itself alone. */
+/**
+ * The scopes of rights; where nothing is said DocSpace restricts nothing, and an asterisk stands
+ * for itself alone.
+ */
 export function permissionsOf({ permissions }: JsonObject): readonly string[] {
   const said = Array.isArray(permissions) ? permissions.filter((scope) => typeof scope === 'string') : [];
   return said.length === 0 || said.includes(everything) ? [everything] : said;
@@ -131,7 +144,10 @@ function widens(before: JsonObject, after: JsonObject): readonly string[] {
   ];
 }
 
-/** AuthorizationExtension.cs: an unrestricted key is one with `*:write`, and whoever may write may read. */
+/**
+ * AuthorizationExtension.cs: an unrestricted key is one with `*:write`, and whoever may write may
+ * read.
+ */
 function covers(has: string, wanted: string): boolean {
   if (has === wanted || has === everything || has === '*:write') return true;
   if (!wanted.endsWith(':read')) return false;

@@ -1,4 +1,7 @@
-/** Owns what DocSpace means by its fault bodies: `{"status": 1, "error": {"message": "…"}}` (CommonApiResponse.cs), or problem details in the envelope of a success. */
+/**
+ * Owns what DocSpace means by its fault bodies: `{"status": 1, "error": {"message": "…"}}`
+ * (CommonApiResponse.cs), or problem details in the envelope of a success.
+ */
 import { z } from 'zod';
 
 const fault = z.object({ error: z.object({ message: z.string() }) });

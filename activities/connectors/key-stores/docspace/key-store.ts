@@ -1,4 +1,7 @@
-/** Owns ONLYOFFICE DocSpace as a key store: a secret is shown once, a key can be switched off and on again, and acts as the user who made it. */
+/**
+ * Owns ONLYOFFICE DocSpace as a key store: a secret is shown once, a key can be switched off and on
+ * again, and acts as the user who made it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
@@ -25,8 +28,9 @@ export const connector: KeyStoreConnector = {
 };
 
 /**
- * An authentication reads the key's row and writes it back whole (ApiKeyManager.cs, ValidateApiKeyAsync): one that had read it before our change
- * undoes that. After this time, in milliseconds, it has written; DocSpace says nothing of it, so the time is ours.
+ * An authentication reads the key's row and writes it back whole (ApiKeyManager.cs,
+ * ValidateApiKeyAsync): one that had read it before our change undoes that. After this time, in
+ * milliseconds, it has written; DocSpace says nothing of it, so the time is ours.
  */
 const raceLasts = 500;
 
@@ -122,7 +126,10 @@ class DocSpaceKeyStore implements KeyStore {
     return this.#switch(keyId, true, signal);
   }
 
-  /** Everything that can be changed is sent, although DocSpace keeps what is left out; what cannot be changed must be as it is. */
+  /**
+   * Everything that can be changed is sent, although DocSpace keeps what is left out; what cannot
+   * be changed must be as it is.
+   */
   async update(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void> {
     const { permissions, ...fixed } = image.rights;
     const present = await this.describe(keyId, signal);
@@ -149,7 +156,10 @@ class DocSpaceKeyStore implements KeyStore {
       throw this.#unclear(title, `it is ${seen.state}: the change failed, or another authentication wrote the old state back`);
   }
 
-  /** Throws where DocSpace answers that it did nothing; a key whose id no key can have is not asked for. */
+  /**
+   * Throws where DocSpace answers that it did nothing; a key whose id no key can have is not asked
+   * for.
+   */
   async #change(title: string, keyId: string, send: (id: string) => Promise<Outcome>): Promise<'done' | 'look' | 'no-key'> {
     if (!guid.test(keyId)) return 'no-key';
     const outcome = await send(keyId);
@@ -157,7 +167,10 @@ class DocSpaceKeyStore implements KeyStore {
     throw this.#refused(`${title}: DocSpace answers that it changed nothing: the key has expired, or belongs to another user`);
   }
 
-  /** A look at what became of a request that was sent. That the look fails does not mean that nothing happened. */
+  /**
+   * A look at what became of a request that was sent. That the look fails does not mean that
+   * nothing happened.
+   */
   async #lookAfter(title: string, keyId: string, pause: number, signal: AbortSignal): Promise<KeyDescription | null> {
     try {
       await sleep(pause, undefined, { signal });
@@ -185,7 +198,10 @@ class DocSpaceKeyStore implements KeyStore {
     };
   }
 
-  /** Keys act as a user: an account is a user's, and a management key of another user would make keys of another power. */
+  /**
+   * Keys act as a user: an account is a user's, and a management key of another user would make
+   * keys of another power.
+   */
   #userOf(self: ApiKey): string {
     if (self.createBy) return self.createBy.id;
     throw this.#refused('DocSpace does not say whose the management key is');
@@ -211,7 +227,8 @@ function describeKey(key: ApiKey, now: number): KeyDescription {
   return {
     id: key.id,
     name: key.name,
-    // A job deactivates what has expired, and it can never be activated again: so that is told first.
+    // A job deactivates what has expired, and it can never be activated again: so that is told
+    // first.
     state: expired ? 'expired' : key.isActive ? 'live' : 'disabled',
     rights: rightsOf(key),
     secretChanged: null,

@@ -1,4 +1,7 @@
-/** Owns the calls of SOAR's REST API that we make: session and keys as recorded (ApiKeyREST of a 51.0 server), apps as assumed. */
+/**
+ * Owns the calls of SOAR's REST API that we make: session and keys as recorded (ApiKeyREST of a
+ * 51.0 server), apps as assumed.
+ */
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
@@ -21,7 +24,10 @@ const organisation = z.object({
 const session = z.object({ client_id: z.string().nullish(), orgs: z.array(organisation) });
 
 const numericId = z.union([z.int(), z.string().regex(/^\d+$/)]).transform(String);
-/** The `__apikey` type of the types dump in resilient-python-api; times are milliseconds of SOAR's clock. */
+/**
+ * The `__apikey` type of the types dump in resilient-python-api; times are milliseconds of SOAR's
+ * clock.
+ */
 const apiKey = z.looseObject({
   id: numericId,
   display_name: z.string(),
@@ -40,7 +46,10 @@ export const listOf = <T extends z.ZodType>(entry: T) =>
 
 export type ApiKey = z.infer<typeof apiKey>;
 
-/** As in IBM's exports (`current_installation.executables[]`, resilient-sdk); state, instances and exit code are assumed. */
+/**
+ * As in IBM's exports (`current_installation.executables[]`, resilient-sdk); state, instances and
+ * exit code are assumed.
+ */
 const app = z.object({
   id: z.union([z.int(), z.string().min(1)]).transform(String),
   name: z.string(),
@@ -106,7 +115,10 @@ export class SoarClient {
     throw new RekeyError('KR_ASSUMPTION_NOT_ACCEPTED', text);
   }
 
-  /** Who we are, asked afresh. Every REST call is a login of its own, so what it says is kept for the calls that need it. */
+  /**
+   * Who we are, asked afresh. Every REST call is a login of its own, so what it says is kept for
+   * the calls that need it.
+   */
   login(signal: AbortSignal): Promise<Session> {
     const asked = this.#askSession(signal);
     this.#session = asked;
@@ -134,7 +146,10 @@ export class SoarClient {
     return { key: reply.read(apiKey), readAt: Number.isNaN(theirs) ? Date.now() : theirs };
   }
 
-  /** What a program logs in with. It stays when the secret changes (IBM Docs, "Regenerating an API key"); under which name a key shows it is assumed. */
+  /**
+   * What a program logs in with. It stays when the secret changes (IBM Docs, "Regenerating an API
+   * key"); under which name a key shows it is assumed.
+   */
   clientIdOf(key: ApiKey): string {
     const { clientId } = this.settings.calls.fields;
     const shown = key[clientId];
@@ -289,7 +304,10 @@ export class SoarClient {
   }
 }
 
-/** One answer for all of it: which it was stands in the server's log only (IBM Support, node/6562213 and node/7238942). */
+/**
+ * One answer for all of it: which it was stands in the server's log only (IBM Support, node/6562213
+ * and node/7238942).
+ */
 export const causesOf401 =
   'SOAR says so of a wrong secret, a locked account (Users > API Keys, column Locked), an expired secret and a banned address (System Settings > Blocked IPs) alike';
 

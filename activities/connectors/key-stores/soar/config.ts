@@ -1,11 +1,16 @@
-/** Owns what rekey.yaml may say about an IBM QRadar SOAR organisation, its API keys, and the calls of it that IBM does not publish. */
+/**
+ * Owns what rekey.yaml may say about an IBM QRadar SOAR organisation, its API keys, and the calls
+ * of it that IBM does not publish.
+ */
 import { z } from 'zod';
 import type { ManualFacts, StoreConfig } from '../../../ports/connector.js';
 import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withDefaults } from '../../http/settings.js';
 
 /**
- * None of these is published, save how a destination is read and written: they are assumed, by analogy with the calls that are, and each part of them can be corrected under `calls:`. A call
- * is made only if its name stands under `accept:`. Whoever has an appliance can read its `/docs/rest-api/`, or record what the browser does.
+ * None of these is published, save how a destination is read and written: they are assumed, by
+ * analogy with the calls that are, and each part of them can be corrected under `calls:`. A call is
+ * made only if its name stands under `accept:`. Whoever has an appliance can read its
+ * `/docs/rest-api/`, or record what the browser does.
  */
 export const unpublishedCalls = {
   'soar-create-call': 'That POST …/apikeys takes a name and permissions, and answers with the secret.',
@@ -20,7 +25,10 @@ export const unpublishedCalls = {
 export const assumptions = { ...unpublishedCalls, ...commonAssumptions } as const;
 export type Assumption = keyof typeof assumptions;
 
-/** New logins see a change at once (one database); there is no last use. Request and settle are ours, on the long side. */
+/**
+ * New logins see a change at once (one database); there is no last use. Request and settle are
+ * ours, on the long side.
+ */
 export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 0 };
 
 const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
@@ -66,7 +74,10 @@ export type SoarCalls = z.infer<typeof calls>;
 
 export interface SoarSettings {
   readonly url: string;
-  /** Name, UUID or cloud account, as IBM's own client matches it (resilient-python-api, co3base.py); never the numeric id. */
+  /**
+   * Name, UUID or cloud account, as IBM's own client matches it (resilient-python-api, co3base.py);
+   * never the numeric id.
+   */
   readonly organisation: string;
   readonly management: { readonly keyId: string; readonly keySecret: string };
   readonly calls: SoarCalls;

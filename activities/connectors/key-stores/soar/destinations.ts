@@ -1,12 +1,16 @@
-/** Owns the message destinations: an app is let at its queue only with a key that stands there, so a second key needs every place of the first. */
+/**
+ * Owns the message destinations: an app is let at its queue only with a key that stands there, so a
+ * second key needs every place of the first.
+ */
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { path } from '../../http/path.js';
 import { type ApiKey, listOf, type SoarClient } from './client.js';
 
 /**
- * As IBM's own client reads and writes it (resilient-python-api, resilient_circuits/customize.py): the whole object goes back with one more entry
- * in `api_keys`. What an entry is, is assumed: the key's client id or its number; whichever the first key has, the second gets.
+ * As IBM's own client reads and writes it (resilient-python-api, resilient_circuits/customize.py):
+ * the whole object goes back with one more entry in `api_keys`. What an entry is, is assumed: the
+ * key's client id or its number; whichever the first key has, the second gets.
  */
 const destination = z.looseObject({
   id: z.union([z.int(), z.string().min(1)]),
@@ -15,7 +19,9 @@ const destination = z.looseObject({
 type Destination = z.infer<typeof destination>;
 type Entry = NonNullable<Destination['api_keys']>[number];
 
-/** IBM's client repeats a change that met another one (409), since nothing was written; so often. */
+/**
+ * IBM's client repeats a change that met another one (409), since nothing was written; so often.
+ */
 const changeTries = 4;
 
 export class Destinations {
@@ -32,7 +38,10 @@ export class Destinations {
     return all.filter(({ api_keys }) => this.#isIn(api_keys, key));
   }
 
-  /** Gives a key every place that another one has; whether any was missing. Repeating it is harmless. */
+  /**
+   * Gives a key every place that another one has; whether any was missing. Repeating it is
+   * harmless.
+   */
   async add(next: ApiKey, like: ApiKey, signal: AbortSignal): Promise<boolean> {
     const without = (await this.of(like, signal)).filter(({ api_keys }) => !this.#isIn(api_keys, next));
     await this.#change(without, signal, (entries) => {

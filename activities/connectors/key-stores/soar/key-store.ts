@@ -1,4 +1,7 @@
-/** Owns IBM QRadar SOAR as a key store: secrets are shown once, can be regenerated in place, and a login that is refused is dangerous. */
+/**
+ * Owns IBM QRadar SOAR as a key store: secrets are shown once, can be regenerated in place, and a
+ * login that is refused is dangerous.
+ */
 import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
@@ -26,7 +29,9 @@ export const connector: KeyStoreConnector = {
 class SoarKeyStore implements KeyStore {
   readonly kind = 'soar';
   readonly capabilities: KeyStoreCapabilities;
-  /** Reading apps is assumed; where that is not taken on, the store does not know who uses a key. */
+  /**
+   * Reading apps is assumed; where that is not taken on, the store does not know who uses a key.
+   */
   readonly consumersOf?: (keyId: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** Changing destinations is assumed, too. */
   readonly copyMemberships?: (keyId: string, likeKeyId: string, signal: AbortSignal) => Promise<boolean>;
@@ -90,7 +95,8 @@ class SoarKeyStore implements KeyStore {
     this.#client.mustBeAccepted('soar-create-call');
     const declared = attributes.parse(request.attributes);
     const like = request.likeKeyId === null ? null : await this.#existing(request.likeKeyId, signal);
-    // Its place in them comes later; that they cannot be read should show while nothing has happened.
+    // Its place in them comes later; that they cannot be read should show while nothing has
+    // happened.
     if (like) await this.#destinations.of(like, signal);
     const handles = like?.permissions ?? declared.permissions ?? [];
     const { permissionsAs } = this.settings.calls.create;
@@ -111,7 +117,10 @@ class SoarKeyStore implements KeyStore {
     };
   }
 
-  /** First off its destinations: a key that is gone is known by its number only, and could not be found in them any more. */
+  /**
+   * First off its destinations: a key that is gone is known by its number only, and could not be
+   * found in them any more.
+   */
   async revoke(keyId: string, signal: AbortSignal): Promise<void> {
     if (this.settings.accept.includes('soar-destinations-call')) {
       const found = await this.#client.get(keyId, signal);
@@ -139,7 +148,10 @@ class SoarKeyStore implements KeyStore {
     return new RekeyError('KR_STORE_REFUSED', `${this.context.name}: there is no key ${keyId}`);
   }
 
-  /** Apps whose executables carry the key's handle: the machine's way to do what IBM tells people to do by hand ("Regenerating an API key", step 1). */
+  /**
+   * Apps whose executables carry the key's handle: the machine's way to do what IBM tells people to
+   * do by hand ("Regenerating an API key", step 1).
+   */
   async #appsOf(keyId: string, signal: AbortSignal): Promise<readonly string[]> {
     const handle = this.#client.clientIdOf(await this.#existing(keyId, signal));
     const apps = await this.#client.apps(signal);
@@ -155,7 +167,8 @@ function describeKey(key: ApiKey, now: number): KeyDescription {
   return {
     id: key.id,
     name: key.display_name,
-    // SOAR locks an account when its secret expires ("SOAR password policy and expire settings"), so the reason is told before the lock.
+    // SOAR locks an account when its secret expires ("SOAR password policy and expire settings"),
+    // so the reason is told before the lock.
     state: expired ? 'expired' : key.locked ? 'locked' : 'live',
     rights: { permissions: inOrder(key.permissions ?? null) },
     secretChanged: typeof changed === 'number' ? String(changed) : null,

@@ -1,10 +1,14 @@
-/** Owns the memory of refused logins: the same credential is not tried again for a while, since SOAR locks accounts and bans addresses. */
+/**
+ * Owns the memory of refused logins: the same credential is not tried again for a while, since SOAR
+ * locks accounts and bans addresses.
+ */
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { Secret } from '../../../ports/secret.js';
 
 /**
- * IBM bans an address after 100 failed logins in an hour ("The IBM QRadar SOAR IP Ban Safety Mechanism Explained"), and locks an account after
- * fewer. At one try in this time, neither is reached by all rotations of a worker together; a person who mended the account waits no longer.
+ * IBM bans an address after 100 failed logins in an hour ("The IBM QRadar SOAR IP Ban Safety
+ * Mechanism Explained"), and locks an account after fewer. At one try in this time, neither is
+ * reached by all rotations of a worker together; a person who mended the account waits no longer.
  */
 const pause = 60_000;
 

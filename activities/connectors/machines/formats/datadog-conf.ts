@@ -1,9 +1,13 @@
-/** Owns values in the configuration of Datadog's Agent 5: sections and `name: value`, read by Python's ConfigParser. */
+/**
+ * Owns values in the configuration of Datadog's Agent 5: sections and `name: value`, read by
+ * Python's ConfigParser.
+ */
 import { bytewise, NoPlace, onlyOne, type Place, splice } from './format.js';
 
 /**
- * `at` is an option (`api_key`), or section and option (`Main.api_key`). Datadog asks for one space after the colon and no quotes
- * ("How do I reset my Datadog API keys?"), so that is what is written, whatever stood there.
+ * `at` is an option (`api_key`), or section and option (`Main.api_key`). Datadog asks for one space
+ * after the colon and no quotes ("How do I reset my Datadog API keys?"), so that is what is
+ * written, whatever stood there.
  */
 export function findInDatadogConf(text: string, at: string): Place {
   const dot = at.lastIndexOf('.');
@@ -12,7 +16,8 @@ export function findInDatadogConf(text: string, at: string): Place {
 
   const found = options(text).filter((o) => o.name === option && (section === null || o.section === section));
   const { value, start, end, separator } = onlyOne(found, at);
-  // Agent 5 can send to several accounts at once; which of the keys is ours cannot be told from their order.
+  // Agent 5 can send to several accounts at once; which of the keys is ours cannot be told from
+  // their order.
   if (value.includes(',')) throw new NoPlace(`${at} holds several keys`);
   return {
     value,
@@ -30,7 +35,10 @@ interface Option {
   readonly end: number;
 }
 
-/** A line that begins with white space continues the one before; `;` behind white space begins a comment, `#` only at the start of a line. */
+/**
+ * A line that begins with white space continues the one before; `;` behind white space begins a
+ * comment, `#` only at the start of a line.
+ */
 function options(text: string): Option[] {
   const found: Option[] = [];
   let section: string | null = null;

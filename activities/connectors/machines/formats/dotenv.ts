@@ -1,4 +1,7 @@
-/** Owns values in files of environment variables: `NAME=value`, with or without `export` and quotes, which are kept. */
+/**
+ * Owns values in files of environment variables: `NAME=value`, with or without `export` and quotes,
+ * which are kept.
+ */
 import { bytewise, NoPlace, onlyOne, type Place, splice } from './format.js';
 
 /** `at` is the name of the variable. */
@@ -20,7 +23,9 @@ interface Assignment {
   readonly start: number;
 }
 
-/** Read from the top, since a quoted value may span lines, one of which may look like an assignment. */
+/**
+ * Read from the top, since a quoted value may span lines, one of which may look like an assignment.
+ */
 function assignments(text: string): Assignment[] {
   const found: Assignment[] = [];
   const assignment =

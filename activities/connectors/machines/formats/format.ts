@@ -1,6 +1,12 @@
-/** Owns what a file format is to a hand-out: one place in a text, which can be read, and replaced without touching another byte. */
+/**
+ * Owns what a file format is to a hand-out: one place in a text, which can be read, and replaced
+ * without touching another byte.
+ */
 
-/** A text holds one character for each byte of the file, so that whatever its encoding, what is not replaced stays as it is. */
+/**
+ * A text holds one character for each byte of the file, so that whatever its encoding, what is not
+ * replaced stays as it is.
+ */
 export interface Place {
   readonly value: string;
   /** The whole text with the new value in this place. */
@@ -14,7 +20,10 @@ export class NoPlace extends Error {
 
 export type FindPlace = (text: string, at: string) => Place;
 
-/** What can be written in every format without a doubt about quoting: visible ASCII. All keys that we know are of this kind. */
+/**
+ * What can be written in every format without a doubt about quoting: visible ASCII. All keys that
+ * we know are of this kind.
+ */
 export function isPlainText(value: string): boolean {
   return /^[\x21-\x7e]+$/.test(value);
 }

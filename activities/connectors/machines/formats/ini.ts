@@ -1,7 +1,13 @@
-/** Owns values in INI files: sections and `name = value`, as Python, PHP, systemd, Git and AWS read them; refused where those readers differ. */
+/**
+ * Owns values in INI files: sections and `name = value`, as Python, PHP, systemd, Git and AWS read
+ * them; refused where those readers differ.
+ */
 import { bytewise, NoPlace, onlyOne, type Place, splice } from './format.js';
 
-/** `at` is an option (`api_key`), or section and option (`client.api_key`); a section may hold dots itself. */
+/**
+ * `at` is an option (`api_key`), or section and option (`client.api_key`); a section may hold dots
+ * itself.
+ */
 export function findInIni(text: string, at: string): Place {
   const dot = at.lastIndexOf('.');
   const section = dot < 0 ? null : bytewise(at.slice(0, dot));
@@ -21,14 +27,20 @@ export function findInIni(text: string, at: string): Place {
 
 interface Option {
   readonly section: string | null;
-  /** Lower case: two that differ by it only are one to some readers, and so are told apart by none here. */
+  /**
+   * Lower case: two that differ by it only are one to some readers, and so are told apart by none
+   * here.
+   */
   readonly name: string;
   readonly raw: string;
   readonly start: number;
   continued: boolean;
 }
 
-/** A line that stands further in than the option above it continues that one's value (configparser); both `=` and `:` separate. */
+/**
+ * A line that stands further in than the option above it continues that one's value (configparser);
+ * both `=` and `:` separate.
+ */
 function options(text: string): Option[] {
   const found: Option[] = [];
   let section: string | null = null;
@@ -63,7 +75,10 @@ function options(text: string): Option[] {
   return found;
 }
 
-/** Readers differ on escapes, interpolation and comments, so nothing is written that would need care. */
+/**
+ * Readers differ on escapes, interpolation and comments, so nothing is written that would need
+ * care.
+ */
 function encode(value: string, quote: string, at: string): string {
   const safe = quote === '' ? /^[\w.:/@+=,-]+$/.test(value) : /^[^"'\\$%`]+$/.test(value);
   if (!safe) throw new NoPlace(`the new value of ${at} has characters that readers of INI files take for something else`);

@@ -1,9 +1,15 @@
-/** Owns values in JSON files: read strictly, found by their place in the text, so that order, spaces and other numbers' digits stay. */
+/**
+ * Owns values in JSON files: read strictly, found by their place in the text, so that order, spaces
+ * and other numbers' digits stay.
+ */
 import { bytewise, NoPlace, onlyOne, type Place, splice } from './format.js';
 
 const byteOrderMark = '\u00ef\u00bb\u00bf';
 
-/** `at` names nested keys with dots, and elements of lists by their number from 0: `datadog.api_key`, `keys.0`. */
+/**
+ * `at` names nested keys with dots, and elements of lists by their number from 0:
+ * `datadog.api_key`, `keys.0`.
+ */
 export function findInJson(text: string, at: string): Place {
   const skipped = text.startsWith(byteOrderMark) ? byteOrderMark.length : 0;
   try {
@@ -31,10 +37,15 @@ interface Value {
   readonly start: number;
 }
 
-/** Every value of a text that is known to be valid; a key that stands twice gives its value twice. */
+/**
+ * Every value of a text that is known to be valid; a key that stands twice gives its value twice.
+ */
 function values(text: string, from: number): Value[] {
   const found: Value[] = [];
-  /** The containers around the place: in an object the key that was read last, in a list the number of the element. */
+  /**
+   * The containers around the place: in an object the key that was read last, in a list the number
+   * of the element.
+   */
   const around: { key: string | number }[] = [];
   let key: string | null = null;
   const token = /"(?:\\.|[^"\\])*"|[{}[\],:]|[^\s{}[\],:"]+/g;

@@ -1,4 +1,7 @@
-/** Owns files that hold the key and nothing else, as container platforms mount them; a line end behind it stays as it is. */
+/**
+ * Owns files that hold the key and nothing else, as container platforms mount them; a line end
+ * behind it stays as it is.
+ */
 import { NoPlace, type Place } from './format.js';
 
 export function findInWhole(text: string): Place {

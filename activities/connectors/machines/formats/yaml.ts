@@ -1,4 +1,7 @@
-/** Owns values in YAML files, found by the parser and replaced in the text, so that comments, order and quoting stay. */
+/**
+ * Owns values in YAML files, found by the parser and replaced in the text, so that comments, order
+ * and quoting stay.
+ */
 import { isAlias, isScalar, parseDocument, Scalar } from 'yaml';
 import { bytewise, NoPlace, type Place, splice } from './format.js';
 
@@ -20,7 +23,8 @@ export function findInYaml(text: string, at: string): Place {
   if (node.type === Scalar.BLOCK_LITERAL || node.type === Scalar.BLOCK_FOLDED) throw new NoPlace(`${at} is a block of text`);
 
   const value = typeof node.value === 'string' ? node.value : (node.source ?? '');
-  // Datadog's agent resolves such a handle through its secret backend (agent/configuration/secrets-management): the key has its home there.
+  // Datadog's agent resolves such a handle through its secret backend
+  // (agent/configuration/secrets-management): the key has its home there.
   if (/^ENC\[.*\]$/.test(value)) throw new NoPlace(`${at} refers to a secret backend; the key must be handed out there`);
 
   const [start, end] = [node.range[0] + skipped, node.range[1] + skipped];
@@ -42,7 +46,10 @@ function render(value: string, type: Scalar.Type | undefined): string {
   return value;
 }
 
-/** Whether every reader takes the unquoted value for a text: a hexadecimal key can look like a number, above all to readers of YAML 1.1. */
+/**
+ * Whether every reader takes the unquoted value for a text: a hexadecimal key can look like a
+ * number, above all to readers of YAML 1.1.
+ */
 function staysText(value: string): boolean {
   if (!/^[\w./+=-]+$/.test(value)) return false;
   return (['1.1', '1.2'] as const).every((version) => parseDocument(`key: ${value}\n`, { version }).get('key') === value);

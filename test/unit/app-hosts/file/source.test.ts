@@ -24,7 +24,10 @@ import { RekeyError } from '../../../../workflows/domain/errors.js';
 const old = new Secret('aaaabbbbccccddddeeeeffff00001111');
 const next = new Secret('f1e2d3c4b5a6978877665544332211ff');
 
-/** Called when the nth new content is begun beside the file: after it was read, before it is renamed. */
+/**
+ * Called when the nth new content is begun beside the file: after it was read, before it is
+ * renamed.
+ */
 let meanwhile: (nth: number) => unknown = () => undefined;
 let begun = 0;
 vi.mock('node:fs/promises', async (original) => {

@@ -1,0 +1,57 @@
+/** Owns where a run stands still before it goes on: a pause, an approval, a window. */
+import { sleep } from '@temporalio/workflow';
+import { localLedger } from '../activity-options.js';
+import type { Gate } from '../domain/credential.js';
+import { type Finding, outsideWindow } from '../domain/preflight.js';
+import type { Wait } from '../domain/records.js';
+import { RollbackRequested } from '../failures.js';
+import type { Run } from './run.js';
+
+/** Waits while an operator has paused it. Called only between steps, where no lease is held. */
+export async function pausePoint(run: Run): Promise<void> {
+  if (!run.operator.paused) return;
+  await run.tell({ text: 'an operator to resume it', person: true, deadline: null, nextCommands: ['resume', 'abort'] });
+  await run.operator.resumed();
+}
+
+/**
+ * Waits for an approval where the policy asks for one, or something speaks for asking; what lies
+ * beyond the point of no return was approved.
+ */
+export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
+  await pausePoint(run);
+  const { approve, approveWithin } = run.spec.policy;
+  if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
+  const deadline = new Date(Date.now() + approveWithin).toISOString();
+  const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
+  const wait: Wait = { text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
+  run.operator.gate = gate;
+  await run.tell(wait);
+  if (!(await run.operator.approved(approveWithin))) {
+    if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
+    // Nothing was taken away: both keys live, and a person is told for as long as it takes.
+    await run.tell({ ...wait, text: `${text}; overdue` });
+    await run.operator.approved();
+  }
+  run.operator.forgetApproval();
+}
+
+/** Speaks against beginning now, or null. */
+export async function calendarFinding(run: Run): Promise<Finding | null> {
+  const { window } = run.spec.policy;
+  if (window === null || run.row.options.outsideWindow) return null;
+  const opening = await localLedger.windowOpening({ window });
+  return opening.inMs > 0 ? outsideWindow(run.row.credential, window, opening.at) : null;
+}
+
+/** Waits for the window to open again, when an approval came after it had closed. */
+export async function awaitWindow(run: Run): Promise<void> {
+  const { window, approve } = run.spec.policy;
+  if (window === null || run.row.options.outsideWindow || run.crossing || !approve.includes('start')) return;
+  for (;;) {
+    const { at, inMs } = await localLedger.windowOpening({ window });
+    if (inMs === 0) return;
+    await run.tell({ text: `its window ${window} to open`, person: false, deadline: at, nextCommands: ['abort'] });
+    await sleep(inMs);
+  }
+}
