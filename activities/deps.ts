@@ -50,6 +50,35 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
   );
 }
 
+/** What a step at a key store works on, as the ledger has it now. */
+export interface StepContext {
+  readonly rotation: RotationRecord;
+  readonly store: KeyStore;
+  readonly versions: readonly VersionRecord[];
+  /** Throws KR_LEDGER_BEHIND where the ledger does not know it. */
+  versionAt(generation: number | null): VersionRecord;
+}
+
+export async function contextOf({ ledger, stores }: Deps, step: StepRef): Promise<StepContext> {
+  const rotation = await ledger.rotation(step.rotation);
+  const store = await stores.of(rotation.spec.store);
+  const versions = await ledger.versions(step.credential);
+  return { rotation, store, versions, versionAt: (generation) => versionOf(versions, generation) };
+}
+
+/** What a step at an app host works on. */
+export interface ConsumerContext {
+  readonly rotation: RotationRecord;
+  readonly consumer: ConsumerSpec;
+  readonly host: AppHost;
+}
+
+export async function consumerContextOf({ ledger, hosts }: Deps, step: StepRef, name: string): Promise<ConsumerContext> {
+  const rotation = await ledger.rotation(step.rotation);
+  const consumer = targetOf(rotation, name);
+  return { rotation, consumer, host: await hosts.of(consumer.host) };
+}
+
 /** Takes the consumer's lease: by its number the newest delivery wins. */
 export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSpec, generation: number): Promise<Delivery> {
   const versions = await deps.ledger.versions(step.credential);

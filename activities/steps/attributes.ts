@@ -18,7 +18,7 @@ import {
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
-import { type Deps, type StepInput, sleep, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, type StepInput, sleep, within } from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';
 import type { Attempt } from '../ports/journal.js';
 import type { KeyDescription, KeyStore } from '../ports/key-store.js';
@@ -178,9 +178,8 @@ async function changed(
   image: KeyImage,
   decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const version = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(rotation.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const before = async (signal: AbortSignal) => {
     const key = await store.describe(keyId, signal);

@@ -9,7 +9,7 @@ import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isStopped } from '../../workflows/domain/regenerate.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { type Deps, deliveryOf, knownVersions, type StepInput, sleep, targetOf, within } from '../deps.js';
+import { consumerContextOf, type Deps, deliveryOf, knownVersions, type StepInput, sleep, targetOf, within } from '../deps.js';
 import type { AppHost, Delivery } from '../ports/app-host.js';
 
 export interface ConsumerInput extends StepInput {
@@ -55,9 +55,7 @@ export async function inspectConsumers(
  * keeps it until `confirm`.
  */
 export async function distribute(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
 
@@ -96,9 +94,7 @@ export async function confirmConsumer(
   { step, consumer: name, generation }: HandOutInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
   const { evidence } = rotation.spec.policy;
   const until = performance.now() + maxWait;
   for (;;) {
@@ -135,9 +131,7 @@ export async function undeployConsumer(
   deps: Deps,
   { step, consumer: name }: ConsumerInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { consumer, host } = await consumerContextOf(deps, step, name);
   return deps.ledger.once(
     step,
     { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitForSettle: false },
@@ -177,9 +171,7 @@ export async function updateSecret(
   deps: Deps,
   { step, consumer: name, generation }: HandOutInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
   return deps.ledger.once(
@@ -198,9 +190,7 @@ export async function deployConsumer(
   deps: Deps,
   { step, consumer: name }: ConsumerInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     if (attempt.earlier.length > 0 && (await isUp(host, consumer, attempt.signal))) return {};
@@ -220,9 +210,7 @@ async function isUp(host: AppHost, consumer: Parameters<AppHost['inspect']>[0], 
  * once: every further try would count towards a lock.
  */
 export async function confirmDeployed(deps: Deps, { step, consumer: name }: ConsumerInput, signal: AbortSignal): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { consumer, host } = await consumerContextOf(deps, step, name);
   const until = performance.now() + maxWait;
   for (;;) {
     const seen = await host.inspect(consumer, [], within(signal, host.capabilities.timing.request));

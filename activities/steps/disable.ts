@@ -6,7 +6,7 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged, named } from '../../workflows/domain/revoke.js';
-import { type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from '../deps.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { InspectInput } from './consumers.js';
 import { requireMayTakeAway } from './guard.js';
@@ -20,10 +20,8 @@ export async function disableVersion(
   deps: Deps,
   { step, target: generation, survivor }: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const versions = await deps.ledger.versions(step.credential);
-  const target = versionOf(versions, generation);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const target = versionAt(generation);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
     rights: (await store.describe(target.keyId, signal))?.rights ?? null,
@@ -33,7 +31,7 @@ export async function disableVersion(
     { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
     async (attempt) => {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, rotation, target, versionOf(versions, survivor), attempt.signal);
+      await requireMayTakeAway(deps, store, rotation, target, versionAt(survivor), attempt.signal);
       attempt.markUnsent('no');
       attempt.beforeSending();
       await store.disable!(target.keyId, within(attempt.signal, request));
@@ -52,9 +50,8 @@ export async function enableVersion(
   deps: Deps,
   { step, generation }: EnableInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const version = versionOf(await deps.ledger.versions(step.credential), generation);
+  const { store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(generation);
   const rights = ((await deps.ledger.seenBefore(step.rotation, 'disable'))?.rights ?? {}) as JsonObject;
   const { request, settle } = store.capabilities.timing;
   return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
@@ -76,9 +73,8 @@ export async function proveEnabled(deps: Deps, { step, generation }: EnableInput
   const left = await deps.ledger.unsettled(step.rotation, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step, null);
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const version = versionOf(await deps.ledger.versions(step.credential), generation);
+  const { store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const until = performance.now() + store.capabilities.timing.propagation;
   for (let accepted = 0; accepted < proofs; await sleep(100)) {

@@ -6,7 +6,7 @@ import { evidenceRanks } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
+import { consumerContextOf, type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
 import type { ConsumerInput, HandOutInput } from './consumers.js';
 import type { NotTaken } from './manual-effect.js';
 
@@ -23,9 +23,7 @@ export async function askForAttestation(
   { step, consumer: name, generation, staged, overdue }: AskForWordInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
   const { evidence, approveWithin } = rotation.spec.policy;
   const known = await knownVersions(deps, step.credential);
   const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));
@@ -63,9 +61,7 @@ export async function recordAttestation(
     await deps.vault.discard(secretRef);
     return { refused: 'no key was asked for: say --done' };
   }
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  const host = await deps.hosts.of(consumer.host);
+  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const versions = await deps.ledger.versions(step.credential);
   const other = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);

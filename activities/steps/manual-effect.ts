@@ -7,7 +7,7 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ManualEffect } from '../../workflows/domain/manual.js';
 import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
-import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
 import type { ManualFacts } from '../ports/connector.js';
 import type { Asked, Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyStore, type Probe, refusedEverywhere } from '../ports/key-store.js';
@@ -34,17 +34,15 @@ export interface AskInput extends ManualInput {
  */
 export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal): Promise<Asked> {
   const { step, effect, generation, survivor } = input;
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const { rotation, store, versions, versionAt } = await contextOf(deps, step);
   const { store: name, policy } = rotation.spec;
-  const store = await deps.stores.of(name);
-  const versions = await deps.ledger.versions(step.credential);
   const version = versions.find((v) => v.generation === generation) ?? null;
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
   // now.
   if (!(await deps.ledger.isAsked(step))) {
     if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
-      await requireMayTakeAway(deps, store, rotation, version, versionOf(versions, survivor), signal);
+      await requireMayTakeAway(deps, store, rotation, version, versionAt(survivor), signal);
   }
   const asked = await deps.ledger.ask(step, await rightsOf(store, effect, version, signal));
   if (asked.done) return asked;
@@ -115,9 +113,7 @@ export async function takeProvided(
   signal: AbortSignal,
 ): Promise<Recorded<JsonObject> | NotTaken> {
   const { step, effect, generation, attempt, secretRef } = input;
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const versions = await deps.ledger.versions(step.credential);
+  const { rotation, store, versions, versionAt } = await contextOf(deps, step);
   if (effect === 'mint' || effect === 'regenerate') {
     if (secretRef === null) return { refused: 'hand the new key in on standard input' };
     const secret = await deps.vault.open(secretRef);
@@ -128,7 +124,7 @@ export async function takeProvided(
     return taken;
   }
   if (secretRef !== null) await deps.vault.discard(secretRef);
-  const version = versionOf(versions, generation);
+  const version = versionAt(generation);
   const wanted = effect === 'enable' ? acceptedEverywhere : refusedEverywhere;
   const seen = await probed(deps, store, version, wanted, signal);
   if (seen !== null && !wanted(seen)) {

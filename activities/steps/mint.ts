@@ -5,7 +5,7 @@
 import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
-import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
 import type { Attempt, Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from '../ports/key-store.js';
 import type { SealedSecret } from '../ports/vault.js';
@@ -29,11 +29,9 @@ export interface MintInput extends StepInput {
  * attempts, the store's list. Writes: intent, version, vault entry, audit.
  */
 export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
   const { request, settle } = store.capabilities.timing;
-  const versions = await deps.ledger.versions(step.credential);
-  const previous = versionOf(versions, rotation.previousGeneration);
+  const previous = versionAt(rotation.previousGeneration);
 
   // A configuration that was changed since points somewhere else: a key of ours must not be made in
   // a stranger's account.
@@ -115,10 +113,9 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
  */
 export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   await deps.ledger.enter(step, null);
-  const { spec, generation, previousGeneration } = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(spec.store);
-  const versions = await deps.ledger.versions(step.credential);
-  const [previous, next] = [versionOf(versions, previousGeneration), versionOf(versions, generation)];
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const { generation, previousGeneration } = rotation;
+  const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];
   await requireSameRights(store, previous.keyId, next.keyId, signal);
 
   const { request, propagation } = store.capabilities.timing;

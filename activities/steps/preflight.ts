@@ -6,7 +6,7 @@ import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { type Deps, knownVersions, requiredOf, type StepInput, secretOf, within } from '../deps.js';
+import { contextOf, type Deps, knownVersions, requiredOf, type StepInput, secretOf, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStore, type StoreAccount } from '../ports/key-store.js';
 
 export interface StorePreflight {
@@ -20,11 +20,9 @@ export interface StorePreflight {
 export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step, null);
   await deps.vault.roundTrip();
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
+  const { rotation, store, versions } = await contextOf(deps, step);
   const account = await checkedAccount(store, signal);
-  const previous =
-    (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration) ?? null;
+  const previous = versions.find((v) => v.generation === rotation.previousGeneration) ?? null;
 
   let key = null;
   let usedBy: readonly string[] | null = null;

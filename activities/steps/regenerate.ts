@@ -5,7 +5,7 @@
 import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { mayRegenerate, type RegenerateBlock } from '../../workflows/domain/regenerate.js';
-import { type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
 import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
@@ -19,10 +19,8 @@ export async function regenerateSecret(
   deps: Deps,
   { step }: StepInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const versions = await deps.ledger.versions(step.credential);
-  const previous = versionOf(versions, rotation.previousGeneration);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const previous = versionAt(rotation.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal) => ({
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
@@ -113,9 +111,8 @@ export async function proveSecret(
   deps: Deps,
   { step, secretChanged }: ProveSecretInput,
 ): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const version = versionOf(await deps.ledger.versions(step.credential), rotation.generation);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(rotation.generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const { request, settle } = store.capabilities.timing;
   const overtaken = async (signal: AbortSignal) => (await store.describe(version.keyId, signal))?.secretChanged !== secretChanged;

@@ -5,7 +5,7 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
-import { type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import { contextOf, type Deps, type StepInput, secretOf, sleep, within } from '../deps.js';
 import { refusedEverywhere } from '../ports/key-store.js';
 import { requireMayTakeAway } from './guard.js';
 
@@ -14,9 +14,8 @@ import { requireMayTakeAway } from './guard.js';
  * asking again, until the old version is quiet.
  */
 export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const old = versionAt(rotation.previousGeneration);
   // Nobody can use what is gone; the revoke that follows finds it so.
   if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
   const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
@@ -62,10 +61,8 @@ export async function revokeVersion(
   input: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
   const { step, target: generation } = input;
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const versions = await deps.ledger.versions(step.credential);
-  const target = versionOf(versions, generation);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const target = versionAt(generation);
   const { request, settle } = store.capabilities.timing;
 
   return deps.ledger.once(step, { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true }, async (attempt) => {
@@ -73,7 +70,7 @@ export async function revokeVersion(
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, rotation, target, versionOf(versions, input.survivor), attempt.signal);
+      await requireMayTakeAway(deps, store, rotation, target, versionAt(input.survivor), attempt.signal);
       attempt.markUnsent('no');
       attempt.beforeSending();
       await store.revoke(target.keyId, within(attempt.signal, request));
@@ -89,9 +86,8 @@ export async function revokeVersion(
  */
 export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step, null);
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const store = await deps.stores.of(rotation.spec.store);
-  const old = versionOf(await deps.ledger.versions(step.credential), rotation.previousGeneration);
+  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const old = versionAt(rotation.previousGeneration);
   if (!old.secretRef) return true;
   const key = { keyId: old.keyId, secret: await secretOf(deps, old) };
   const until = performance.now() + store.capabilities.timing.propagation;
