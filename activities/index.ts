@@ -31,18 +31,18 @@ const observation = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, 
 const effect = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) =>
   asEffect((input: Input) => run(deps, input));
 
-/** Local activities: our own books alone, on the workflows' queue. */
+/** Local activities: our own ledger alone, on the workflows' queue. */
 export function createLocalLedgerActivities(deps: Deps) {
-  const books = createLedgerSteps(deps);
-  type Books = typeof books;
+  const steps = createLedgerSteps(deps);
+  type Steps = typeof steps;
   // A local activity has no heartbeat; only its errors need the border.
   return Object.fromEntries(
-    Object.entries(books).map(([name, run]) => [
+    Object.entries(steps).map(([name, run]) => [
       name,
       (input: never) =>
         (run as (input: never) => Promise<unknown>)(input).catch((error: unknown) => Promise.reject(toFailure(error, false))),
     ]),
-  ) as unknown as Books;
+  ) as unknown as Steps;
 }
 
 /** On the workflows' queue, but no local ones, since they may wait. */

@@ -19,7 +19,7 @@ const patient = {
 /** An abort waits for an effect in flight, and only for that; an observation is dropped at once. */
 const effects = { ...patient, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
-/** Our own books: short, repeatable, and out of the history but for a marker. */
+/** Our own ledger: short, repeatable, and out of the history but for a marker. */
 export const localLedger = proxyLocalActivities<LocalLedgerActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' },

@@ -72,7 +72,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RotationReport 
   }
 }
 
-/** After the point of no return: proof of death, strays, the end. */
+/** After the point of no return: proof of death, orphans, the end. */
 async function finish(run: Run, memory: OverlapMemory): Promise<RotationReport> {
   const dead = await retryUntilOperator(run, () => proveDead(run));
   if (!dead)

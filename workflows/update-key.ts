@@ -13,7 +13,7 @@ import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 
 /**
- * What outlives a ledger that was set back: by then neither the key nor the books may show how it
+ * What outlives a ledger that was set back: by then neither the key nor the ledger may show how it
  * was, and that it was changed.
  */
 interface Memory {

@@ -16,7 +16,7 @@ export interface EarlierAttempt {
   readonly settled: boolean;
 }
 
-/** A change to our own books that is committed together with a step's outcome. */
+/** A change to our own ledger that is committed together with a step's outcome. */
 export type Change =
   | {
       readonly kind: 'add-version';
@@ -88,7 +88,7 @@ export interface OnceOptions {
 
 export interface Journal {
   /**
-   * Runs an effect at most once as far as our books can make it so; see docs/lifecycle.md. A
+   * Runs an effect at most once as far as our ledger can make it so; see docs/lifecycle.md. A
    * recorded outcome is returned without running `body`.
    */
   once<Result extends JsonObject>(

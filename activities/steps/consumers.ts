@@ -16,12 +16,12 @@ export interface ConsumerInput extends StepInput {
   readonly consumer: string;
 }
 
-export interface HandOutInput extends ConsumerInput {
+export interface DistributeInput extends ConsumerInput {
   readonly generation: number;
 }
 
 /** `manual`: a person was given the version, and it is asked for that person's word. */
-export type HandedOut = Readonly<Record<'manual', true> | Record<string, never>>;
+export type Distributed = Readonly<Record<'manual', true> | Record<string, never>>;
 
 export interface InspectInput extends StepInput {
   readonly host: string;
@@ -54,12 +54,15 @@ export async function inspectConsumers(
  * harmless. Writes: the consumer's source, its running instances. Takes the consumer's lease and
  * keeps it until `confirm`.
  */
-export async function distribute(deps: Deps, { step, consumer: name, generation }: HandOutInput): Promise<Recorded<HandedOut>> {
+export async function distribute(
+  deps: Deps,
+  { step, consumer: name, generation }: DistributeInput,
+): Promise<Recorded<Distributed>> {
   const { consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
 
-  const distributed: HandedOut = host.manual ? { manual: true } : {};
+  const distributed: Distributed = host.manual ? { manual: true } : {};
   return deps.ledger.once(
     step,
     { deadline: request * 2, settle, waitForSettle: !host.capabilities.remembersFence },
@@ -91,7 +94,7 @@ async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: Ab
 /** Observes: one consumer, until each instance proves the version. Releases the lease. */
 export async function confirmConsumer(
   deps: Deps,
-  { step, consumer: name, generation }: HandOutInput,
+  { step, consumer: name, generation }: DistributeInput,
   signal: AbortSignal,
 ): Promise<void> {
   const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
@@ -169,7 +172,7 @@ export async function awaitStopped(
  */
 export async function updateSecret(
   deps: Deps,
-  { step, consumer: name, generation }: HandOutInput,
+  { step, consumer: name, generation }: DistributeInput,
 ): Promise<Recorded<Record<string, never>>> {
   const { consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;

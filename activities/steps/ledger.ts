@@ -1,6 +1,6 @@
 /**
- * Owns the steps that touch our own books alone; they run as local activities, since repeating them
- * is harmless and nothing outside is asked.
+ * Owns the steps that touch our own ledger alone; they run as local activities, since repeating
+ * them is harmless and nothing outside is asked.
  */
 import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';

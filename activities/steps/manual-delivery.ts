@@ -7,10 +7,10 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { consumerContextOf, type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
-import type { ConsumerInput, HandOutInput } from './consumers.js';
+import type { ConsumerInput, DistributeInput } from './consumers.js';
 import type { NotTaken } from './manual-effect.js';
 
-export interface AskForWordInput extends HandOutInput {
+export interface AskForAttestationInput extends DistributeInput {
   readonly staged: boolean;
   readonly overdue: boolean;
 }
@@ -20,7 +20,7 @@ export interface AskForWordInput extends HandOutInput {
  */
 export async function askForAttestation(
   deps: Deps,
-  { step, consumer: name, generation, staged, overdue }: AskForWordInput,
+  { step, consumer: name, generation, staged, overdue }: AskForAttestationInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
   const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
@@ -43,7 +43,7 @@ export async function askForAttestation(
   return { said: false };
 }
 
-export interface WordInput extends HandOutInput {
+export interface AttestationInput extends DistributeInput {
   readonly fingerprint: string | null;
   /** A key that was handed in, although none was asked for. */
   readonly secretRef: string | null;
@@ -55,7 +55,7 @@ export interface WordInput extends HandOutInput {
  */
 export async function recordAttestation(
   deps: Deps,
-  { step, consumer: name, generation, fingerprint, secretRef }: WordInput,
+  { step, consumer: name, generation, fingerprint, secretRef }: AttestationInput,
 ): Promise<Recorded<Record<string, never>> | NotTaken> {
   if (secretRef !== null) {
     await deps.vault.discard(secretRef);

@@ -131,7 +131,7 @@ export async function takeProvided(
     const endpoints = seen.endpoints.filter((d) => d.accepted !== (effect === 'enable')).map((d) => d.endpoint);
     return { refused: `the key is ${effect === 'enable' ? 'not accepted yet' : 'still accepted'} at ${endpoints.join(', ')}` };
   }
-  // An enable of what was never recorded as disabled changes nothing in our books.
+  // An enable of what was never recorded as disabled changes nothing in our ledger.
   const moves = effect !== 'enable' || version.state === 'disabled';
   const changes: Change[] = moves ? [{ kind: 'move-version', generation, event: effect }] : [];
   return deps.ledger.answered(step, attempt, { generation, keyId: version.keyId }, changes);

@@ -98,7 +98,7 @@ export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSi
   return true;
 }
 
-export interface StraysInput extends StepInput {
+export interface OrphansInput extends StepInput {
   /** The key that this run minted; the ledger may have lost it. */
   readonly known: string | null;
 }
@@ -108,7 +108,7 @@ export interface StraysInput extends StepInput {
  * ever handed them. Waits until no mint of ours can land any more, so that a late create is caught,
  * too.
  */
-export async function removeOrphans(deps: Deps, { step, known }: StraysInput, signal: AbortSignal): Promise<readonly string[]> {
+export async function removeOrphans(deps: Deps, { step, known }: OrphansInput, signal: AbortSignal): Promise<readonly string[]> {
   const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
   const rotation = await deps.ledger.rotation(step.rotation);
@@ -119,10 +119,10 @@ export async function removeOrphans(deps: Deps, { step, known }: StraysInput, si
   const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
   const removed: string[] = [];
   for (const tag of tags) {
-    for (const stray of await store.findByTag(tag, signal)) {
-      if (recorded.has(stray.id)) continue;
-      await store.revoke(stray.id, signal);
-      removed.push(stray.id);
+    for (const orphan of await store.findByTag(tag, signal)) {
+      if (recorded.has(orphan.id)) continue;
+      await store.revoke(orphan.id, signal);
+      removed.push(orphan.id);
     }
   }
   // Consumers were handed another version since, and confirmed.

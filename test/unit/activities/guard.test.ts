@@ -9,13 +9,13 @@ import { requireMayTakeAway } from '../../../activities/steps/guard.js';
 import { requireMayRegenerate } from '../../../activities/steps/regenerate.js';
 import type { RotationRecord, VersionRecord } from '../../../workflows/domain/records.js';
 
-async function guarded(isAlive: boolean): Promise<{ enlisted: string[]; refused: unknown }> {
-  const enlisted: string[] = [];
+async function takeAway(isAlive: boolean): Promise<{ copied: string[]; refused: unknown }> {
+  const copied: string[] = [];
   const store = {
     capabilities: { listsKeys: true, minKeys: 0, probeRetryOn401: false, timing: { request: 1_000 } },
     check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
     probe: async () => ({ endpoints: [{ endpoint: 'api', accepted: isAlive }] }),
-    copyMemberships: async (keyId: string, like: string) => enlisted.push(`${keyId} like ${like}`) > 0,
+    copyMemberships: async (keyId: string, like: string) => copied.push(`${keyId} like ${like}`) > 0,
   } as unknown as KeyStore;
   const deps = { ledger: { inspections: async () => [] }, vault: { open: async () => ({}) } } as unknown as Deps;
   const spec = { store: 's', policy: { evidence: 'uses' }, accept: [] };
@@ -23,15 +23,15 @@ async function guarded(isAlive: boolean): Promise<{ enlisted: string[]; refused:
   const version = (generation: number) =>
     ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r' }) as VersionRecord;
   const asked = requireMayTakeAway(deps, store, rotation, version(1), version(2), new AbortController().signal);
-  return { refused: await asked.catch((error: unknown) => error), enlisted };
+  return { refused: await asked.catch((error: unknown) => error), copied };
 }
 
 it('is as far as it goes where the key that stays is refused: nothing is written', async () => {
-  expect(await guarded(false)).toMatchObject({ refused: { code: 'KR_GUARD_REFUSED' }, enlisted: [] });
+  expect(await takeAway(false)).toMatchObject({ refused: { code: 'KR_GUARD_REFUSED' }, copied: [] });
 });
 
 it('gives the key that stays the places of the one that goes', async () => {
-  expect(await guarded(true)).toEqual({ refused: undefined, enlisted: ['key-2 like key-1'] });
+  expect(await takeAway(true)).toEqual({ refused: undefined, copied: ['key-2 like key-1'] });
 });
 
 describe('a regenerate behind looks that are too old', () => {
