@@ -7,7 +7,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { connect } from '../connection.js';
 import { findInstallation, whoAsks } from '../environment.js';
-import { LedgerView } from '../ledger/views.js';
+import { withView } from '../ledger/views.js';
 import type { Answer } from '../output.js';
 
 export interface VerbOptions {
@@ -16,12 +16,10 @@ export interface VerbOptions {
 }
 
 export async function sendVerb(verb: Verb, id: string, { reason, consumer }: VerbOptions): Promise<Answer> {
-  const installation = findInstallation();
-  const view = await LedgerView.open(installation);
-  const rotation = await view.rotation(id).finally(() => view.close());
+  const rotation = await withView((view) => view.rotation(id));
   if (rotation.outcome) throw new RekeyError('KR_VERB_ILLEGAL', `${rotation.id} has ended: ${rotation.outcome}`);
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
-  const { client, close } = await connect(installation);
+  const { client, close } = await connect(findInstallation());
   try {
     const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential));
     const request = { by: whoAsks(), expectedPhase: rotation.phase, reason, consumer };

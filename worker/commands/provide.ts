@@ -5,7 +5,7 @@
 import { Secret } from '../../activities/ports/secret.js';
 import { connect } from '../../client/connection.js';
 import { findInstallation, whoAsks } from '../../client/environment.js';
-import { LedgerView } from '../../client/ledger/views.js';
+import { withView } from '../../client/ledger/views.js';
 import { provideUpdate, rotationWorkflowId } from '../../workflows/contract.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ProvideReceipt } from '../../workflows/domain/manual.js';
@@ -17,8 +17,7 @@ await main(async () => {
   const id = process.argv[2];
   if (!id) throw new RekeyError('KR_USAGE', 'provide needs a rotation');
   const installation = findInstallation();
-  const view = await LedgerView.open(installation);
-  const rotation = await view.rotation(id).finally(() => view.close());
+  const rotation = await withView((view) => view.rotation(id));
   if (rotation.outcome) throw new RekeyError('KR_VERB_ILLEGAL', `${rotation.id} has ended: ${rotation.outcome}`);
 
   const value = process.argv.includes('--done') ? '' : await readSecret(`The new key for ${rotation.credential}: `);

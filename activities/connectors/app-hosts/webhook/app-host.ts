@@ -1,5 +1,5 @@
 /**
- * Owns programs behind a receiver of signed webhooks: for everything that has an endpoint of HTTP
+ * Owns programs behind a receiver of signed webhooks: for everything that has an HTTP endpoint
  * and nothing else that rekey knows.
  */
 import { createHash, randomUUID } from 'node:crypto';
