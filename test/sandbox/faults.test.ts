@@ -193,3 +193,17 @@ it('keeps no secret in the record of requests', async () => {
   expect(text).toContain('/api/v1/validate?api_key=<redacted>');
   for (const { value } of await sandbox.tell('GET', '/keys')) expect(text).not.toContain(value);
 });
+
+it('shows of the requests those that are asked for, and takes no other question', async () => {
+  for (let asks = 2; asks > 0; asks--)
+    await request('GET', `${sandbox.vendors.datadog.url}/api/v1/validate`, { 'user-agent': WORKER });
+  const ids = async (query: string) => (await sandbox.tell('GET', `/requests?vendor=datadog&from=rekey${query}`)).map(idOf);
+  const all: readonly number[] = await ids('');
+  expect(all.length).toBeGreaterThan(1);
+  expect(await ids('&last=1')).toEqual(all.slice(-1));
+  expect(await ids(`&after=${all.at(-2)}`)).toEqual(all.slice(-1));
+  for (const query of ['last=0', 'after=x', 'from=nobody', 'since=1'])
+    expect(await sandbox.ask('GET', `/requests?${query}`)).toMatchObject({ status: 400 });
+});
+
+const idOf = ({ id }: { id: number }): number => id;
