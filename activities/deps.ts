@@ -1,7 +1,7 @@
 /** Owns what activities are given, and the small things that many of them need. */
 import { type ConsumerSpec, leaseKey } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import type { RotationRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
+import type { RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
 import type { AppHost, Delivery, KnownVersion } from './ports/app-host.js';
 import type { StoreConfig } from './ports/connector.js';
 import type { KeyStore } from './ports/key-store.js';
@@ -52,7 +52,7 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
 
 /** What a step at a key store works on, as the ledger has it now. */
 export interface StepContext {
-  readonly rotation: RotationRecord;
+  readonly run: RunRecord;
   readonly store: KeyStore;
   readonly versions: readonly VersionRecord[];
   /** Throws KR_LEDGER_BEHIND where the ledger does not know it. */
@@ -60,23 +60,23 @@ export interface StepContext {
 }
 
 export async function contextOf({ ledger, stores }: Deps, step: StepRef): Promise<StepContext> {
-  const rotation = await ledger.rotation(step.rotation);
-  const store = await stores.of(rotation.spec.store);
+  const run = await ledger.run(step.run);
+  const store = await stores.of(run.spec.store);
   const versions = await ledger.versions(step.credential);
-  return { rotation, store, versions, versionAt: (generation) => versionOf(versions, generation) };
+  return { run, store, versions, versionAt: (generation) => versionOf(versions, generation) };
 }
 
 /** What a step at an app host works on. */
 export interface ConsumerContext {
-  readonly rotation: RotationRecord;
+  readonly run: RunRecord;
   readonly consumer: ConsumerSpec;
   readonly host: AppHost;
 }
 
 export async function consumerContextOf({ ledger, hosts }: Deps, step: StepRef, name: string): Promise<ConsumerContext> {
-  const rotation = await ledger.rotation(step.rotation);
-  const consumer = targetOf(rotation, name);
-  return { rotation, consumer, host: await hosts.of(consumer.host) };
+  const run = await ledger.run(step.run);
+  const consumer = targetOf(run, name);
+  return { run, consumer, host: await hosts.of(consumer.host) };
 }
 
 /** Takes the consumer's lease: by its number the newest delivery wins. */
@@ -90,19 +90,19 @@ export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSp
   return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 
-export function targetOf(rotation: RotationRecord, name: string): ConsumerSpec {
-  const { consumers } = rotation.spec;
+export function targetOf(run: RunRecord, name: string): ConsumerSpec {
+  const { consumers } = run.spec;
   // Before the plan is frozen there are those that are declared.
-  const targets = rotation.targets ?? (consumers.kind === 'list' ? consumers.list : []);
+  const targets = run.targets ?? (consumers.kind === 'list' ? consumers.list : []);
   const found = targets.find((t) => t.name === name);
-  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${name} as a consumer of ${rotation.id}`);
+  if (!found) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${name} as a consumer of ${run.id}`);
   return found;
 }
 
 /** The consumers that must be right, exempt ones left out. */
-export function requiredOf(rotation: RotationRecord): readonly ConsumerSpec[] {
-  const exempt = new Set(rotation.exempt.map((e) => e.consumer));
-  return (rotation.targets ?? []).filter((t) => !exempt.has(t.name));
+export function requiredOf(run: RunRecord): readonly ConsumerSpec[] {
+  const exempt = new Set(run.exempt.map((e) => e.consumer));
+  return (run.targets ?? []).filter((t) => !exempt.has(t.name));
 }
 
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -3,7 +3,7 @@
  * new one gone, under the same guard with the roles exchanged.
  */
 import { atStore, effectsAtStore, ledger, localLedger } from './activity-options.js';
-import type { RotationReport } from './contract.js';
+import type { RunReport } from './contract.js';
 import { codeOf } from './failures.js';
 import type { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
@@ -20,7 +20,7 @@ export interface OverlapMemory {
   distributed: boolean;
 }
 
-export async function compensateOverlap(run: Run, memory: OverlapMemory): Promise<RotationReport> {
+export async function compensateOverlap(run: Run, memory: OverlapMemory): Promise<RunReport> {
   await localLedger.releaseLeases({ step: run.step('release-leases') });
   await settleAsked(run);
   const undo = await localLedger.readUndo({ step: run.step('read-undo') });

@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { KeyLook } from './domain/attributes.js';
-import type { RotationOptions } from './domain/credential.js';
+import type { RunOptions } from './domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from './domain/manual.js';
 import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
@@ -33,9 +33,9 @@ export const schedules = [
   { id: 'rekey-sweep', workflow: 'sweep', every: '30 seconds' },
 ] as const;
 
-export interface RotationOrder {
+export interface RunOrder {
   readonly credential: string;
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
   /** Who asks, for the audit. */
   readonly by: string;
   /**
@@ -45,8 +45,8 @@ export interface RotationOrder {
   readonly onlyIf?: 'open' | 'due';
 }
 
-export interface RotationReport {
-  readonly rotation: string;
+export interface RunReport {
+  readonly run: string;
   readonly credential: string;
   readonly strategy: Sequence;
   readonly generation: number;
@@ -56,7 +56,7 @@ export interface RotationReport {
 }
 
 export interface VerbReceipt {
-  readonly rotation: string;
+  readonly run: string;
   readonly phase: Phase;
 }
 

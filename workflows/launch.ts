@@ -5,7 +5,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { localLedger } from './activity-options.js';
-import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from './contract.js';
+import { mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from './contract.js';
 import type { OpenOrder } from './domain/records.js';
 
 /** Starts what is due and inside its window; answers with the credentials. */
@@ -18,7 +18,7 @@ export async function startDueRotations(): Promise<readonly string[]> {
  * has lost it. The rotation goes on in its recorded direction.
  */
 export async function sweep(): Promise<readonly string[]> {
-  return launchAll(await localLedger.openRotations(), 'sweep', 'open');
+  return launchAll(await localLedger.openRuns(), 'sweep', 'open');
 }
 
 /**
@@ -36,7 +36,7 @@ export async function launch(
   by: string,
   onlyIf?: 'open' | 'due',
 ): Promise<boolean> {
-  const order: RotationOrder = { credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
+  const order: RunOrder = { credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
   try {
     await startChild(workflowOf[strategy], {
       workflowId: rotationWorkflowId(credential),

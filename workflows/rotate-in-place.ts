@@ -4,7 +4,7 @@
  */
 import { CancellationScope } from '@temporalio/workflow';
 import { atHost, effectsAtHost, effectsAtStore, ledger, localLedger } from './activity-options.js';
-import type { RotationOrder, RotationReport } from './contract.js';
+import type { RunOrder, RunReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
 import { codeOf, messageOf, RollbackRequested } from './failures.js';
@@ -21,7 +21,7 @@ interface InPlaceMemory {
   readonly toldToStop: Set<string>;
 }
 
-export function rotateInPlace(order: RotationOrder): Promise<RotationReport> {
+export function rotateInPlace(order: RunOrder): Promise<RunReport> {
   const memory: InPlaceMemory = { running: null, toldToStop: new Set() };
   return Run.of(order, async (run) => {
     let down: Downtime;
@@ -46,7 +46,7 @@ interface Downtime {
 }
 
 /** Up to and with the regenerate; beyond it there is only the way forward. */
-async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime | RotationReport> {
+async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime | RunReport> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
   memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
@@ -127,7 +127,7 @@ const mostOvertaken = 2;
  * The way forward: every path of it ends with the programs deployed, or with a person told why they
  * are not.
  */
-async function bringBack(run: Run, down: Downtime): Promise<RotationReport> {
+async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
   let { secretChanged } = down;
   for (let overtaken = 0, trial = 1; ; trial++) {
     run.enter('updating');
@@ -193,7 +193,7 @@ async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction
  * Before the regenerate: every program that was told to stop goes back to the state that preflight
  * recorded.
  */
-async function compensateInPlace(run: Run, memory: InPlaceMemory): Promise<RotationReport> {
+async function compensateInPlace(run: Run, memory: InPlaceMemory): Promise<RunReport> {
   const undo = await localLedger.readUndo({ step: run.step('read-undo') });
   const stopped = run.targets.filter((t) => undo.undeployed.includes(t.name) || memory.toldToStop.has(t.name));
   if (stopped.length > 0) {

@@ -5,7 +5,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atStore, effectsAtStore, localLedger } from './activity-options.js';
 import { compensateOverlap, type OverlapMemory } from './compensate-overlap.js';
-import type { RotationOrder, RotationReport } from './contract.js';
+import type { RunOrder, RunReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
 import { passGate } from './run/gates.js';
@@ -16,7 +16,7 @@ import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
 import { drain, retire } from './steps/retire.js';
 
-export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
+export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   const memory: OverlapMemory = { minted: null, distributed: false };
   return Run.of(order, async (run) => {
     try {
@@ -35,7 +35,7 @@ export function rotateOverlap(order: RotationOrder): Promise<RotationReport> {
  * Everything up to the revoke of the old version; null when it is done, a report when preflight
  * refused.
  */
-async function replace(run: Run, memory: OverlapMemory): Promise<RotationReport | null> {
+async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | null> {
   const prepared = await prepare(run);
   if ('outcome' in prepared) return prepared;
 
@@ -73,7 +73,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RotationReport 
 }
 
 /** After the point of no return: proof of death, orphans, the end. */
-async function finish(run: Run, memory: OverlapMemory): Promise<RotationReport> {
+async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
   const dead = await retryUntilOperator(run, () => proveDead(run));
   if (!dead)
     run.remark(

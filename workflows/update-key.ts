@@ -5,7 +5,7 @@
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { UpdatePlan } from '../activities/index.js';
 import { effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
-import type { RotationOrder, RotationReport } from './contract.js';
+import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from './failures.js';
 import { passGate, pausePoint } from './run/gates.js';
@@ -21,7 +21,7 @@ interface Memory {
   sent: boolean;
 }
 
-export function updateKey(order: RotationOrder): Promise<RotationReport> {
+export function updateKey(order: RunOrder): Promise<RunReport> {
   const memory: Memory = { plan: null, sent: false };
   return Run.of(order, async (run) => {
     try {
@@ -53,7 +53,7 @@ async function begun(run: Run, memory: Memory): Promise<boolean> {
 const mostTries = 3;
 
 /** What was done, in words; or the report of a refusal that changed nothing. */
-async function change(run: Run, memory: Memory): Promise<RotationReport | string> {
+async function change(run: Run, memory: Memory): Promise<RunReport | string> {
   run.enter('preparing');
   const plan = await planChange(run, memory);
   if (plan.findings.length > 0) return run.refuse(plan.findings);
@@ -100,7 +100,7 @@ async function provedOtherwise(run: Run, plan: UpdatePlan, image: KeyImage): Pro
  * The way back: the image that the key had is sent until it holds, and once more after anything
  * that was sent before can still land.
  */
-async function putBack(run: Run, memory: Memory): Promise<RotationReport> {
+async function putBack(run: Run, memory: Memory): Promise<RunReport> {
   if (!(await begun(run, memory))) {
     run.enter('closing');
     return run.close('refused');

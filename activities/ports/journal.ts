@@ -112,27 +112,27 @@ export interface Journal {
   /** That person says that it was not done, and will not be. */
   declined(step: StepRef): Promise<void>;
   /** Steps of this rotation that a person was asked for and has not answered. */
-  openAsks(rotation: string): Promise<readonly { readonly key: string; readonly kind: string }[]>;
+  openAsks(run: string): Promise<readonly { readonly key: string; readonly kind: string }[]>;
   /** What all tags begin with that this rotation's keys ever get. */
-  tagFamily(rotation: string): string;
+  tagFamily(run: string): string;
   /** All tags that this rotation's intents of a kind ever had. */
-  tags(rotation: string, kind: string): Promise<readonly string[]>;
+  tags(run: string, kind: string): Promise<readonly string[]>;
   /**
    * What was seen just before the newest intent of a kind under this rotation; null where there is
    * none.
    */
-  seenBefore(rotation: string, kind: string): Promise<JsonObject | null>;
+  seenBefore(run: string, kind: string): Promise<JsonObject | null>;
   /** Whether an intent of a kind under this rotation may have had its effect. */
-  mayHaveSent(rotation: string, kind: string): Promise<boolean>;
+  mayHaveSent(run: string, kind: string): Promise<boolean>;
   /** Consumers that a deliver intent of this rotation names, whatever became of it. */
-  deliveredTo(rotation: string): Promise<readonly string[]>;
+  deliveredTo(run: string): Promise<readonly string[]>;
   /** Consumers that an undeploy intent of this rotation names. */
-  undeployed(rotation: string): Promise<readonly string[]>;
+  undeployed(run: string): Promise<readonly string[]>;
   /** The images of the credential's last completed change of a key; null where there was none. */
   lastUpdate(credential: string): Promise<PastUpdate | null>;
   /**
    * Milliseconds until the last intent of the kinds on this subject can no longer land; 0 when none
    * can.
    */
-  unsettled(rotation: string, kinds: readonly string[], subject: string | null): Promise<number>;
+  unsettled(run: string, kinds: readonly string[], subject: string | null): Promise<number>;
 }

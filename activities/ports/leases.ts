@@ -1,5 +1,5 @@
 /**
- * Owns the port to the leases of consumers: two rotations never write or restart one program at
+ * Owns the port to the leases of consumers: two rotations never write or restart one consumer at
  * once.
  */
 import type { StepRef } from '../../workflows/domain/records.js';
@@ -10,12 +10,12 @@ export interface Leases {
    * Takes the consumer's lease for the rotation, raising its fence; KR_LEASE_HELD while another
    * open rotation holds it.
    */
-  lease(step: StepRef, program: string): Promise<LeaseFence>;
+  lease(step: StepRef, consumer: string): Promise<LeaseFence>;
   /**
    * A host has seen a higher fence than the one that this ledger gave out, which was set back:
    * raises it, unless a newer taking is on record already.
    */
-  raiseLease(program: string, given: number, held: number): Promise<boolean>;
-  releaseLease(program: string, rotation: string): Promise<void>;
-  releaseLeases(rotation: string): Promise<void>;
+  raiseLease(consumer: string, given: number, held: number): Promise<boolean>;
+  releaseLease(consumer: string, run: string): Promise<void>;
+  releaseLeases(run: string): Promise<void>;
 }

@@ -6,8 +6,8 @@ import type { Declarations } from './declarations.js';
 import type { Journal } from './journal.js';
 import type { Leases } from './leases.js';
 import type { Observations } from './observations.js';
-import type { Rotations } from './rotations.js';
+import type { Runs } from './runs.js';
 
-export interface Ledger extends Rotations, Journal, Observations, Leases, Declarations {
+export interface Ledger extends Runs, Journal, Observations, Leases, Declarations {
   readonly id: string;
 }

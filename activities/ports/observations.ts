@@ -8,7 +8,7 @@ export interface Observations {
    * The latest inspection of each consumer under this rotation, with its age by the database's
    * clock.
    */
-  inspections(rotation: string): Promise<readonly DatedInspection[]>;
+  inspections(run: string): Promise<readonly DatedInspection[]>;
   recordReading(
     step: StepRef,
     round: number,

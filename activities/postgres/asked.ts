@@ -18,21 +18,21 @@ export async function ask(database: Database, ledgerId: string, step: StepRef, b
     const done = await readOutcome(client, step);
     if (done) return { done };
     const { rows } = await client.query(
-      'select attempt, tag from intents where rotation = $1 and step = $2 and closed is null order by begun_at desc limit 1',
-      [step.rotation, step.key],
+      'select attempt, tag from intents where run = $1 and step = $2 and closed is null order by begun_at desc limit 1',
+      [step.run, step.key],
     );
     const open = rows[0] as { attempt: string; tag: string } | undefined;
     if (open) return { done: null, ...open };
 
-    const attempt = { attempt: randomUUID(), tag: newTag(ledgerId, step.rotation) };
+    const attempt = { attempt: randomUUID(), tag: newTag(ledgerId, step.run) };
     await client.query(
-      `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
-       on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,
-      [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.attempt],
+      `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
+       on conflict (run, key) do update set attempt = excluded.attempt where steps.outcome is null`,
+      [step.run, step.key, step.kind, step.phase, step.subject, attempt.attempt],
     );
     await client.query(
-      `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at) values ($1,$2,$3,$4,$5,$6,$7,$8,'infinity')`,
-      [attempt.attempt, step.rotation, step.key, step.kind, step.subject, step.fence, attempt.tag, before],
+      `insert into intents (attempt, run, step, kind, subject, fence, tag, before, settle_at) values ($1,$2,$3,$4,$5,$6,$7,$8,'infinity')`,
+      [attempt.attempt, step.run, step.key, step.kind, step.subject, step.fence, attempt.tag, before],
     );
     await showStep(client, step);
     return { done: null, ...attempt };
@@ -59,8 +59,8 @@ export function answered<Result extends JsonObject>(
 export function declined(database: Database, step: StepRef): Promise<void> {
   return database.transaction(async (client) => {
     await requireFence(client, step);
-    const { rows } = await client.query('select attempt from intents where rotation = $1 and step = $2 and closed is null', [
-      step.rotation,
+    const { rows } = await client.query('select attempt from intents where run = $1 and step = $2 and closed is null', [
+      step.run,
       step.key,
     ]);
     const attempts = (rows as { attempt: string }[]).map((row) => row.attempt);
@@ -68,10 +68,10 @@ export function declined(database: Database, step: StepRef): Promise<void> {
   });
 }
 
-export async function openAsks(database: Database, rotation: string): Promise<readonly { key: string; kind: string }[]> {
+export async function openAsks(database: Database, run: string): Promise<readonly { key: string; kind: string }[]> {
   const { rows } = await database.query<{ key: string; kind: string }>(
-    `select step as key, kind from intents where rotation = $1 and closed is null and not isfinite(settle_at) order by begun_at`,
-    [rotation],
+    `select step as key, kind from intents where run = $1 and closed is null and not isfinite(settle_at) order by begun_at`,
+    [run],
   );
   return rows;
 }

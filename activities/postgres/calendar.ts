@@ -18,7 +18,7 @@ const retryAfter = 60 * 60_000;
 export async function readDue(client: Asking): Promise<readonly (OpenOrder & { readonly window: string | null })[]> {
   const { rows } = await client.query<Omit<OpenOrder, 'options'> & { window: string | null }>(
     `select name as credential, strategy, spec->'policy'->>'window' as window from credentials c
-     where declared and next_due <= clock_timestamp() and not exists (select 1 from rotations r where r.credential = c.name and r.outcome is null)
+     where declared and next_due <= clock_timestamp() and not exists (select 1 from runs r where r.credential = c.name and r.outcome is null)
      order by next_due`,
   );
   return rows.map((row) => ({ ...row, options: { without: [] } }));
@@ -27,7 +27,7 @@ export async function readDue(client: Asking): Promise<readonly (OpenOrder & { r
 /** Every open rotation, with what it was asked for with: the same order takes it over. */
 export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
   const { rows } = await client.query<OpenOrder>(
-    'select credential, strategy, options from rotations where outcome is null order by opened_at',
+    'select credential, strategy, options from runs where outcome is null order by opened_at',
   );
   return rows;
 }

@@ -7,7 +7,7 @@ import type { Queryable } from './pool.js';
 import { storeSealed } from './sealed-secrets.js';
 
 export interface ChangeTarget {
-  readonly rotation: string;
+  readonly run: string;
   readonly credential: string;
 }
 
@@ -53,14 +53,14 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
       ]);
       return;
     case 'freeze-targets':
-      await client.query('update rotations set targets = $2, plan_hash = $3 where id = $1 and targets is null', [
-        target.rotation,
+      await client.query('update runs set targets = $2, plan_hash = $3 where id = $1 and targets is null', [
+        target.run,
         JSON.stringify(change.targets),
         change.planHash,
       ]);
       return;
     case 'cutover':
-      await client.query('update rotations set cutover_at = clock_timestamp() where id = $1', [target.rotation]);
+      await client.query('update runs set cutover_at = clock_timestamp() where id = $1', [target.run]);
       return;
   }
 }

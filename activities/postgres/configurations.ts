@@ -23,14 +23,14 @@ export async function saveConfiguration(
   const current = await readConfiguration(client);
   if (current?.hash === hash) return { changed: false };
 
-  const open = (await client.query('select credential, spec from rotations where outcome is null')).rows as {
+  const open = (await client.query('select credential, spec from runs where outcome is null')).rows as {
     credential: string;
     spec: CredentialDeclaration;
   }[];
-  for (const rotation of open) {
-    const next = configuration.credentials[rotation.credential];
-    if (!next || canonicalJson(frozenPart(next)) !== canonicalJson(frozenPart(rotation.spec))) {
-      throw new RekeyError('KR_SPEC_FROZEN', `${rotation.credential} has an open rotation and would be changed`);
+  for (const run of open) {
+    const next = configuration.credentials[run.credential];
+    if (!next || canonicalJson(frozenPart(next)) !== canonicalJson(frozenPart(run.spec))) {
+      throw new RekeyError('KR_SPEC_FROZEN', `${run.credential} has an open rotation and would be changed`);
     }
   }
 

@@ -13,7 +13,7 @@ import { readInspections, recordInspections, recordReading } from './observation
 import { once, requireFence, showStep, tagFamily } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
-import { closeRotation, openRotation, readRotation, readVersions } from './rotations.js';
+import { closeRun, openRun, readRun, readVersions } from './runs.js';
 import { readLastUpdate } from './updates.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
@@ -24,9 +24,9 @@ export async function openLedger(database: Database): Promise<Ledger> {
   return {
     id,
 
-    open: (request) => within((client) => openRotation(client, request)),
+    open: (request) => within((client) => openRun(client, request)),
     reconcile: (remembered) => within((client) => reconcile(client, remembered)),
-    rotation: (rotation) => readRotation(database, rotation),
+    run: (run) => readRun(database, run),
     versions: (credential) => readVersions(database, credential),
     enter: (step, wait) =>
       within(async (client) => {
@@ -34,33 +34,33 @@ export async function openLedger(database: Database): Promise<Ledger> {
         await (wait ? showWait(client, step, wait) : showStep(client, step));
       }),
     note: (step, note) => within((client) => recordNote(client, step, note)),
-    close: (step, outcome, reason, downtimeMs) => within((client) => closeRotation(client, step, outcome, reason, downtimeMs)),
+    close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
-    openRotations: () => readOpen(database),
+    openRuns: () => readOpen(database),
 
     once: (step, options, body) => once(database, id, step, options, body),
-    isAsked: async (step) => (await openAsks(database, step.rotation)).some(({ key }) => key === step.key),
+    isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),
     ask: (step, before) => ask(database, id, step, before),
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
     declined: (step) => declined(database, step),
-    openAsks: (rotation) => openAsks(database, rotation),
-    tagFamily: (rotation) => tagFamily(id, rotation),
-    tags: (rotation, kind) => readTags(database, rotation, kind),
-    seenBefore: (rotation, kind) => readSeenBefore(database, rotation, kind),
-    mayHaveSent: (rotation, kind) => mayHaveSent(database, rotation, kind),
-    deliveredTo: (rotation) => readSubjects(database, rotation, 'distribute'),
-    undeployed: (rotation) => readSubjects(database, rotation, 'undeploy'),
+    openAsks: (run) => openAsks(database, run),
+    tagFamily: (run) => tagFamily(id, run),
+    tags: (run, kind) => readTags(database, run, kind),
+    seenBefore: (run, kind) => readSeenBefore(database, run, kind),
+    mayHaveSent: (run, kind) => mayHaveSent(database, run, kind),
+    deliveredTo: (run) => readSubjects(database, run, 'distribute'),
+    undeployed: (run) => readSubjects(database, run, 'undeploy'),
     lastUpdate: (credential) => readLastUpdate(database, credential),
-    unsettled: (rotation, kinds, subject) => readUnsettled(database, rotation, kinds, subject),
+    unsettled: (run, kinds, subject) => readUnsettled(database, run, kinds, subject),
 
     recordInspections: (step, inspections) => within((client) => recordInspections(client, step, inspections)),
-    inspections: (rotation) => readInspections(database, rotation),
+    inspections: (run) => readInspections(database, run),
     recordReading: (step, round, value) => within((client) => recordReading(client, step, round, value)),
 
-    lease: (step, program) => within((client) => takeLease(client, id, step, program)),
-    raiseLease: (program, given, held) => raiseLease(database, program, given, held),
-    releaseLease: (program, rotation) => releaseLease(database, program, rotation),
-    releaseLeases: (rotation) => releaseLeases(database, rotation),
+    lease: (step, consumer) => within((client) => takeLease(client, id, step, consumer)),
+    raiseLease: (consumer, given, held) => raiseLease(database, consumer, given, held),
+    releaseLease: (consumer, run) => releaseLease(database, consumer, run),
+    releaseLeases: (run) => releaseLeases(database, run),
 
     saveConfiguration: (configuration, hash, by) => within((client) => saveConfiguration(client, configuration, hash, by)),
     configurationHash: () => readConfigurationHash(database),

@@ -29,7 +29,7 @@ export async function once<Result extends JsonObject>(
   if ('done' in found) return found.done;
   const before = options.snapshotBefore ? await options.snapshotBefore(AbortSignal.timeout(options.deadline)) : null;
 
-  const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.rotation) };
+  const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.run) };
   // The deadline counts from before the intent is committed: what is sent is given up before the
   // settle time begins, never after.
   const started = performance.now();
@@ -68,13 +68,13 @@ export async function once<Result extends JsonObject>(
 
 /** Throws KR_LEDGER_BEHIND before KR_FENCED: a ledger that was set back holds an old fence, too. */
 export async function requireFence(client: Queryable, step: StepRef): Promise<void> {
-  const { rows } = await client.query('select fence, outcome from rotations where id = $1 for no key update', [step.rotation]);
+  const { rows } = await client.query('select fence, outcome from runs where id = $1 for no key update', [step.run]);
   const row = rows[0] as { fence: string; outcome: string | null } | undefined;
   if (!row || Number(row.fence) < step.fence)
-    throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence} of ${step.rotation}`);
+    throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know fence ${step.fence} of ${step.run}`);
   await requireHead(client, step.credential, step.head);
-  if (Number(row.fence) > step.fence) throw new RekeyError('KR_FENCED', `${step.rotation} is held by a newer run`);
-  if (row.outcome !== null && step.kind !== 'close') throw new RekeyError('KR_FENCED', `${step.rotation} has ended`);
+  if (Number(row.fence) > step.fence) throw new RekeyError('KR_FENCED', `${step.run} is held by a newer run`);
+  if (row.outcome !== null && step.kind !== 'close') throw new RekeyError('KR_FENCED', `${step.run} has ended`);
 }
 
 async function findOutcome<Result extends JsonObject>(
@@ -94,7 +94,7 @@ async function findOutcome<Result extends JsonObject>(
 
 async function latestAttempt(client: Queryable, step: StepRef, options: OnceOptions): Promise<string | null> {
   const { rows } = await client.query(
-    'select attempt from intents where rotation = $1 and (step = $2 or kind = $3) order by begun_at desc limit 1',
+    'select attempt from intents where run = $1 and (step = $2 or kind = $3) order by begun_at desc limit 1',
     objectOf(step, options),
   );
   return (rows[0] as Pick<StepRow, 'attempt'> | undefined)?.attempt ?? null;
@@ -106,8 +106,8 @@ async function latestAttempt(client: Queryable, step: StepRef, options: OnceOpti
  */
 export async function turnedBy(client: Queryable, step: StepRef): Promise<ChainHead | null> {
   const { rows } = await client.query(
-    `select c.audit_position, c.audit_hash from rotations r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
-    [step.rotation, step.fence + 1],
+    `select c.audit_position, c.audit_hash from runs r join credentials c on c.name = r.credential where r.id = $1 and r.direction = 'back' and r.fence = $2`,
+    [step.run, step.fence + 1],
   );
   const head = rows[0] as { audit_position: string; audit_hash: string } | undefined;
   return head ? { position: Number(head.audit_position), hash: head.audit_hash } : null;
@@ -129,10 +129,10 @@ async function requireSettled(client: Queryable, step: StepRef, options: OnceOpt
  * The intents that an attempt must know of: those of its step, and where rounds act on one object
  * the unclear ones of the others.
  */
-const ofObject = `rotation = $1 and (step = $2 or (kind = $3 and closed is distinct from 'applied'))`;
+const ofObject = `run = $1 and (step = $2 or (kind = $3 and closed is distinct from 'applied'))`;
 
 function objectOf(step: StepRef, options: OnceOptions): (string | null)[] {
-  return [step.rotation, step.key, options.scopeByKind ? step.kind : null];
+  return [step.run, step.key, options.scopeByKind ? step.kind : null];
 }
 
 /**
@@ -141,15 +141,15 @@ function objectOf(step: StepRef, options: OnceOptions): (string | null)[] {
  */
 async function requireNotPassed(client: Queryable, step: StepRef): Promise<void> {
   const { rowCount } = await client.query(
-    `select 1 from steps mine join steps later on later.rotation = mine.rotation and later.kind = mine.kind
-     where mine.rotation = $1 and mine.key = $2 and later.began_at > mine.began_at and later.outcome is not null`,
-    [step.rotation, step.key],
+    `select 1 from steps mine join steps later on later.run = mine.run and later.kind = mine.kind
+     where mine.run = $1 and mine.key = $2 and later.began_at > mine.began_at and later.outcome is not null`,
+    [step.run, step.key],
   );
   if (rowCount !== 0) throw new RekeyError('KR_ATTEMPT_LOST', `a later round than ${step.key} is done`);
 }
 
 export async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
-  const { rows } = await client.query('select outcome from steps where rotation = $1 and key = $2', [step.rotation, step.key]);
+  const { rows } = await client.query('select outcome from steps where run = $1 and key = $2', [step.run, step.key]);
   const outcome = (rows[0] as Pick<StepRow, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
   const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential]))
@@ -182,28 +182,18 @@ async function begin<Result extends JsonObject>(
     objectOf(step, options),
   );
   await client.query(
-    `insert into steps (rotation, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
-     on conflict (rotation, key) do update set attempt = excluded.attempt where steps.outcome is null`,
-    [step.rotation, step.key, step.kind, step.phase, step.subject, attempt.id],
+    `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
+     on conflict (run, key) do update set attempt = excluded.attempt where steps.outcome is null`,
+    [step.run, step.key, step.kind, step.phase, step.subject, attempt.id],
   );
   await client.query(
     `update intents set closed = 'superseded', closed_at = clock_timestamp() where ${ofObject} and closed is null`,
     objectOf(step, options),
   );
   await client.query(
-    `insert into intents (attempt, rotation, step, kind, subject, fence, tag, before, settle_at)
+    `insert into intents (attempt, run, step, kind, subject, fence, tag, before, settle_at)
      values ($1,$2,$3,$4,$5,$6,$7,$8, clock_timestamp() + ($9 || ' milliseconds')::interval)`,
-    [
-      attempt.id,
-      step.rotation,
-      step.key,
-      step.kind,
-      step.subject,
-      step.fence,
-      attempt.tag,
-      before,
-      options.deadline + options.settle,
-    ],
+    [attempt.id, step.run, step.key, step.kind, step.subject, step.fence, attempt.tag, before, options.deadline + options.settle],
   );
   await showStep(client, step);
   return { earlier: rows as EarlierAttempt[] };
@@ -218,8 +208,8 @@ export async function commit<Result extends JsonObject>(
 ): Promise<Recorded<Result>> {
   await requireFence(client, step);
   const { rowCount } = await client.query(
-    'update steps set outcome = $4, ended_at = clock_timestamp() where rotation = $1 and key = $2 and attempt = $3 and outcome is null',
-    [step.rotation, step.key, attempt, result],
+    'update steps set outcome = $4, ended_at = clock_timestamp() where run = $1 and key = $2 and attempt = $3 and outcome is null',
+    [step.run, step.key, attempt, result],
   );
   const { rowCount: held } = await client.query(
     `update intents set closed = 'applied', closed_at = clock_timestamp() where attempt = $1 and closed is null`,
@@ -229,7 +219,7 @@ export async function commit<Result extends JsonObject>(
   for (const change of changes) await applyChange(client, step, change);
   const head = await appendAudit(client, step.credential, {
     kind: step.kind,
-    actor: step.rotation,
+    actor: step.run,
     body: { step: step.key, subject: step.subject, outcome: result },
   });
   return { result, head };
@@ -241,10 +231,10 @@ export async function commit<Result extends JsonObject>(
  */
 export async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
   await client.query(
-    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where rotation = $1 and attempt = any($2) and closed is distinct from 'applied'`,
-    [step.rotation, attempts],
+    `update intents set closed = 'not-sent', closed_at = clock_timestamp() where run = $1 and attempt = any($2) and closed is distinct from 'applied'`,
+    [step.run, attempts],
   );
-  await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.rotation, body: { step: step.key } });
+  await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.run, body: { step: step.key } });
 }
 
 /**
@@ -253,9 +243,9 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
  */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(
-    `update rotations set phase = $2, waits_for = null
+    `update runs set phase = $2, waits_for = null
      where id = $1 and (phase <> $2 or (waits_for is not null and coalesce(waits_for->>'asks', $3) = $3))`,
-    [step.rotation, step.phase, step.key],
+    [step.run, step.phase, step.key],
   );
 }
 
@@ -263,16 +253,16 @@ export async function showStep(client: Queryable, step: StepRef): Promise<void> 
  * 28 characters, below the 30 that DocSpace allows: what all tags of a rotation begin with, and 8
  * random ones.
  */
-export function newTag(ledgerId: string, rotation: string): string {
-  return `${tagFamily(ledgerId, rotation)}${inLetters(randomBytes(6), 8)}`;
+export function newTag(ledgerId: string, run: string): string {
+  return `${tagFamily(ledgerId, run)}${inLetters(randomBytes(6), 8)}`;
 }
 
 /**
  * `rekey-`, 8 of the ledger's id, `-`, 5 that stand for the rotation: by it a key is found whose
  * intent a ledger has lost.
  */
-export function tagFamily(ledgerId: string, rotation: string): string {
-  return `rekey-${ledgerId.slice(0, 8)}-${inLetters(createHash('sha256').update(rotation).digest(), 5)}`;
+export function tagFamily(ledgerId: string, run: string): string {
+  return `rekey-${ledgerId.slice(0, 8)}-${inLetters(createHash('sha256').update(run).digest(), 5)}`;
 }
 
 function inLetters(bytes: Buffer, length: number): string {

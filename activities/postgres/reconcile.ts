@@ -3,10 +3,10 @@
  * or a backup was restored under open rotations.
  */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { ChainHead, Remembered, RotationRecord } from '../../workflows/domain/records.js';
+import type { ChainHead, Remembered, RunRecord } from '../../workflows/domain/records.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
-import { type RotationRow, toRotation } from './rows.js';
+import { type RunRow, toRun } from './rows.js';
 
 /**
  * The credential's own row is older than any rotation of it: without it nothing is known of what
@@ -14,47 +14,47 @@ import { type RotationRow, toRotation } from './rows.js';
  */
 export async function reconcile(
   client: Queryable,
-  { rotation, fence, head, targets, back, runId }: Remembered,
-): Promise<{ rotation: RotationRecord; head: ChainHead }> {
-  const { rows } = await client.query('select fence from credentials where name = $1 for update', [rotation.credential]);
+  { run, fence, head, targets, back, runId }: Remembered,
+): Promise<{ run: RunRecord; head: ChainHead }> {
+  const { rows } = await client.query('select fence from credentials where name = $1 for update', [run.credential]);
   const credential = rows[0] as { fence: string } | undefined;
-  if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${rotation.credential}`);
+  if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${run.credential}`);
   // Above both: what was sent under either is void.
   const next = Math.max(Number(credential.fence), fence) + 1;
   await client.query(
-    `insert into rotations (id, credential, generation, previous_generation, strategy, fence, run_id, phase, options, spec, stores, exempt, opened_by)
+    `insert into runs (id, credential, generation, previous_generation, strategy, fence, workflow_run, phase, options, spec, stores, exempt, opened_by)
      values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,'reconcile') on conflict (id) do nothing`,
     [
-      rotation.id,
-      rotation.credential,
-      rotation.generation,
-      rotation.previousGeneration,
-      rotation.strategy,
+      run.id,
+      run.credential,
+      run.generation,
+      run.previousGeneration,
+      run.strategy,
       next,
       runId,
-      rotation.options,
-      rotation.spec,
-      rotation.stores,
-      JSON.stringify(rotation.exempt),
+      run.options,
+      run.spec,
+      run.stores,
+      JSON.stringify(run.exempt),
     ],
   );
   const updated = await client.query(
-    `update rotations set fence = $2, run_id = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
+    `update runs set fence = $2, workflow_run = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
        direction = case when $5::text is null then direction else 'back' end
      where id = $1 and outcome is null returning *`,
-    [rotation.id, next, runId, targets === null ? null : JSON.stringify(targets), back],
+    [run.id, next, runId, targets === null ? null : JSON.stringify(targets), back],
   );
-  const row = updated.rows[0] as RotationRow | undefined;
-  if (!row) throw new RekeyError('KR_FENCED', `${rotation.id} has ended`);
+  const row = updated.rows[0] as RunRow | undefined;
+  if (!row) throw new RekeyError('KR_FENCED', `${run.id} has ended`);
   await client.query('update credentials set fence = $2, generation_taken = greatest(generation_taken, $3) where name = $1', [
-    rotation.credential,
+    run.credential,
     next,
-    rotation.generation,
+    run.generation,
   ]);
-  const now = await appendAudit(client, rotation.credential, {
+  const now = await appendAudit(client, run.credential, {
     kind: 'ledger-behind',
-    actor: rotation.id,
-    body: { rotation: rotation.id, fence: next, lost: { position: head.position, hash: head.hash } },
+    actor: run.id,
+    body: { run: run.id, fence: next, lost: { position: head.position, hash: head.hash } },
   });
-  return { rotation: toRotation(row), head: now };
+  return { run: toRun(row), head: now };
 }

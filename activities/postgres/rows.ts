@@ -1,23 +1,23 @@
 /** Owns how rows become the port's types. */
-import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
-import type { RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
+import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, Sequence, VersionState } from '../../workflows/domain/states.js';
 
-export interface RotationRow {
+export interface RunRow {
   id: string;
   credential: string;
   generation: number;
   previous_generation: number | null;
   strategy: Sequence;
   fence: string;
-  run_id: string;
+  workflow_run: string;
   phase: Phase;
   direction: Direction;
   outcome: Outcome | null;
   reason: string | null;
-  options: RotationOptions;
+  options: RunOptions;
   spec: CredentialSpec;
-  stores: RotationRecord['stores'];
+  stores: RunRecord['stores'];
   targets: readonly ConsumerSpec[] | null;
   paused: boolean;
   expedited: boolean;
@@ -26,7 +26,7 @@ export interface RotationRow {
   cutover_at: Date | null;
 }
 
-export function toRotation(row: RotationRow): RotationRecord {
+export function toRun(row: RunRow): RunRecord {
   return {
     id: row.id,
     credential: row.credential,

@@ -4,14 +4,14 @@ import type { Asking } from './pool.js';
 
 /** The last change that completed and was sent; one that found nothing to do is none. */
 export async function readLastUpdate(client: Asking, credential: string): Promise<PastUpdate | null> {
-  const { rows } = await client.query<{ rotation: string; plan: { keyId: string; before: KeyImage; after: KeyImage } }>(
-    `select r.id as rotation, p.outcome as plan from rotations r
-     join steps p on p.rotation = r.id and p.kind = 'plan-update'
+  const { rows } = await client.query<{ run: string; plan: { keyId: string; before: KeyImage; after: KeyImage } }>(
+    `select r.id as run, p.outcome as plan from runs r
+     join steps p on p.run = r.id and p.kind = 'plan-update'
      where r.credential = $1 and r.strategy = 'update' and r.outcome = 'completed'
-       and exists (select 1 from steps s where s.rotation = r.id and s.kind = 'update' and s.outcome is not null)
+       and exists (select 1 from steps s where s.run = r.id and s.kind = 'update' and s.outcome is not null)
      order by r.generation desc limit 1`,
     [credential],
   );
   const row = rows[0];
-  return row ? { rotation: row.rotation, keyId: row.plan.keyId, before: row.plan.before, after: row.plan.after } : null;
+  return row ? { run: row.run, keyId: row.plan.keyId, before: row.plan.before, after: row.plan.after } : null;
 }

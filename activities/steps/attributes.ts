@@ -44,7 +44,7 @@ export interface PlanInput extends StepInput {
 
 /** Observes: the key as it is. Writes: the plan, with the image that it can be put back to. */
 export async function planUpdate(deps: Deps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
-  const { spec, options, previousGeneration } = await deps.ledger.rotation(step.rotation);
+  const { spec, options, previousGeneration } = await deps.ledger.run(step.run);
   const store = await deps.stores.of(spec.store);
   const config = await deps.stores.configOf(spec.store);
   const version = (await deps.ledger.versions(step.credential)).find((v) => v.generation === previousGeneration) ?? null;
@@ -178,8 +178,8 @@ async function changed(
   image: KeyImage,
   decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const version = versionAt(rotation.previousGeneration);
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(run.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const before = async (signal: AbortSignal) => {
     const key = await store.describe(keyId, signal);
@@ -192,7 +192,7 @@ async function changed(
       const seen = attempt.before as unknown as Awaited<ReturnType<typeof before>>;
       if (seen.account !== version.account) {
         attempt.markUnsent('this');
-        throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one of the key`);
+        throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one of the key`);
       }
       const sends = decide(seen.image, attempt);
       if (sends) {
@@ -231,7 +231,7 @@ export interface ProveImageInput extends StepInput {
 /** Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs. */
 export async function proveImage(deps: Deps, { step, keyId, image }: ProveImageInput, signal: AbortSignal): Promise<void> {
   await deps.ledger.enter(step, null);
-  const { spec } = await deps.ledger.rotation(step.rotation);
+  const { spec } = await deps.ledger.run(step.run);
   const store = await deps.stores.of(spec.store);
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);

@@ -37,12 +37,12 @@ export async function inspectConsumers(
   { step, host: name, consumers }: InspectInput,
   signal: AbortSignal,
 ): Promise<readonly Inspection[]> {
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const known = await knownVersions(deps, step.credential);
   const inspections = await Promise.all(
     consumers.map((consumer) =>
-      host.inspect(targetOf(rotation, consumer), known, within(signal, host.capabilities.timing.request * 2)),
+      host.inspect(targetOf(run, consumer), known, within(signal, host.capabilities.timing.request * 2)),
     ),
   );
   await deps.ledger.recordInspections(step, inspections);
@@ -97,15 +97,15 @@ export async function confirmConsumer(
   { step, consumer: name, generation }: DistributeInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
-  const { evidence } = rotation.spec.policy;
+  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { evidence } = run.spec.policy;
   const until = performance.now() + maxWait;
   for (;;) {
     const known = await knownVersions(deps, step.credential);
     const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
     if (isConverged(seen, generation, evidence) && (!seen.showsSource || seen.source === generation)) {
       await deps.ledger.recordInspections(step, [seen]);
-      await deps.ledger.releaseLease(leaseKey(consumer), step.rotation);
+      await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return;
     }
     if (performance.now() > until) {
@@ -152,12 +152,12 @@ export async function awaitStopped(
   { step, host: name, consumers }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const until = performance.now() + maxWait;
   for (;;) {
     const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(rotation, c), [], within(signal, host.capabilities.timing.request))),
+      consumers.map((c) => host.inspect(targetOf(run, c), [], within(signal, host.capabilities.timing.request))),
     );
     if (seen.every(isStopped)) return deps.ledger.recordInspections(step, seen);
     const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
@@ -219,7 +219,7 @@ export async function confirmDeployed(deps: Deps, { step, consumer: name }: Cons
     const seen = await host.inspect(consumer, [], within(signal, host.capabilities.timing.request));
     if (seen.state === 'running' && seen.healthy) {
       await deps.ledger.recordInspections(step, [seen]);
-      await deps.ledger.releaseLease(leaseKey(consumer), step.rotation);
+      await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return;
     }
     if (seen.authenticationFailed) {

@@ -20,7 +20,7 @@ export async function disableVersion(
   deps: Deps,
   { step, target: generation, survivor }: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step);
   const target = versionAt(generation);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
@@ -31,7 +31,7 @@ export async function disableVersion(
     { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
     async (attempt) => {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, rotation, target, versionAt(survivor), attempt.signal);
+      await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
       attempt.markUnsent('no');
       attempt.beforeSending();
       await store.disable!(target.keyId, within(attempt.signal, request));
@@ -52,7 +52,7 @@ export async function enableVersion(
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
   const { store, versionAt } = await contextOf(deps, step);
   const version = versionAt(generation);
-  const rights = ((await deps.ledger.seenBefore(step.rotation, 'disable'))?.rights ?? {}) as JsonObject;
+  const rights = ((await deps.ledger.seenBefore(step.run, 'disable'))?.rights ?? {}) as JsonObject;
   const { request, settle } = store.capabilities.timing;
   return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     attempt.beforeSending();
@@ -70,7 +70,7 @@ const proofs = 3;
  * more. False: not within the store's own time.
  */
 export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
-  const left = await deps.ledger.unsettled(step.rotation, ['disable'], null);
+  const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step, null);
   const { store, versionAt } = await contextOf(deps, step);
@@ -109,15 +109,15 @@ export async function watchSoak(
   { step, host: name, consumers, target, survivor }: SoakInput,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
-  const { evidence } = rotation.spec.policy;
+  const { evidence } = run.spec.policy;
   let behind: readonly string[] = consumers;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
     const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(rotation, c), known, within(signal, host.capabilities.timing.request * 2))),
+      consumers.map((c) => host.inspect(targetOf(run, c), known, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, seen);
     behind = seen.filter((i) => !isConverged(i, survivor, evidence)).map(named);
@@ -139,10 +139,10 @@ export interface SoakedInput extends StepInput {
  * worth asking again, until the soak is over.
  */
 export async function waitOutSoak(deps: Deps, { step, target }: SoakedInput): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const { soak } = rotation.spec.policy;
+  const run = await deps.ledger.run(step.run);
+  const { soak } = run.spec.policy;
   const since = versionOf(await deps.ledger.versions(step.credential), target).changedMs;
-  const left = rotation.expedited ? 0 : soak - since;
+  const left = run.expedited ? 0 : soak - since;
   if (left <= 0) return;
   await deps.ledger.enter(step, {
     text: `generation ${target} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,

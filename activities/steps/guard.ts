@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../../workflows/domain/errors.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
 import { type Deps, requiredOf, secretOf, sleep, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStore } from '../ports/key-store.js';
@@ -24,19 +24,19 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
 export async function requireMayTakeAway(
   deps: Deps,
   store: KeyStore,
-  rotation: RotationRecord,
+  run: RunRecord,
   target: VersionRecord,
   survivor: VersionRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const account = await store.check(signal);
   if (account.identity !== target.account)
-    throw new RekeyError('KR_TARGET_CHANGED', `${rotation.spec.store} is another account than the one that the key was made in`);
+    throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one that the key was made in`);
   // What goes while compensating is the new version: then only those that were ever handed it must
   // prove to be off it.
-  const back = rotation.direction === 'back';
-  const delivered = back ? new Set(await deps.ledger.deliveredTo(rotation.id)) : null;
-  const required = requiredOf(rotation)
+  const back = run.direction === 'back';
+  const delivered = back ? new Set(await deps.ledger.deliveredTo(run.id)) : null;
+  const required = requiredOf(run)
     .map((c) => c.name)
     .filter((name) => !delivered || delivered.has(name));
   const decision = mayRevoke(
@@ -49,9 +49,9 @@ export async function requireMayTakeAway(
       minimumKeys: store.capabilities.minKeys,
       survivorProvedNow: await isAliveNow(deps, store, survivor, signal),
       required,
-      inspections: await deps.ledger.inspections(rotation.id),
+      inspections: await deps.ledger.inspections(run.id),
     },
-    { evidence: rotation.spec.policy.evidence, accept: rotation.spec.accept },
+    { evidence: run.spec.policy.evidence, accept: run.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
   // What somebody has taken from the one that stays since it was proved, its consumers would miss

@@ -7,15 +7,7 @@ import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { Finding } from '../../workflows/domain/preflight.js';
-import type {
-  ChainHead,
-  Note,
-  OpenOrder,
-  OpenRequest,
-  Recorded,
-  Remembered,
-  RotationRecord,
-} from '../../workflows/domain/records.js';
+import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, Remembered, RunRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from '../deps.js';
@@ -40,9 +32,9 @@ export function createLedgerSteps(deps: Deps) {
       (await ledger.due())
         .filter(({ window }) => window === null || inWindow(window, new Date()))
         .map(({ window: _, ...order }) => order),
-    openRotations: () => ledger.openRotations(),
+    openRuns: () => ledger.openRuns(),
 
-    openRotation: (request: OpenRequest) => ledger.open(request),
+    openRun: (request: OpenRequest) => ledger.open(request),
 
     reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
@@ -51,9 +43,9 @@ export function createLedgerSteps(deps: Deps) {
       step,
       targets,
     }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
-      const rotation = await ledger.rotation(step.rotation);
+      const run = await ledger.run(step.run);
       const planHash = createHash('sha256')
-        .update(canonicalJson([rotation.spec, targets, rotation.options] as never))
+        .update(canonicalJson([run.spec, targets, run.options] as never))
         .digest('hex')
         .slice(0, 16);
       return ledger.once(step, ownDeadline, async (attempt) => {
@@ -67,14 +59,14 @@ export function createLedgerSteps(deps: Deps) {
      * watched.
      */
     cutOver: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
-      const rotation = await ledger.rotation(step.rotation);
+      const run = await ledger.run(step.run);
       const versions = await ledger.versions(step.credential);
       return ledger.once(step, ownDeadline, async (attempt) => {
-        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'active') {
-          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'supersede' });
+        if (versions.find((v) => v.generation === run.previousGeneration)?.state === 'active') {
+          attempt.stage({ kind: 'move-version', generation: run.previousGeneration!, event: 'supersede' });
         }
-        if (versions.find((v) => v.generation === rotation.generation)?.state === 'prepared') {
-          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'activate' });
+        if (versions.find((v) => v.generation === run.generation)?.state === 'prepared') {
+          attempt.stage({ kind: 'move-version', generation: run.generation, event: 'activate' });
         }
         attempt.stage({ kind: 'cutover' });
         return {};
@@ -83,13 +75,13 @@ export function createLedgerSteps(deps: Deps) {
 
     /** Every consumer is back on the old version: it is the one to use again. */
     reinstate: async ({ step }: StepInput): Promise<Recorded<Record<string, never>>> => {
-      const rotation = await ledger.rotation(step.rotation);
+      const run = await ledger.run(step.run);
       const versions = await ledger.versions(step.credential);
       return ledger.once(step, ownDeadline, async (attempt) => {
-        if (versions.find((v) => v.generation === rotation.generation)?.state === 'active')
-          attempt.stage({ kind: 'move-version', generation: rotation.generation, event: 'supersede' });
-        if (versions.find((v) => v.generation === rotation.previousGeneration)?.state === 'retiring') {
-          attempt.stage({ kind: 'move-version', generation: rotation.previousGeneration!, event: 'reinstate' });
+        if (versions.find((v) => v.generation === run.generation)?.state === 'active')
+          attempt.stage({ kind: 'move-version', generation: run.generation, event: 'supersede' });
+        if (versions.find((v) => v.generation === run.previousGeneration)?.state === 'retiring') {
+          attempt.stage({ kind: 'move-version', generation: run.previousGeneration!, event: 'reinstate' });
         }
         return {};
       });
@@ -110,17 +102,17 @@ export function createLedgerSteps(deps: Deps) {
       undeployed: readonly string[];
       /** What a person was asked for and has not answered. */
       asked: readonly { readonly key: string; readonly kind: string }[];
-      rotation: RotationRecord;
+      run: RunRecord;
     }> => {
-      const rotation = await ledger.rotation(step.rotation);
-      const version = (await ledger.versions(step.credential)).find((v) => v.generation === rotation.generation);
+      const run = await ledger.run(step.run);
+      const version = (await ledger.versions(step.credential)).find((v) => v.generation === run.generation);
       return {
-        rotation,
-        delivered: await ledger.deliveredTo(step.rotation),
-        asked: await ledger.openAsks(step.rotation),
-        undeployed: await ledger.undeployed(step.rotation),
-        minted: (await ledger.tags(step.rotation, 'mint')).length > 0,
-        disabled: await ledger.mayHaveSent(step.rotation, 'disable'),
+        run,
+        delivered: await ledger.deliveredTo(step.run),
+        asked: await ledger.openAsks(step.run),
+        undeployed: await ledger.undeployed(step.run),
+        minted: (await ledger.tags(step.run, 'mint')).length > 0,
+        disabled: await ledger.mayHaveSent(step.run, 'disable'),
         versionStands: version !== undefined && version.state !== 'revoked',
       };
     },
@@ -135,16 +127,16 @@ export function createLedgerSteps(deps: Deps) {
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),
 
     /** Whether an intent of a kind may have had its effect. */
-    mayHaveSent: ({ step, kind }: StepInput & { kind: string }): Promise<boolean> => ledger.mayHaveSent(step.rotation, kind),
+    mayHaveSent: ({ step, kind }: StepInput & { kind: string }): Promise<boolean> => ledger.mayHaveSent(step.run, kind),
     /** Milliseconds until no request of the kinds can land any more, whoever they were about. */
     unsettled: ({ step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> =>
-      ledger.unsettled(step.rotation, kinds, null),
+      ledger.unsettled(step.run, kinds, null),
 
     declineAsked: ({ step }: StepInput): Promise<void> => ledger.declined(step),
 
-    releaseLease: async ({ step, program }: StepInput & { program: string }): Promise<void> =>
-      ledger.releaseLease(program, step.rotation),
-    releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.rotation),
+    releaseLease: async ({ step, consumer }: StepInput & { consumer: string }): Promise<void> =>
+      ledger.releaseLease(consumer, step.run),
+    releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.run),
     note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
     close: ({
       step,
@@ -163,9 +155,9 @@ export function createLedgerSteps(deps: Deps) {
  * for each other in a ring. Waits by retry.
  */
 export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   await deps.ledger.enter(step, null);
-  for (const program of requiredOf(rotation).map(leaseKey).sort()) await deps.ledger.lease(step, program);
+  for (const consumer of requiredOf(run).map(leaseKey).sort()) await deps.ledger.lease(step, consumer);
 }
 
 /**
@@ -173,12 +165,12 @@ export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void>
  * that remembers its fence is void already.
  */
 export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   let left = 0;
-  for (const { host, name } of rotation.targets ?? []) {
+  for (const { host, name } of run.targets ?? []) {
     const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
     const open = kinds.filter((kind) => !(fenced && kind === 'distribute'));
-    left = Math.max(left, await deps.ledger.unsettled(step.rotation, open, name));
+    left = Math.max(left, await deps.ledger.unsettled(step.run, open, name));
   }
   return left;
 }

@@ -23,14 +23,14 @@ export async function askForAttestation(
   { step, consumer: name, generation, staged, overdue }: AskForAttestationInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
-  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
-  const { evidence, approveWithin } = rotation.spec.policy;
+  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { evidence, approveWithin } = run.spec.policy;
   const known = await knownVersions(deps, step.credential);
   const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));
   if (isConverged(seen, generation, evidence)) return { said: true };
   const nextCommands = [
-    `Then: rekey provide '${rotation.id}' --done, with --fingerprint F where it shows one.`,
-    `If it cannot be done: rekey reject '${rotation.id}'.`,
+    `Then: rekey provide '${run.id}' --done, with --fingerprint F where it shows one.`,
+    `If it cannot be done: rekey reject '${run.id}'.`,
   ].join(' ');
   await deps.ledger.enter(step, {
     text: `a person to ${staged ? `put generation ${generation} into` : `say which key is in`} ${name}${overdue ? '; overdue' : ''}`,
@@ -61,16 +61,16 @@ export async function recordAttestation(
     await deps.vault.discard(secretRef);
     return { refused: 'no key was asked for: say --done' };
   }
-  const { rotation, consumer, host } = await consumerContextOf(deps, step, name);
+  const { run, consumer, host } = await consumerContextOf(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const versions = await deps.ledger.versions(step.credential);
   const other = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
   if (fingerprint !== null && other)
     return { refused: `this is the fingerprint of generation ${other.generation}, not of ${generation}` };
   // A word alone is `rolled-out`: taken all the same, it would prove nothing to whoever confirms.
-  if (fingerprint === null && evidenceRanks.indexOf('rolled-out') < evidenceRanks.indexOf(rotation.spec.policy.evidence))
+  if (fingerprint === null && evidenceRanks.indexOf('rolled-out') < evidenceRanks.indexOf(run.spec.policy.evidence))
     return {
-      refused: `policy.evidence is ${rotation.spec.policy.evidence}: say the fingerprint that ${name} shows, with --fingerprint`,
+      refused: `policy.evidence is ${run.spec.policy.evidence}: say the fingerprint that ${name} shows, with --fingerprint`,
     };
   const delivery = await deliveryOf(deps, step, consumer, generation);
   try {
@@ -89,7 +89,7 @@ export async function recordAttestation(
 
 /** Writes: the key that lies ready for a person goes, and that person is asked no more. */
 export async function withdrawStaged(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<void> {
-  const consumer = targetOf(await deps.ledger.rotation(step.rotation), name);
+  const consumer = targetOf(await deps.ledger.run(step.run), name);
   const host = await deps.hosts.of(consumer.host);
   await host.manual!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
   await deps.ledger.enter(step, null);

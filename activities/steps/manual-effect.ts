@@ -6,7 +6,7 @@
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ManualEffect } from '../../workflows/domain/manual.js';
-import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
 import type { ManualFacts } from '../ports/connector.js';
 import type { Asked, Change } from '../ports/journal.js';
@@ -34,25 +34,25 @@ export interface AskInput extends ManualInput {
  */
 export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal): Promise<Asked> {
   const { step, effect, generation, survivor } = input;
-  const { rotation, store, versions, versionAt } = await contextOf(deps, step);
-  const { store: name, policy } = rotation.spec;
+  const { run, store, versions, versionAt } = await contextOf(deps, step);
+  const { store: name, policy } = run.spec;
   const version = versions.find((v) => v.generation === generation) ?? null;
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
   // now.
   if (!(await deps.ledger.isAsked(step))) {
-    if (effect === 'regenerate') await requireMayRegenerate(deps, rotation, 'nothing');
+    if (effect === 'regenerate') await requireMayRegenerate(deps, run, 'nothing');
     if ((effect === 'disable' || effect === 'revoke') && version)
-      await requireMayTakeAway(deps, store, rotation, version, versionAt(survivor), signal);
+      await requireMayTakeAway(deps, store, run, version, versionAt(survivor), signal);
   }
   const asked = await deps.ledger.ask(step, await rightsOf(store, effect, version, signal));
   if (asked.done) return asked;
-  const current = version ?? versions.find((v) => v.generation === rotation.previousGeneration) ?? null;
+  const current = version ?? versions.find((v) => v.generation === run.previousGeneration) ?? null;
   await deps.ledger.enter(step, {
     text: `a person to ${effect} a key in ${name}${input.overdue ? '; overdue' : ''}`,
     person: true,
     deadline: new Date(Date.now() + policy.approveWithin).toISOString(),
     nextCommands: ['provide', 'reject'],
-    instructions: await instructionsOf(deps, rotation, effect, asked.tag, current),
+    instructions: await instructionsOf(deps, run, effect, asked.tag, current),
   });
   return asked;
 }
@@ -69,12 +69,12 @@ async function rightsOf(
 
 async function instructionsOf(
   deps: Deps,
-  rotation: RotationRecord,
+  run: RunRecord,
   effect: ManualEffect,
   tag: string,
   version: VersionRecord | null,
 ): Promise<readonly string[]> {
-  const { store, attributes } = rotation.spec;
+  const { store, attributes } = run.spec;
   const config = await deps.stores.configOf(store);
   const keyName = effect === 'mint' ? tag : (version?.keyName ?? '');
   const facts: ManualFacts = { store, keyName, keyId: effect === 'mint' ? null : (version?.keyId ?? null), attributes };
@@ -85,10 +85,7 @@ async function instructionsOf(
   ];
   const says =
     effect === 'mint' || effect === 'regenerate' ? 'rekey provide ROTATION < the-new-key' : 'rekey provide ROTATION --done';
-  return [
-    ...steps,
-    `Then: ${says.replace('ROTATION', `'${rotation.id}'`)}. If it cannot be done: rekey reject '${rotation.id}'.`,
-  ];
+  return [...steps, `Then: ${says.replace('ROTATION', `'${run.id}'`)}. If it cannot be done: rekey reject '${run.id}'.`];
 }
 
 export interface ProvidedInput extends ManualInput {
@@ -113,11 +110,11 @@ export async function takeProvided(
   signal: AbortSignal,
 ): Promise<Recorded<JsonObject> | NotTaken> {
   const { step, effect, generation, attempt, secretRef } = input;
-  const { rotation, store, versions, versionAt } = await contextOf(deps, step);
+  const { run, store, versions, versionAt } = await contextOf(deps, step);
   if (effect === 'mint' || effect === 'regenerate') {
     if (secretRef === null) return { refused: 'hand the new key in on standard input' };
     const secret = await deps.vault.open(secretRef);
-    const taken = await takeSecret(deps, store, rotation, versions, secret, input, signal);
+    const taken = await takeSecret(deps, store, run, versions, secret, input, signal);
     // It is sealed again with its version; what was handed in is not needed any more, whatever
     // became of it.
     await deps.vault.discard(secretRef);
@@ -140,7 +137,7 @@ export async function takeProvided(
 async function takeSecret(
   deps: Deps,
   store: KeyStore,
-  rotation: RotationRecord,
+  run: RunRecord,
   versions: readonly VersionRecord[],
   secret: Secret,
   { step, effect, generation, attempt, tag, keyId }: ProvidedInput,
@@ -149,20 +146,20 @@ async function takeSecret(
   const { fingerprint } = secret;
   const known = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
   if (known) return { refused: `this is the key of generation ${known.generation}, no new one` };
-  const previous = versionOf(versions, rotation.previousGeneration);
+  const previous = versionOf(versions, run.previousGeneration);
   const made = store.capabilities.idIsSecret ? secret.handle : (keyId ?? tag);
   const id = effect === 'regenerate' ? previous.keyId : made;
   // Where a refused login counts towards a lock, the one login is left to the step that counts it.
   if (store.capabilities.probeRetryOn401) {
     const seen = await patiently(store, { keyId: id, secret }, acceptedEverywhere, signal);
-    if (!acceptedEverywhere(seen)) return { refused: `${rotation.spec.store} does not accept this key` };
+    if (!acceptedEverywhere(seen)) return { refused: `${run.spec.store} does not accept this key` };
   }
   const sealed = await deps.vault.seal(secret);
   if (effect === 'regenerate') {
-    const changes = regeneratedVersion(rotation, previous, secret, sealed);
+    const changes = regeneratedVersion(run, previous, secret, sealed);
     return deps.ledger.answered(step, attempt, { generation, secretChanged: null }, changes);
   }
-  const added = mintedVersion(rotation, previous, { id, name: tag, secret }, sealed);
+  const added = mintedVersion(run, previous, { id, name: tag, secret }, sealed);
   return deps.ledger.answered(step, attempt, { generation, keyId: id, fingerprint }, [added]);
 }
 

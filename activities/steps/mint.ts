@@ -4,7 +4,7 @@
  */
 import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
 import type { Attempt, Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from '../ports/key-store.js';
@@ -29,9 +29,9 @@ export interface MintInput extends StepInput {
  * attempts, the store's list. Writes: intent, version, vault entry, audit.
  */
 export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step);
   const { request, settle } = store.capabilities.timing;
-  const previous = versionAt(rotation.previousGeneration);
+  const previous = versionAt(run.previousGeneration);
 
   // A configuration that was changed since points somewhere else: a key of ours must not be made in
   // a stranger's account.
@@ -41,20 +41,20 @@ export async function mintVersion(deps: Deps, { step, known, delivered }: MintIn
       attempt.markUnsent('this');
       throw new RekeyError(
         'KR_TARGET_CHANGED',
-        `${rotation.spec.store} is another account than the one that the key was adopted from`,
+        `${run.spec.store} is another account than the one that the key was adopted from`,
       );
     }
     const lost = (await findLostMint(store, attempt)) ?? (known ? await recover(store, known, delivered, attempt) : null);
-    const key = lost ?? (await mint(store, rotation, previous.keyId, attempt));
+    const key = lost ?? (await mint(store, run, previous.keyId, attempt));
     const { fingerprint } = key.secret;
-    attempt.stage(mintedVersion(rotation, previous, key, await deps.vault.seal(key.secret)));
-    return { generation: rotation.generation, keyId: key.id, fingerprint };
+    attempt.stage(mintedVersion(run, previous, key, await deps.vault.seal(key.secret)));
+    return { generation: run.generation, keyId: key.id, fingerprint };
   });
 }
 
 /** Not used by anybody yet; it is in the account of the one before it. */
 export function mintedVersion(
-  { generation }: RotationRecord,
+  { generation }: RunRecord,
   { account }: VersionRecord,
   key: MintedKey,
   secret: SealedSecret,
@@ -64,10 +64,10 @@ export function mintedVersion(
   return { kind: 'add-version', generation, state: 'prepared', account, keyId, keyName, origin: 'minted', fingerprint, secret };
 }
 
-function mint(store: KeyStore, rotation: RotationRecord, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
+function mint(store: KeyStore, run: RunRecord, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
   attempt.beforeSending();
   return store.create(
-    { tag: attempt.tag, attributes: rotation.spec.attributes, likeKeyId },
+    { tag: attempt.tag, attributes: run.spec.attributes, likeKeyId },
     within(attempt.signal, store.capabilities.timing.request),
   );
 }
@@ -113,8 +113,8 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
  */
 export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   await deps.ledger.enter(step, null);
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const { generation, previousGeneration } = rotation;
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const { generation, previousGeneration } = run;
   const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];
   await requireSameRights(store, previous.keyId, next.keyId, signal);
 

@@ -20,9 +20,9 @@ export interface StorePreflight {
 export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step, null);
   await deps.vault.roundTrip();
-  const { rotation, store, versions } = await contextOf(deps, step);
+  const { run, store, versions } = await contextOf(deps, step);
   const account = await checkedAccount(store, signal);
-  const previous = versions.find((v) => v.generation === rotation.previousGeneration) ?? null;
+  const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
 
   let key = null;
   let usedBy: readonly string[] | null = null;
@@ -30,7 +30,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
     const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
     // In place the old secret is never needed, and a login with it could count towards a lock.
     const probed =
-      rotation.strategy === 'overlap' && inStore && previous.secretRef
+      run.strategy === 'overlap' && inStore && previous.secretRef
         ? await store.probe({ keyId: previous.keyId, secret: await secretOf(deps, previous) }, signal)
         : null;
     key = {
@@ -42,7 +42,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
     };
     if (store.consumersOf && inStore) usedBy = await store.consumersOf(previous.keyId, signal);
   }
-  const declared = rotation.spec.consumers.kind === 'list' ? rotation.spec.consumers.list.map((c) => c.name) : [];
+  const declared = run.spec.consumers.kind === 'list' ? run.spec.consumers.list.map((c) => c.name) : [];
   const findings = storeFindings(
     {
       managementWorks: account !== null,
@@ -54,13 +54,13 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
       hasLastUsed: store.capabilities.lastUsed !== 'none',
       usedBy,
     },
-    rotation.spec,
+    run.spec,
     declared,
   );
   return {
     findings,
     usedBy,
-    disables: store.capabilities.disable || rotation.stores.store.manual?.includes('disable') === true,
+    disables: store.capabilities.disable || run.stores.store.manual?.includes('disable') === true,
   };
 }
 
@@ -98,10 +98,10 @@ export async function preflightHost(
   signal: AbortSignal,
 ): Promise<HostPreflight> {
   await deps.ledger.enter(step, null);
-  const rotation = await deps.ledger.rotation(step.rotation);
+  const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
-  const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === rotation.previousGeneration);
-  const { consumers: declared } = rotation.spec;
+  const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
+  const { consumers: declared } = run.spec;
   const consumers =
     declared.kind === 'all'
       ? await host.consumersNamed!(usedBy ?? [], previous?.keyId ?? '', signal)
@@ -110,7 +110,7 @@ export async function preflightHost(
         : [];
 
   const known = await knownVersions(deps, step.credential);
-  const required = new Set(requiredOf({ ...rotation, targets: consumers }).map((c) => c.name));
+  const required = new Set(requiredOf({ ...run, targets: consumers }).map((c) => c.name));
   const findings: Finding[] = [];
   const running: string[] = [];
   const unattested: string[] = [];
@@ -120,10 +120,10 @@ export async function preflightHost(
         const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
         if (inspection.state !== 'stopped') running.push(consumer.name);
         if (!required.has(consumer.name) || !previous) return;
-        const { evidence } = rotation.spec.policy;
+        const { evidence } = run.spec.policy;
         if (host.manual && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
           unattested.push(consumer.name);
-        else findings.push(...consumerFindings(inspection, rotation.spec, previous.generation));
+        else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
       } catch (error) {
         if (!required.has(consumer.name)) return;
         findings.push({

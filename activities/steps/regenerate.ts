@@ -3,7 +3,7 @@
  * that proves the new one.
  */
 import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded, RotationRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { mayRegenerate, type RegenerateBlock } from '../../workflows/domain/regenerate.js';
 import { contextOf, type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
 import type { Change } from '../ports/journal.js';
@@ -19,8 +19,8 @@ export async function regenerateSecret(
   deps: Deps,
   { step }: StepInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const previous = versionAt(rotation.previousGeneration);
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const previous = versionAt(run.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal) => ({
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
@@ -36,7 +36,7 @@ export async function regenerateSecret(
         attempt.before?.secretChanged != null &&
         attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
       attempt.markUnsent(unchanged ? 'and-before' : 'this');
-      await requireMayRegenerate(deps, rotation, unchanged ? 'nothing' : 'perhaps');
+      await requireMayRegenerate(deps, run, unchanged ? 'nothing' : 'perhaps');
       attempt.beforeSending();
       attempt.markUnsent('no');
       const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
@@ -44,8 +44,8 @@ export async function regenerateSecret(
       const sealed = await deps.vault.seal(key.secret);
       // Looked at now: an attempt of another round may have been recorded meanwhile.
       const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
-      for (const change of regeneratedVersion(rotation, replaced, key.secret, sealed)) attempt.stage(change);
-      return { generation: rotation.generation, secretChanged: key.secretChanged };
+      for (const change of regeneratedVersion(run, replaced, key.secret, sealed)) attempt.stage(change);
+      return { generation: run.generation, secretChanged: key.secretChanged };
     },
   );
 }
@@ -63,21 +63,16 @@ const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perha
  * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
  * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
  */
-export async function requireMayRegenerate(deps: Deps, rotation: RotationRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
-  const required = requiredOf(rotation).map((c) => c.name);
-  const decision = mayRegenerate(required, await deps.ledger.inspections(rotation.id));
+export async function requireMayRegenerate(deps: Deps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
+  const required = requiredOf(run).map((c) => c.name);
+  const decision = mayRegenerate(required, await deps.ledger.inspections(run.id));
   if (decision.ok) return;
   throw new RekeyError(codes[decision.reason][sent], `${decision.reason}: ${decision.message}`);
 }
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */
-export function regeneratedVersion(
-  rotation: RotationRecord,
-  previous: VersionRecord,
-  secret: Secret,
-  sealed: SealedSecret,
-): Change[] {
-  const { generation } = rotation;
+export function regeneratedVersion(run: RunRecord, previous: VersionRecord, secret: Secret, sealed: SealedSecret): Change[] {
+  const { generation } = run;
   const { account, keyId, keyName } = previous;
   const { fingerprint } = secret;
   const added: Change = {
@@ -111,8 +106,8 @@ export async function proveSecret(
   deps: Deps,
   { step, secretChanged }: ProveSecretInput,
 ): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const version = versionAt(rotation.generation);
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const version = versionAt(run.generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const { request, settle } = store.capabilities.timing;
   const overtaken = async (signal: AbortSignal) => (await store.describe(version.keyId, signal))?.secretChanged !== secretChanged;

@@ -14,22 +14,22 @@ import { requireMayTakeAway } from './guard.js';
  * asking again, until the old version is quiet.
  */
 export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const old = versionAt(rotation.previousGeneration);
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const old = versionAt(run.previousGeneration);
   // Nobody can use what is gone; the revoke that follows finds it so.
   if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
   const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
-  const { readings, now } = await deps.ledger.recordReading(step, rotation.round, value);
-  const { policy, accept } = rotation.spec;
+  const { readings, now } = await deps.ledger.recordReading(step, run.round, value);
+  const { policy, accept } = run.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens
   // both, never the store's own lag.
   const maxWait = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
   // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer
   // that could be seen.
-  const least = store.leastGrace?.(rotation.spec.attributes) ?? 0;
+  const least = store.leastGrace?.(run.spec.attributes) ?? 0;
   const rules: QuietRules = {
-    cutoverAt: rotation.cutoverAt ?? now,
-    grace: Math.max(rotation.expedited ? 0 : maxWait, least),
+    cutoverAt: run.cutoverAt ?? now,
+    grace: Math.max(run.expedited ? 0 : maxWait, least),
     lag: store.capabilities.timing.lastUsedLag,
   };
   const quiet = isQuiet(readings, now, rules, accept);
@@ -40,7 +40,7 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
     deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
-    nextCommands: rotation.expedited ? ['abort'] : ['expedite', 'abort'],
+    nextCommands: run.expedited ? ['abort'] : ['expedite', 'abort'],
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
 }
@@ -61,7 +61,7 @@ export async function revokeVersion(
   input: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
   const { step, target: generation } = input;
-  const { rotation, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step);
   const target = versionAt(generation);
   const { request, settle } = store.capabilities.timing;
 
@@ -70,7 +70,7 @@ export async function revokeVersion(
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, rotation, target, versionAt(input.survivor), attempt.signal);
+      await requireMayTakeAway(deps, store, run, target, versionAt(input.survivor), attempt.signal);
       attempt.markUnsent('no');
       attempt.beforeSending();
       await store.revoke(target.keyId, within(attempt.signal, request));
@@ -86,8 +86,8 @@ export async function revokeVersion(
  */
 export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step, null);
-  const { rotation, store, versionAt } = await contextOf(deps, step);
-  const old = versionAt(rotation.previousGeneration);
+  const { run, store, versionAt } = await contextOf(deps, step);
+  const old = versionAt(run.previousGeneration);
   if (!old.secretRef) return true;
   const key = { keyId: old.keyId, secret: await secretOf(deps, old) };
   const until = performance.now() + store.capabilities.timing.propagation;
@@ -109,13 +109,13 @@ export interface OrphansInput extends StepInput {
  * too.
  */
 export async function removeOrphans(deps: Deps, { step, known }: OrphansInput, signal: AbortSignal): Promise<readonly string[]> {
-  const left = await deps.ledger.unsettled(step.rotation, ['mint'], null);
+  const left = await deps.ledger.unsettled(step.run, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
-  const rotation = await deps.ledger.rotation(step.rotation);
-  const family = deps.ledger.tagFamily(step.rotation);
+  const run = await deps.ledger.run(step.run);
+  const family = deps.ledger.tagFamily(step.run);
   // A ledger that was set back has lost intents; an older release gave tags of another form.
-  const tags = [family, ...(await deps.ledger.tags(step.rotation, 'mint')).filter((tag) => !tag.startsWith(family))];
-  const store = await deps.stores.of(rotation.spec.store);
+  const tags = [family, ...(await deps.ledger.tags(step.run, 'mint')).filter((tag) => !tag.startsWith(family))];
+  const store = await deps.stores.of(run.spec.store);
   const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
   const removed: string[] = [];
   for (const tag of tags) {

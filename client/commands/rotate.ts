@@ -4,13 +4,13 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
-import type { Exemption, RotationOptions } from '../../workflows/domain/credential.js';
+import { mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
+import type { Exemption, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { connect } from '../connection.js';
 import { findInstallation, type Installation, whoAsks } from '../environment.js';
-import { LedgerView, type RotationShown } from '../ledger/views.js';
+import { LedgerView, type RunShown } from '../ledger/views.js';
 import { type Answer, asRekeyError } from '../output.js';
 
 export interface RotateOptions {
@@ -27,14 +27,14 @@ export function rotate(name: string, { wait, without, outsideWindow }: RotateOpt
  * Starts what the options ask for, a rotation or a change of the key, or joins the one that is open
  * and asks for the same.
  */
-export async function begin(name: string, options: RotationOptions, wait: boolean): Promise<Answer> {
+export async function begin(name: string, options: RunOptions, wait: boolean): Promise<Answer> {
   const installation = findInstallation();
   const view = await LedgerView.open(installation);
   const { client, close } = await connect(installation);
   try {
     const credential = await view.credential(name);
     const before = await view.findRotation(name);
-    const order: RotationOrder = { credential: name, options, by: whoAsks() };
+    const order: RunOrder = { credential: name, options, by: whoAsks() };
     if (before && before.outcome === null) requireSame(before, order);
     await start(client, view, order, workflowOf[options.update ? 'update' : credential.strategy]);
     const rotation = await appeared(client, view, name, before, wait);
@@ -52,12 +52,12 @@ export async function begin(name: string, options: RotationOptions, wait: boolea
   }
 }
 
-function requireSame(open: RotationShown, order: RotationOrder): void {
+function requireSame(open: RunShown, order: RunOrder): void {
   if (canonicalJson(open.options as never) !== canonicalJson(order.options as never))
     throw new RekeyError('KR_ALREADY_OPEN', `${open.id} is open with other options`);
 }
 
-async function start(client: Client, view: LedgerView, order: RotationOrder, workflow: string): Promise<void> {
+async function start(client: Client, view: LedgerView, order: RunOrder, workflow: string): Promise<void> {
   try {
     await client.workflow.start(workflow, {
       workflowId: rotationWorkflowId(order.credential),
@@ -83,9 +83,9 @@ async function appeared(
   client: Client,
   view: LedgerView,
   name: string,
-  before: RotationShown | null,
+  before: RunShown | null,
   wait: boolean,
-): Promise<RotationShown> {
+): Promise<RunShown> {
   const missing = 'no worker took the rotation up in 10 s; it will begin as soon as one serves';
   let reported = false;
   for (const until = performance.now() + 10_000; wait || performance.now() < until; await pause(100)) {
@@ -105,7 +105,7 @@ async function appeared(
  * Tells every change on standard error until it has ended or needs a person; a ledger that is away
  * for a while is waited for.
  */
-async function follow(installation: Installation, id: string): Promise<RotationShown> {
+async function follow(installation: Installation, id: string): Promise<RunShown> {
   let view: LedgerView | null = null;
   let reported = '';
   const tell = (line: string) => {
@@ -147,9 +147,9 @@ interface Cost {
   readonly historyEvents: number | null;
 }
 
-async function costOf(client: Client, rotation: RotationShown): Promise<Cost> {
+async function costOf(client: Client, rotation: RunShown): Promise<Cost> {
   try {
-    const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential), rotation.run_id);
+    const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential), rotation.workflow_run);
     // The ledger closes a moment before the workflow does.
     if (rotation.outcome) await Promise.race([handle.result().catch(() => undefined), pause(3_000)]);
     const events = (await handle.fetchHistory()).events ?? [];
@@ -159,7 +159,7 @@ async function costOf(client: Client, rotation: RotationShown): Promise<Cost> {
   }
 }
 
-function report(rotation: RotationShown, cost: Cost): Answer {
+function report(rotation: RunShown, cost: Cost): Answer {
   const seconds = Math.round(Number(rotation.seconds) * 10) / 10;
   const json = {
     rotation: rotation.id,

@@ -50,7 +50,7 @@ export async function status(name: string | undefined): Promise<Answer> {
         name: c.name,
         store: c.store,
         generation: c.generation,
-        rotation: c.rotation,
+        rotation: c.run,
         phase: c.phase,
         outcome: c.outcome,
         waitsFor: c.waits_for?.text ?? null,

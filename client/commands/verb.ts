@@ -25,9 +25,9 @@ export async function sendVerb(verb: Verb, id: string, { reason, consumer }: Ver
     const request = { by: whoAsks(), expectedPhase: rotation.phase, reason, consumer };
     const receipt: VerbReceipt = await handle.executeUpdate(verbUpdates[verb], { args: [request] });
     return {
-      json: { ok: true, verb, ...receipt },
-      text: `${verb} was taken by ${receipt.rotation}, which is ${receipt.phase}`,
-      next: `show '${receipt.rotation}'`,
+      json: { ok: true, verb, rotation: receipt.run, phase: receipt.phase },
+      text: `${verb} was taken by ${receipt.run}, which is ${receipt.phase}`,
+      next: `show '${receipt.run}'`,
     };
   } finally {
     await close();

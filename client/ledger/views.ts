@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import type { Configuration } from '../../workflows/domain/configuration.js';
-import type { CredentialSpec, Exemption, JsonObject, RotationOptions } from '../../workflows/domain/credential.js';
+import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Direction, Outcome, Phase, Sequence, Strategy } from '../../workflows/domain/states.js';
@@ -28,13 +28,13 @@ export interface CredentialShown {
   readonly next_due: Date | null;
   readonly declared: boolean;
   readonly generation: number | null;
-  readonly rotation: string | null;
+  readonly run: string | null;
   readonly phase: Phase | null;
   readonly outcome: Outcome | null;
   readonly waits_for: WaitShown | null;
 }
 
-export interface RotationShown {
+export interface RunShown {
   readonly id: string;
   readonly credential: string;
   readonly generation: number;
@@ -43,13 +43,13 @@ export interface RotationShown {
   readonly direction: Direction;
   readonly outcome: Outcome | null;
   readonly reason: string | null;
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
   readonly exempt: readonly Exemption[];
   readonly waits_for: WaitShown | null;
   readonly paused: boolean;
   readonly downtime_ms: number | null;
   readonly seconds: string;
-  readonly run_id: string;
+  readonly workflow_run: string;
 }
 
 export interface StepShown {
@@ -126,30 +126,28 @@ export class LedgerView {
   }
 
   /** By its id, or the newest one of a credential. */
-  async rotation(idOrName: string): Promise<RotationShown> {
+  async rotation(idOrName: string): Promise<RunShown> {
     const found = await this.findRotation(idOrName);
     if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no rotation ${idOrName}`);
     return found;
   }
 
-  async findRotation(idOrName: string): Promise<RotationShown | null> {
+  async findRotation(idOrName: string): Promise<RunShown | null> {
     const column = idOrName.includes('#') ? 'id' : 'credential';
     return (
       (
-        await this.#rows<RotationShown>(`select * from rotation_status where ${column} = $1 order by generation desc limit 1`, [
-          idOrName,
-        ])
+        await this.#rows<RunShown>(`select * from run_status where ${column} = $1 order by generation desc limit 1`, [idOrName])
       )[0] ?? null
     );
   }
 
   steps(rotation: string): Promise<readonly StepShown[]> {
-    return this.#rows('select * from step_status where rotation = $1 order by began_at', [rotation]);
+    return this.#rows('select * from step_status where run = $1 order by began_at', [rotation]);
   }
 
   async evidence(rotation: string): Promise<readonly { readonly seen: Inspection; readonly at: Date }[]> {
     return this.#rows(
-      `select distinct on (subject) seen, seen_at as at from observations where rotation = $1 and kind = 'inspection' order by subject, id desc`,
+      `select distinct on (subject) seen, seen_at as at from observations where run = $1 and kind = 'inspection' order by subject, id desc`,
       [rotation],
     );
   }

@@ -52,10 +52,10 @@ describe('a workflow that was reset to its beginning', () => {
     ['soar/enrichment', inPlaceMoments[2]!],
   ] as const)('goes on from the ledger: %s', async (credential, moment) => {
     const strangers = await reach(lane, credential, moment);
-    const { rows } = await lane.database.query('select run_id from rotations where outcome is null');
+    const { rows } = await lane.database.query('select workflow_run from runs where outcome is null');
     await lane.client.workflowService.resetWorkflowExecution({
       namespace: lane.namespace,
-      workflowExecution: { workflowId: `rotation/${credential}`, runId: (rows[0] as { run_id: string }).run_id },
+      workflowExecution: { workflowId: `rotation/${credential}`, runId: (rows[0] as { workflow_run: string }).workflow_run },
       reason: 'a test',
       workflowTaskFinishEventId: 4 as never,
       requestId: crypto.randomUUID(),

@@ -3,7 +3,7 @@
  * hosts that go away, and a way back through a restore.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import { type KeyShown, Lane } from '../support/lane.js';
 
 let lane: Lane;
@@ -28,7 +28,7 @@ describe('a search key from which others are made', () => {
   it('is replaced without a refused request, although the reply to its making was lost', async () => {
     const before = await live();
     await lane.ask('POST', '/faults', { vendor: 'algolia', method: 'POST', path: '^/1/keys$', when: 'after', action: 'drop' });
-    const report = (await (await lane.rotate('algolia/search')).result()) as RotationReport;
+    const report = (await (await lane.rotate('algolia/search')).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
 
     await expectNothingRefused('storefront', 'tokens');
@@ -54,14 +54,14 @@ describe('a search key from which others are made', () => {
     expect((await live()).some(({ id }) => id === old.id)).toBe(true);
     expect(await lane.rotation('algolia/search')).toMatchObject({ phase: 'preparing', outcome: null });
     await lane.ask('POST', '/vendors/algolia/hosts', { host: 'dsn', away: false });
-    expect(((await running.result()) as RotationReport).outcome).toBe('completed');
+    expect(((await running.result()) as RunReport).outcome).toBe('completed');
     await expectNothingRefused('storefront', 'tokens');
   });
 });
 
 describe('an indexing key, which may not even read itself', () => {
   it('is replaced by a restart of its one program', async () => {
-    const report = (await (await lane.rotate('algolia/indexing')).result()) as RotationReport;
+    const report = (await (await lane.rotate('algolia/indexing')).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
     await expectNothingRefused('indexer');
   });
@@ -72,7 +72,7 @@ describe('an indexing key, which may not even read itself', () => {
     const running = await lane.rotate('algolia/indexing');
     await lane.until('it to be disabled', async () => !(await live()).some(({ id }) => id === old.id));
     await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
-    expect(((await running.result()) as RotationReport).outcome).toBe('compensated');
+    expect(((await running.result()) as RunReport).outcome).toBe('compensated');
     expect((await live()).filter(({ name }) => name.startsWith('indexer')).map(({ id }) => id)).toEqual([old.id]);
     await expectNothingRefused('indexer');
   });

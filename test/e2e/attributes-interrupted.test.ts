@@ -1,6 +1,6 @@
 /** A change of a key that something gets in the way of: it is made, or the key is as it was. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import {
   atDocSpace,
   begin,
@@ -34,7 +34,7 @@ describe('a change that is interrupted', () => {
   ])('%s, is made', async (_, fault) => {
     const alive = lane.keepWorkerAlive();
     await plant(fault);
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
+    const report = (await (await begin(permissions(narrower))).result()) as RunReport;
     alive();
     expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
     expect((await atDocSpace()).permissions).toEqual(narrower);
@@ -44,7 +44,7 @@ describe('a change that is interrupted', () => {
 
   it('that is refused has changed nothing', async () => {
     await plant({ action: 'status', status: 400, bodyText: '{"status":1,"statusCode":400,"error":{"message":"no"}}' });
-    const report = (await (await begin(permissions(narrower))).result()) as RotationReport;
+    const report = (await (await begin(permissions(narrower))).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'refused' });
     expect((await atDocSpace()).permissions).toEqual(first);
   });
@@ -58,7 +58,7 @@ describe('a change that is interrupted', () => {
     await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
     await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
     await lane.ask('POST', `/faults/${id}/release`);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'compensated' });
+    expect((await running.result()) as RunReport).toMatchObject({ outcome: 'compensated' });
     expect((await atDocSpace()).permissions).toEqual(first);
   });
 
@@ -68,7 +68,7 @@ describe('a change that is interrupted', () => {
     const { id } = await atDocSpace();
     await portal('PUT', `/${id}`, { permissions: ['files:write'] });
     await running.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] });
-    expect((await running.result()) as RotationReport).toMatchObject({
+    expect((await running.result()) as RunReport).toMatchObject({
       outcome: 'refused',
       reason: expect.stringContaining('KR_KEY_CHANGED') as string,
     });
@@ -90,7 +90,7 @@ describe('a change behind a ledger that has lost all of it', () => {
     const running = await begin(permissions(narrower));
     await sent();
     await setBackLedger(lane.database);
-    expect((await running.result()) as RotationReport).toMatchObject({ outcome: 'completed' });
+    expect((await running.result()) as RunReport).toMatchObject({ outcome: 'completed' });
     expect(await noticed()).toBe(true);
     expect(await set(exported, '--undo')).toMatchObject({ status: 0 });
     expect((await atDocSpace()).permissions).toEqual(first);

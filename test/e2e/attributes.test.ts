@@ -3,7 +3,7 @@
  * where what is left out falls open.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ApplyReport, RotationReport } from '../../workflows/contract.js';
+import type { ApplyReport, RunReport } from '../../workflows/contract.js';
 import {
   atAlgolia,
   atDocSpace,
@@ -173,7 +173,7 @@ describe('attributes that are declared', () => {
   it('are carried over by a rotation, name and tag apart', async () => {
     expect((await set(exported, '--permissions', narrower.join(','))).status).toBe(0);
     const old = await atDocSpace();
-    const report = (await (await lane.rotate(exported)).result()) as RotationReport;
+    const report = (await (await lane.rotate(exported)).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', generation: 3 });
     const next = await atDocSpace();
     expect([next.permissions, next.id === old.id]).toEqual([narrower, false]);

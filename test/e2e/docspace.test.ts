@@ -3,7 +3,7 @@
  * only then deleted.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
 
 let lane: Lane;
@@ -23,7 +23,7 @@ describe('an overlap rotation of three live programs of a portal', () => {
   it('disables the old key before it deletes it, again where an authentication undid that, with no refused request', async () => {
     const [before] = (await lane.keys('docspace')).filter((key) => key.name === 'exports');
     await lane.ask('POST', '/vendors/docspace/races', { times: 1 });
-    const report = (await (await lane.rotate('docspace/exports')).result()) as RotationReport;
+    const report = (await (await lane.rotate('docspace/exports')).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
 
     const traffic = (await lane.traffic()).filter((row) => row.vendor === 'docspace');
@@ -58,7 +58,7 @@ describe('an overlap rotation of three live programs of a portal', () => {
     await (await lane.rotate('docspace/exports')).result();
     const { rows } = await lane.database.query<{ seconds: number }>(
       `select extract(epoch from revoked.begun_at - disabled.closed_at)::float as seconds
-       from intents disabled join intents revoked on revoked.rotation = disabled.rotation
+       from intents disabled join intents revoked on revoked.run = disabled.run
        where disabled.kind = 'disable' and disabled.closed = 'applied' and revoked.kind = 'revoke'`,
     );
     expect(rows).toHaveLength(1);

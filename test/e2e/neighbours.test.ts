@@ -6,7 +6,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOverlapConverged, strangersOf } from '../support/converged.js';
-import { Lane, type RotationShown, sleep } from '../support/lane.js';
+import { Lane, type RunShown, sleep } from '../support/lane.js';
 import { isIn, say } from '../support/moments.js';
 import { asAdministrator, secondCredential } from '../support/second-credential.js';
 
@@ -144,7 +144,7 @@ describe('a second installation that rotates the same key at the same time', () 
  * What was approved turned out not to be so: the program is handed the new key once more, and the
  * person is asked again.
  */
-async function approved(): Promise<RotationShown> {
+async function approved(): Promise<RunShown> {
   const asked = async () => (await lane.rotation(agents))!.waits_for?.since;
   const first = await asked();
   await say(lane, agents, 'approve');

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
 import { outsidePackage } from '../support/outside.js';
 
@@ -179,7 +179,7 @@ ${names
     for (const app of apps) app.kill();
   });
 
-  const rotate = async () => (await (await lane.rotate('orders/app')).result()) as RotationReport;
+  const rotate = async () => (await (await lane.rotate('orders/app')).result()) as RunReport;
 
   it('are rotated without a failed login or a failed query', async () => {
     const before = await counts();

@@ -3,7 +3,7 @@
  * PostgreSQL.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
 
 let lane: Lane;
@@ -22,7 +22,7 @@ async function cost(credential: string) {
 describe('an overlap rotation of four live consumers', () => {
   it('moves everyone to a new key and ends the old one, with no refused request', async () => {
     const [before] = (await lane.keys('datadog')).filter((k) => k.name === 'agents');
-    const report = (await (await lane.rotate('datadog/agents')).result()) as RotationReport;
+    const report = (await (await lane.rotate('datadog/agents')).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
 
     const traffic = (await lane.traffic()).filter((t) => t.vendor === 'datadog');
@@ -48,7 +48,7 @@ describe('an overlap rotation of four live consumers', () => {
 
 describe('an in-place rotation of two apps on one key', () => {
   it('changes the secret while nothing runs, loses no work and logs in without a failure', async () => {
-    const report = (await (await lane.rotate('soar/enrichment')).result()) as RotationReport;
+    const report = (await (await lane.rotate('soar/enrichment')).result()) as RunReport;
     expect(report).toMatchObject({ outcome: 'completed', strategy: 'in-place', generation: 2 });
     expect(report.downtimeMs).toBeGreaterThan(0);
 

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
 import { programsOf } from '../support/programs.js';
 import { asOperator } from '../support/soar-credentials.js';
@@ -18,7 +18,7 @@ afterAll(() => lane?.stop());
 
 const live = async (vendor: string) => (await lane.keys(vendor)).filter((k) => k.state === 'live');
 const trafficOf = async (...apps: string[]) => (await lane.traffic()).filter((t) => apps.includes(t.app));
-const rotated = async (credential: string) => (await (await lane.rotate(credential)).result()) as RotationReport;
+const rotated = async (credential: string) => (await (await lane.rotate(credential)).result()) as RunReport;
 /** Everybody goes on working on the new key: what would be refused or lost shows only then. */
 async function goOn(...apps: string[]): Promise<void> {
   const before = new Map((await trafficOf(...apps)).map((t) => [t.app, t.accepted]));

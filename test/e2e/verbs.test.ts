@@ -45,7 +45,7 @@ describe('a verb', () => {
     const said = await lane.database.transaction(async (trail) => {
       await trail.query('lock table audit_events in share mode');
       const abort = await lane.database.transaction(async (row) => {
-        await row.query(`select from rotations where credential = $1 and outcome is null for update`, [enrichment]);
+        await row.query(`select from runs where credential = $1 and outcome is null for update`, [enrichment]);
         await lane.ask('POST', `/faults/${id}/release`);
         await sleep(1_000);
         const asked = say(lane, enrichment, 'abort');

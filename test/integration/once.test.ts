@@ -55,11 +55,11 @@ beforeAll(async () => {
 });
 
 async function openStep(name: string, runId = 'run-1'): Promise<StepRef> {
-  const { rotation, head } = await ledger.open({ credential: name, options: { without: [] }, by: 'test', runId });
+  const { run, head } = await ledger.open({ credential: name, options: { without: [] }, by: 'test', runId });
   return {
-    rotation: rotation.id,
+    run: run.id,
     credential: name,
-    fence: rotation.fence,
+    fence: run.fence,
     head,
     key: 'mint',
     kind: 'mint',
@@ -145,9 +145,9 @@ describe('an effect', () => {
         throw new Error('refused');
       }),
     ).rejects.toThrow('refused');
-    const { rows } = await database.query('select closed from intents where rotation = $1', [step.rotation]);
+    const { rows } = await database.query('select closed from intents where run = $1', [step.run]);
     expect(rows).toEqual([{ closed: 'not-sent' }]);
-    expect(await ledger.unsettled(step.rotation, ['mint'], null)).toBe(0);
+    expect(await ledger.unsettled(step.run, ['mint'], null)).toBe(0);
   });
 
   it('that comes too late for its own deadline sends nothing, and closes its intent so', async () => {
@@ -159,7 +159,7 @@ describe('an effect', () => {
       return { sent: ++sent };
     });
     await expect(late).rejects.toMatchObject({ code: 'KR_TOO_LATE' });
-    const { rows } = await database.query('select closed from intents where rotation = $1', [step.rotation]);
+    const { rows } = await database.query('select closed from intents where run = $1', [step.run]);
     expect([rows, sent]).toEqual([[{ closed: 'not-sent' }], 0]);
   });
 
@@ -191,7 +191,7 @@ describe('a rotation', () => {
   it('is opened once: the same run gets the same row, another options are refused', async () => {
     const first = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
     const again = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
-    expect(again.rotation.fence).toBe(first.rotation.fence);
+    expect(again.run.fence).toBe(first.run.fence);
     await expect(
       ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' }),
     ).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
@@ -203,7 +203,7 @@ describe('a rotation', () => {
   ] as const)('that rekey begins by itself is not opened when the credential is not %s any more', async (onlyIf) => {
     const order = { credential: 'j', options: { without: [] }, by: 'sweep', runId: 'run-1', onlyIf };
     await expect(ledger.open(order)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
-    expect((await database.query(`select 1 from rotations where credential = 'j'`)).rowCount).toBe(0);
+    expect((await database.query(`select 1 from runs where credential = 'j'`)).rowCount).toBe(0);
   });
 
   it('that has turned back hears again what it recorded before, and nothing new', async () => {
@@ -226,7 +226,7 @@ describe('a rotation', () => {
     const again = await ledger.lease(one, 'host/web-1');
     expect(again.number).toBe(first.number + 1);
     await expect(ledger.lease(two, 'host/web-1')).rejects.toMatchObject({ code: 'KR_LEASE_HELD' });
-    await ledger.releaseLease('host/web-1', one.rotation);
+    await ledger.releaseLease('host/web-1', one.run);
     expect((await ledger.lease(two, 'host/web-1')).number).toBe(again.number + 1);
   });
 

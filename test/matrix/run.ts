@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { RotationReport } from '../../workflows/contract.js';
+import type { RunReport } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
 import { withTicketing } from '../support/soar-credentials.js';
 import type { FaultKind } from './faults.js';
@@ -124,7 +124,7 @@ const isSame = (a: Point, b: Point): boolean => nameOf(a) === nameOf(b) && a.pat
 export async function recordPointsOf(lane: Lane, credentials: readonly Credential[]): Promise<readonly Point[]> {
   await freshLane(lane, credentials);
   const since = await lastRequest(lane);
-  const reports: readonly RotationReport[] = await Promise.all(
+  const reports: readonly RunReport[] = await Promise.all(
     credentials.map(async (credential) => (await lane.rotate(credential)).result()),
   );
   const unclean = reports.filter(({ outcome }) => outcome !== 'completed');

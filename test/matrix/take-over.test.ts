@@ -43,7 +43,7 @@ async function takeOver(point: Point): Promise<number> {
   expect(last?.window.step).toBe(point.step);
   const next = requests.find((r) => r.id > last!.id && r.window.step === point.step && r.pid !== last!.pid);
   const { rows } = await lane.database.query<{ settled: string | null }>(
-    `select extract(epoch from min(settle_at)) * 1000 as settled from intents where rotation = $1 and step like $2 || '%'`,
+    `select extract(epoch from min(settle_at)) * 1000 as settled from intents where run = $1 and step like $2 || '%'`,
     [`${credential}#2`, point.step],
   );
   const waits = ['mint', 'revoke'].includes(point.step) ? Number(rows[0]!.settled) : 0;

@@ -138,8 +138,8 @@ export async function judge(
     );
   }
   const left = await world.query(
-    `select id from rotations where credential = $1 and outcome is null
-     union all select program from leases l join rotations r on r.id = l.rotation where r.credential = $1`,
+    `select id from runs where credential = $1 and outcome is null
+     union all select consumer from leases l join runs r on r.id = l.run where r.credential = $1`,
     [credential],
   );
   expectEqual('open rotations and held leases', left, []);

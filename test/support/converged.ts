@@ -3,7 +3,7 @@
  * from what rekey says of itself.
  */
 import { expect } from 'vitest';
-import type { KeyShown, Lane, RotationShown } from './lane.js';
+import type { KeyShown, Lane, RunShown } from './lane.js';
 
 const liveOnes = (keys: readonly KeyShown[]) => keys.filter((k) => k.state === 'live');
 
@@ -13,7 +13,7 @@ const liveOnes = (keys: readonly KeyShown[]) => keys.filter((k) => k.state === '
  */
 export async function expectOverlapConverged(
   lane: Lane,
-  rotation: RotationShown,
+  rotation: RunShown,
   strangers: readonly string[],
   outcome = 'completed',
 ): Promise<void> {
@@ -34,7 +34,7 @@ export async function expectOverlapConverged(
 }
 
 /** At most one failed login, no work lost, the apps run on the secret that the ledger has. */
-export async function expectInPlaceConverged(lane: Lane, rotation: RotationShown, outcome = 'completed'): Promise<void> {
+export async function expectInPlaceConverged(lane: Lane, rotation: RunShown, outcome = 'completed'): Promise<void> {
   expect(rotation, JSON.stringify(rotation.waits_for ?? rotation.reason)).toMatchObject({ outcome });
   await lane.until('both apps to run', async () => {
     const { rows } = await lane.database.query(
@@ -55,8 +55,8 @@ export async function expectInPlaceConverged(lane: Lane, rotation: RotationShown
 }
 
 async function expectNothingLeft(lane: Lane): Promise<void> {
-  expect((await lane.database.query('select program from leases where rotation is not null')).rows).toEqual([]);
-  expect((await lane.database.query('select id from rotations where outcome is null')).rows).toEqual([]);
+  expect((await lane.database.query('select consumer from leases where run is not null')).rows).toEqual([]);
+  expect((await lane.database.query('select id from runs where outcome is null')).rows).toEqual([]);
 }
 
 /** Keys that belong to nobody here: they must be there afterwards as before. */

@@ -15,11 +15,11 @@ import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
-import { type ApplyReport, mainQueue, type RotationOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
-import type { RotationOptions } from '../../workflows/domain/credential.js';
+import { type ApplyReport, mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
+import type { RunOptions } from '../../workflows/domain/credential.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
 import { byDoor, declaring, programsOf, type SandboxCredential } from './programs.js';
-import type { KeyShown, RotationShown, TrafficShown } from './shown.js';
+import type { KeyShown, RunShown, TrafficShown } from './shown.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -29,7 +29,7 @@ const dist = path.resolve(import.meta.dirname, '../../dist');
  */
 export const pace = 4;
 
-export type { KeyShown, RotationShown, TrafficShown } from './shown.js';
+export type { KeyShown, RunShown, TrafficShown } from './shown.js';
 
 /**
  * Milliseconds after which nothing that a test waits for will come any more, on the slowest
@@ -143,14 +143,14 @@ export class Lane {
    * one.
    */
   async forget(): Promise<void> {
-    const open = await this.database.query<{ credential: string }>('select credential from rotations where outcome is null');
+    const open = await this.database.query<{ credential: string }>('select credential from runs where outcome is null');
     for (const { credential } of open.rows)
       await this.client.workflow
         .getHandle(rotationWorkflowId(credential))
         .terminate('the case is over')
         .catch(() => undefined);
     await this.database.query(
-      'truncate audit_events, leases, observations, intents, steps, rotations, versions, vault_secrets, credentials, configurations cascade',
+      'truncate audit_events, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
     );
   }
 
@@ -174,12 +174,12 @@ export class Lane {
     return this.#credentials ? declaring(text, this.#credentials) : text;
   }
 
-  async rotate(credential: string, options: RotationOptions = { without: [] }): Promise<WorkflowHandle> {
+  async rotate(credential: string, options: RunOptions = { without: [] }): Promise<WorkflowHandle> {
     const { rows } = await this.database.query<{ strategy: 'overlap' | 'in-place' }>(
       'select strategy from credentials where name = $1',
       [credential],
     );
-    const order: RotationOrder = { credential, options, by: 'test' };
+    const order: RunOrder = { credential, options, by: 'test' };
     return this.client.workflow.start(workflowOf[rows[0]!.strategy], {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
@@ -188,17 +188,16 @@ export class Lane {
     });
   }
 
-  async rotation(credential: string): Promise<RotationShown | undefined> {
+  async rotation(credential: string): Promise<RunShown | undefined> {
     return (
-      await this.database.query<RotationShown>(
-        'select * from rotation_status where credential = $1 order by generation desc limit 1',
-        [credential],
-      )
+      await this.database.query<RunShown>('select * from run_status where credential = $1 order by generation desc limit 1', [
+        credential,
+      ])
     ).rows[0];
   }
 
   /** Waits until the newest rotation of the credential has an outcome, or needs a person. */
-  async settled(credential: string): Promise<RotationShown> {
+  async settled(credential: string): Promise<RunShown> {
     return this.until(
       `${credential} to end`,
       async () => {
@@ -224,7 +223,7 @@ export class Lane {
   /** For the message of a test that waits in vain. */
   async whatIsOpen(): Promise<string> {
     const rotations = await this.database.query<{ id: string }>(
-      'select id, phase, direction, outcome, waits_for, reason from rotations where outcome is null',
+      'select id, phase, direction, outcome, waits_for, reason from runs where outcome is null',
     );
     const pending = await Promise.all(
       rotations.rows.map(async (row) => {

@@ -9,7 +9,7 @@ const tables = [
   'credentials',
   'vault_secrets',
   'versions',
-  'rotations',
+  'runs',
   'steps',
   'intents',
   'observations',

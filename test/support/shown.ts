@@ -18,7 +18,7 @@ export interface TrafficShown {
   readonly downMs: number;
 }
 
-export interface RotationShown {
+export interface RunShown {
   readonly id: string;
   readonly phase: string;
   readonly outcome: string | null;

@@ -9,7 +9,7 @@ import pg from 'pg';
 import { dataConverter } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
-import { firstLine, hang, type KeyShown, type RotationShown, sleep, type TrafficShown } from './lane.js';
+import { firstLine, hang, type KeyShown, type RunShown, sleep, type TrafficShown } from './lane.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -104,15 +104,13 @@ export class Up {
     await connection.close();
   }
 
-  async rotation(credential: string): Promise<RotationShown | undefined> {
+  async rotation(credential: string): Promise<RunShown | undefined> {
     return (
-      await this.query<RotationShown>('select * from rotation_status where credential = $1 order by generation desc limit 1', [
-        credential,
-      ])
+      await this.query<RunShown>('select * from run_status where credential = $1 order by generation desc limit 1', [credential])
     )[0];
   }
 
-  ended(credential: string): Promise<RotationShown> {
+  ended(credential: string): Promise<RunShown> {
     return this.until(`${credential} to end`, async () => {
       const rotation = await this.rotation(credential);
       return rotation?.outcome ? rotation : undefined;
@@ -134,8 +132,8 @@ export class Up {
     throw new Error(`waited ${hang / 1000} s for ${what}; open: ${JSON.stringify(await this.#open())}`);
   }
 
-  #open(): Promise<RotationShown[]> {
-    return this.query<RotationShown>('select * from rotation_status where outcome is null');
+  #open(): Promise<RunShown[]> {
+    return this.query<RunShown>('select * from run_status where outcome is null');
   }
 
   /** What was killed is started again: asks until it answers. */

@@ -35,9 +35,9 @@ describe.concurrent('what is due', () => {
     expect(await execute('startDueRotations', planner)).toEqual([due.credential]);
     held.release();
     expect(await ended(due)).toMatchObject({ outcome: 'completed' });
-    expect(due.last('openRotation').input).toMatchObject({ by: 'schedule', onlyIf: 'due' });
+    expect(due.last('openRun').input).toMatchObject({ by: 'schedule', onlyIf: 'due' });
     expect(await running.ended()).toMatchObject({ outcome: 'completed' });
-    expect(running.count('openRotation')).toBe(1);
+    expect(running.count('openRun')).toBe(1);
   });
 });
 
@@ -57,19 +57,19 @@ describe.concurrent('the sweep', () => {
       await world.reached(held);
       await world.handle.terminate('a test');
     }
-    sweep.script.answers('openRotations', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
+    sweep.script.answers('openRuns', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
     expect(await execute('sweep', sweep)).toEqual([gone.credential, changed.credential]);
     expect(await ended(gone)).toMatchObject({ strategy: 'in-place', outcome: 'completed' });
     expect(await ended(changed)).toMatchObject({ strategy: 'update', outcome: 'completed' });
-    expect(gone.last('openRotation').input).toMatchObject({ by: 'sweep', onlyIf: 'open' });
+    expect(gone.last('openRun').input).toMatchObject({ by: 'sweep', onlyIf: 'open' });
   });
 
   it('opens nothing where the rotation has ended meanwhile', async () => {
     const [over, sweep] = [stage.world(one), stage.world(one)];
-    sweep.script.answers('openRotations', [orderOf(over)]);
+    sweep.script.answers('openRuns', [orderOf(over)]);
     await execute('sweep', sweep);
     await expect(ended(over)).rejects.toMatchObject({ cause: { type: 'KR_NOT_CALLED_FOR' } });
-    expect(over.script.log.map((e) => e.label)).toEqual(['openRotation']);
+    expect(over.script.log.map((e) => e.label)).toEqual(['openRun']);
   });
 });
 

@@ -8,7 +8,7 @@ import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
 
-const prepared = ['openRotation', 'preflightStore', sideBySide('preflightHost east', 'preflightHost west'), 'freezePlan'];
+const prepared = ['openRun', 'preflightStore', sideBySide('preflightHost east', 'preflightHost west'), 'freezePlan'];
 const everyone = sideBySide(
   ['distribute wave-1/web-1', 'confirmConsumer wave-1/web-1'],
   ['distribute wave-1/web-2', 'confirmConsumer wave-1/web-2'],
@@ -68,7 +68,7 @@ describe.concurrent('an overlap rotation', () => {
     const world = stage.world({ disables: true, programs: [] });
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
     expectOrder(world, [
-      'openRotation',
+      'openRun',
       'preflightStore',
       'freezePlan',
       'mintVersion',

@@ -39,7 +39,7 @@ describe.concurrent('an overlap rotation behind a ledger that has lost', () => {
     ['the cut-over', 'confirmConsumer wave-2/web-2', 'drain 1', true],
   ] as const)('%s, goes on and knows the key that it made, and whether anybody was handed it', async (_, copied, swapped, delivered) => {
     const world = await setBack(copied, swapped);
-    expect(await world.ended()).toMatchObject({ rotation: `${world.credential}#2`, outcome: 'completed' });
+    expect(await world.ended()).toMatchObject({ run: `${world.credential}#2`, outcome: 'completed' });
     expect(afterwards(world).find((e) => e.label === 'mintVersion')!.input).toMatchObject({ known: 'key-2', delivered });
     expect([world.count('reconcile'), world.outside.harm]).toEqual([1, []]);
     expect(world.ledger.states).toEqual({ 1: 'revoked', 2: 'active' });

@@ -69,10 +69,10 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
       await world.reached(held);
       const { fence } = world.ledger.row;
       await world.takeOver();
-      await world.untilDone('openRotation', holds.indexOf(held) + 2);
+      await world.untilDone('openRun', holds.indexOf(held) + 2);
       expect(world.ledger.row.fence).toBe(fence + 1);
     }
-    expect(await world.ended()).toMatchObject({ rotation: `${world.credential}#2`, outcome: 'completed' });
+    expect(await world.ended()).toMatchObject({ run: `${world.credential}#2`, outcome: 'completed' });
     for (const held of holds) {
       held.release();
       await world.untilOver(held.label);
@@ -93,7 +93,7 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
     await world.reached(held);
     await world.takeOver();
     expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'aborted by test: a test' });
-    const opened = world.script.log.findLastIndex((e) => e.label === 'openRotation');
+    const opened = world.script.log.findLastIndex((e) => e.label === 'openRun');
     expect(world.script.log[opened + 1]!.label).toMatch(/releaseLeases|readUndo/);
     expect(world.count('note turn-back')).toBe(1);
   });
@@ -111,7 +111,7 @@ describe.concurrent('a run that begins behind a revoke that may have been sent',
     await world.reached(held);
     await world.takeOver();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const again = world.script.log.slice(world.script.log.findLastIndex((e) => e.label === 'openRotation'));
+    const again = world.script.log.slice(world.script.log.findLastIndex((e) => e.label === 'openRun'));
     expect(
       again
         .map((e) => e.label)
@@ -129,7 +129,7 @@ describe.concurrent('a run that begins behind a regenerate that is on record', (
     await world.takeOver();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     held.release();
-    const again = world.script.log.slice(world.script.log.findLastIndex((e) => e.label === 'openRotation'));
+    const again = world.script.log.slice(world.script.log.findLastIndex((e) => e.label === 'openRun'));
     expect(again.filter((e) => /undeploy|awaitStopped/.test(e.label))).toEqual([]);
     expect(world.last('rememberRunning').input.running).toEqual([]);
     expect([...world.outside.up].sort()).toEqual(['web-1', 'web-2']);

@@ -33,7 +33,7 @@ describe.concurrent('a change of a key', () => {
       outcome: 'completed',
       reason: 'scopes: ["read","write"] → ["read"]',
     });
-    expectOrder(world, ['openRotation', 'planUpdate', 'mayHaveSent', 'changeKey 1', 'proveImage', 'close completed']);
+    expectOrder(world, ['openRun', 'planUpdate', 'mayHaveSent', 'changeKey 1', 'proveImage', 'close completed']);
     expect(world.last('proveImage').input.image).toEqual({ ...before, rights: { scopes: ['read'] } });
   });
 

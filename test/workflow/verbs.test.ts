@@ -162,7 +162,7 @@ describe.concurrent('a verb', () => {
     await world.reached(held);
     const refused = { cause: { type: 'KR_VERB_ILLEGAL', message: 'the rotation is draining now, not distributing' } };
     await expect(world.say('abort', null, 'distributing')).rejects.toMatchObject(refused);
-    expect(await world.say('pause', null, 'draining')).toEqual({ rotation: `${world.credential}#2`, phase: 'draining' });
+    expect(await world.say('pause', null, 'draining')).toEqual({ run: `${world.credential}#2`, phase: 'draining' });
     const pause = { kind: 'verb', verb: 'pause', by: 'test', reason: 'a test', consumer: null };
     expect(world.last('note verb pause')).toMatchObject({ step: { phase: 'draining' }, input: { note: pause } });
     await world.say('resume');

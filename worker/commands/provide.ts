@@ -39,5 +39,8 @@ await main(async () => {
     await close();
   }
   if (!receipt.taken) throw new RekeyError('KR_PROVIDED_REFUSED', receipt.message);
-  answer({ ok: true, ...receipt }, `${receipt.message}\nnext: rekey show '${receipt.rotation}'`);
+  answer(
+    { ok: true, rotation: receipt.run, taken: receipt.taken, message: receipt.message },
+    `${receipt.message}\nnext: rekey show '${receipt.run}'`,
+  );
 });

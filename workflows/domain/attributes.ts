@@ -38,7 +38,7 @@ export interface KeyLook {
 
 /** A change that completed. */
 export interface PastUpdate {
-  readonly rotation: string;
+  readonly run: string;
   readonly keyId: string;
   readonly before: KeyImage;
   readonly after: KeyImage;
@@ -158,7 +158,7 @@ export function updateFinding(facts: UpdateFacts, change: KeyChange): Finding | 
   if (state !== 'live' && state !== 'disabled') return finding('not-changeable', `the key is ${state}`);
   if (change.kind === 'undo' && !facts.last) return finding('nothing-to-undo', 'no change of this key is on record');
   if (change.kind === 'undo' && facts.last!.keyId !== keyId)
-    return finding('rotated-since', `the key was rotated since ${facts.last!.rotation}: say what it is to be`);
+    return finding('rotated-since', `the key was rotated since ${facts.last!.run}: say what it is to be`);
   return null;
 }
 
@@ -167,7 +167,7 @@ export function imageFinding(facts: UpdateFacts, change: KeyChange, present: Key
   if (change.kind === 'undo' && imagesDiffer(present, facts.last!.after).length > 0)
     return {
       reason: 'changed-since',
-      message: `the key is not as ${facts.last!.rotation} left it (${inWords(imagesDiffer(facts.last!.after, present))}): say what it is to be`,
+      message: `the key is not as ${facts.last!.run} left it (${inWords(imagesDiffer(facts.last!.after, present))}): say what it is to be`,
     };
   if (after.state === 'live' || present.state === 'disabled') return null;
   if (facts.used)

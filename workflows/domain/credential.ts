@@ -91,7 +91,7 @@ export interface CredentialSpec {
  * What is said when a rotation is asked for. A second request joins an open rotation only when all
  * of it is the same.
  */
-export interface RotationOptions {
+export interface RunOptions {
   /** Consumers that are left behind on purpose, with the reason; they are counted apart. */
   readonly without: readonly Exemption[];
   /** An operator does not want to wait for the window; absent: it is respected. */

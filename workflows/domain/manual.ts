@@ -21,7 +21,7 @@ export interface ProvideRequest {
 }
 
 export interface ProvideReceipt {
-  readonly rotation: string;
+  readonly run: string;
   /** False: what was said does not hold, nothing was recorded, and it is still waited for. */
   readonly taken: boolean;
   readonly message: string;

@@ -1,6 +1,6 @@
 /** Owns what the ledger keeps of a rotation, as workflows and activities pass it between them. */
 import type { ConnectorDeclaration } from './configuration.js';
-import type { ConsumerSpec, CredentialSpec, Exemption, RotationOptions } from './credential.js';
+import type { ConsumerSpec, CredentialSpec, Exemption, RunOptions } from './credential.js';
 import type { Direction, Outcome, Phase, Sequence, VersionState } from './states.js';
 
 /**
@@ -17,7 +17,7 @@ export interface ChainHead {
  * never yesterday's.
  */
 export interface StepRef {
-  readonly rotation: string;
+  readonly run: string;
   readonly credential: string;
   readonly fence: number;
   readonly head: ChainHead | null;
@@ -42,7 +42,7 @@ export interface VersionRecord {
   readonly changedMs: number;
 }
 
-export interface RotationRecord {
+export interface RunRecord {
   readonly id: string;
   readonly credential: string;
   readonly generation: number;
@@ -53,7 +53,7 @@ export interface RotationRecord {
   readonly direction: Direction;
   readonly outcome: Outcome | null;
   readonly reason: string | null;
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
   readonly spec: CredentialSpec;
   /** The declarations of store and hosts as they were at open. */
   readonly stores: { readonly store: ConnectorDeclaration; readonly hosts: Readonly<Record<string, ConnectorDeclaration>> };
@@ -81,7 +81,7 @@ export interface Crossing {
 
 /** What a run of a rotation remembers when the ledger has lost its last commits. */
 export interface Remembered {
-  readonly rotation: RotationRecord;
+  readonly run: RunRecord;
   readonly fence: number;
   readonly head: ChainHead;
   readonly targets: readonly ConsumerSpec[] | null;
@@ -92,7 +92,7 @@ export interface Remembered {
 
 export interface OpenRequest {
   readonly credential: string;
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
   readonly by: string;
   readonly runId: string;
   /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
@@ -103,7 +103,7 @@ export interface OpenRequest {
 export interface OpenOrder {
   readonly credential: string;
   readonly strategy: Sequence;
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
 }
 
 export interface Wait {

@@ -6,7 +6,7 @@ import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow'
 import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
 import type { Gate } from '../domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
-import type { RotationRecord } from '../domain/records.js';
+import type { RunRecord } from '../domain/records.js';
 import { legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
 
 export interface OperatorPorts {
@@ -38,7 +38,7 @@ export class Operator {
   #skipped = false;
 
   constructor(
-    row: RotationRecord,
+    row: RunRecord,
     private readonly ports: OperatorPorts,
   ) {
     this.exempt = new Set(row.exempt.map((e) => e.consumer));
@@ -162,11 +162,11 @@ export class Operator {
   #listenToProvide(): void {
     const take = async (request: ProvideRequest): Promise<ProvideReceipt> => {
       const answering = this.#answering!;
-      const { rotation } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
+      const { run } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
       const said = await answering.take(request);
-      if ('refused' in said) return { rotation, taken: false, message: said.refused };
+      if ('refused' in said) return { run, taken: false, message: said.refused };
       answering.answer = said;
-      return { rotation, taken: true, message: 'it holds, and the rotation goes on' };
+      return { run, taken: true, message: 'it holds, and the rotation goes on' };
     };
     const validator = (_request: ProvideRequest) => {
       if (!this.#answering)

@@ -11,10 +11,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
-import type { RotationOrder, RotationReport } from '../contract.js';
+import type { RunOrder, RunReport } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
 import type { Finding } from '../domain/preflight.js';
-import type { ChainHead, Crossing, Recorded, RotationRecord, StepRef, Wait } from '../domain/records.js';
+import type { ChainHead, Crossing, Recorded, RunRecord, StepRef, Wait } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
 import type { Verb, VerbRequest } from '../domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
@@ -42,7 +42,7 @@ export class Run {
   targets: readonly ConsumerSpec[];
 
   private constructor(
-    public row: RotationRecord,
+    public row: RunRecord,
     head: ChainHead,
     crossing: Crossing | null,
   ) {
@@ -72,11 +72,11 @@ export class Run {
    * own tools means abort: it reaches only what may be aborted, and is without effect beyond the
    * point of no return.
    */
-  static async of(order: RotationOrder, way: (run: Run) => Promise<RotationReport>): Promise<RotationReport> {
+  static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
     const root = CancellationScope.current();
     return CancellationScope.nonCancellable(async () => {
-      const { rotation, head, crossing } = await localLedger.openRotation({ ...order, runId: workflowInfo().runId });
-      const run = new Run(rotation, head, crossing);
+      const { run: row, head, crossing } = await localLedger.openRun({ ...order, runId: workflowInfo().runId });
+      const run = new Run(row, head, crossing);
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
       for (;;) {
         try {
@@ -121,7 +121,7 @@ export class Run {
   /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
   step(kind: string, key: string = kind, subject: string | null = null): StepRef {
     return {
-      rotation: this.row.id,
+      run: this.row.id,
       credential: this.row.credential,
       fence: this.#fence,
       head: this.#head,
@@ -210,28 +210,28 @@ export class Run {
 
   /** Lets go of a consumer that is handed nothing more. */
   async releaseLease(consumer: ConsumerSpec): Promise<void> {
-    await localLedger.releaseLease({ step: this.step('release-lease'), program: leaseKey(consumer) });
+    await localLedger.releaseLease({ step: this.step('release-lease'), consumer: leaseKey(consumer) });
   }
 
   async newRound(round: number, reason: string): Promise<void> {
     this.#sawHead(await localLedger.note({ step: this.step('round'), note: { kind: 'round', round, reason } }));
   }
 
-  async refuse(findings: readonly Finding[]): Promise<RotationReport> {
+  async refuse(findings: readonly Finding[]): Promise<RunReport> {
     this.enter('closing');
     await localLedger.refuse({ step: this.step('close'), findings });
     return this.#report('refused', findings.map((f) => f.message).join('; '), null);
   }
 
-  async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RotationReport> {
+  async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {
     await localLedger.close({ step: this.step('close'), outcome, reason: this.#reason, downtimeMs });
     return this.#report(outcome, this.#reason, downtimeMs);
   }
 
-  async #report(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RotationReport> {
+  async #report(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
     await condition(allHandlersFinished);
-    const { id: rotation, credential, strategy, generation } = this.row;
-    return { rotation, credential, strategy, generation, outcome, reason, downtimeMs };
+    const { id: run, credential, strategy, generation } = this.row;
+    return { run, credential, strategy, generation, outcome, reason, downtimeMs };
   }
 
   /**
@@ -242,16 +242,16 @@ export class Run {
     // What is still out would land behind what is done again: a program would start that was just
     // stopped.
     await Promise.allSettled(this.#inFlight);
-    const { rotation, head } = await localLedger.reconcile({
-      rotation: this.row,
+    const { run, head } = await localLedger.reconcile({
+      run: this.row,
       fence: this.#fence,
       head: this.#head,
       targets: this.targets.length > 0 ? this.targets : null,
       back: this.#back ? this.#reason : null,
       runId: workflowInfo().runId,
     });
-    this.row = rotation;
-    this.#fence = rotation.fence;
+    this.row = run;
+    this.#fence = run.fence;
     this.#head = head;
     if (this.#crossed) this.#crossing ??= { key: this.#crossingKey, done: false };
     this.reconciled++;
@@ -265,7 +265,7 @@ export class Run {
 
   async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
     this.#sawHead(await localLedger.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
-    return { rotation: this.row.id, phase: this.#phase };
+    return { run: this.row.id, phase: this.#phase };
   }
 
   /**

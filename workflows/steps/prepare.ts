@@ -3,7 +3,7 @@
  * against it at once, freeze the plan, wait for leave.
  */
 import { atStore, localLedger } from '../activity-options.js';
-import type { RotationReport } from '../contract.js';
+import type { RunReport } from '../contract.js';
 import { awaitWindow, calendarFinding, passGate } from '../run/gates.js';
 import type { Run } from '../run/run.js';
 import { preflightHosts } from './inspect.js';
@@ -17,7 +17,7 @@ export interface Prepared {
 }
 
 /** What was found, or the report of a refusal that changed nothing. */
-export async function prepare(run: Run): Promise<Prepared | RotationReport> {
+export async function prepare(run: Run): Promise<Prepared | RunReport> {
   run.enter('preparing');
   const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
   let atTheHosts = await preflightHosts(run, atTheStore.usedBy);

@@ -59,15 +59,15 @@ create table versions (
 create unique index versions_one_active on versions (credential) where state = 'active';
 create unique index versions_one_owner_per_key on versions (account, key_id) where state <> 'revoked';
 
-create table rotations (
+create table runs (
   id text primary key,
   credential text not null references credentials,
   generation integer not null,
   previous_generation integer,
   strategy text not null check (strategy in ('overlap', 'in-place')),
-  -- The fence and the workflow run that hold the rotation now.
+  -- The fence and the workflow run that hold the run now.
   fence bigint not null,
-  run_id text not null,
+  workflow_run text not null,
   phase text not null,
   direction text not null default 'forward' check (direction in ('forward', 'back')),
   outcome text check (outcome in ('completed', 'compensated', 'refused')),
@@ -91,10 +91,10 @@ create table rotations (
   unique (credential, generation),
   check ((outcome is null) = (closed_at is null))
 );
-create unique index rotations_one_open on rotations (credential) where outcome is null;
+create unique index runs_one_open on runs (credential) where outcome is null;
 
 create table steps (
-  rotation text not null references rotations,
+  run text not null references runs,
   key text not null,
   kind text not null,
   phase text not null,
@@ -103,12 +103,12 @@ create table steps (
   outcome jsonb,
   began_at timestamptz not null default clock_timestamp(),
   ended_at timestamptz,
-  primary key (rotation, key)
+  primary key (run, key)
 );
 
 create table intents (
   attempt uuid primary key,
-  rotation text not null,
+  run text not null,
   step text not null,
   kind text not null,
   subject text,
@@ -120,26 +120,26 @@ create table intents (
   settle_at timestamptz not null,
   closed text check (closed in ('applied', 'not-sent', 'superseded')),
   closed_at timestamptz,
-  foreign key (rotation, step) references steps (rotation, key)
+  foreign key (run, step) references steps (run, key)
 );
-create index intents_of_rotation on intents (rotation, kind);
+create index intents_of_run on intents (run, kind);
 
 create table observations (
   id bigint generated always as identity primary key,
-  rotation text not null references rotations,
+  run text not null references runs,
   kind text not null,
   subject text not null,
   round integer not null default 1,
   seen jsonb not null,
   seen_at timestamptz not null default clock_timestamp()
 );
-create index observations_latest on observations (rotation, kind, subject, id desc);
+create index observations_latest on observations (run, kind, subject, id desc);
 
 create table leases (
-  program text primary key,
+  consumer text primary key,
   -- Rises with every taking, also by the same holder: hosts that remember it refuse the late writer.
   fence bigint not null,
-  rotation text references rotations,
+  run text references runs,
   taken_at timestamptz not null default clock_timestamp()
 );
 
@@ -159,18 +159,18 @@ create table audit_events (
 create view credential_status as
 select c.name, c.store, c.strategy, c.spec, c.next_due, c.declared,
        (select v.generation from versions v where v.credential = c.name and v.state = 'active') as generation,
-       r.id as rotation, r.phase, r.outcome, r.waits_for, r.reason, r.paused, r.direction
+       r.id as run, r.phase, r.outcome, r.waits_for, r.reason, r.paused, r.direction
 from credentials c
-left join lateral (select * from rotations r where r.credential = c.name order by r.generation desc limit 1) r on true;
+left join lateral (select * from runs r where r.credential = c.name order by r.generation desc limit 1) r on true;
 
 create view key_status as
 select v.credential, v.generation, v.state, v.key_id, v.key_name, v.origin, v.fingerprint, v.compromised, v.secret_ref is not null as in_vault, v.made_at, v.changed_at
 from versions v;
 
-create view rotation_status as
-select r.*, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds from rotations r;
+create view run_status as
+select r.*, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds from runs r;
 
 create view step_status as
-select s.rotation, s.key, s.kind, s.phase, s.subject, s.outcome is not null as done, s.outcome, s.began_at, s.ended_at,
-       (select count(*) from intents i where i.rotation = s.rotation and i.step = s.key) as attempts
+select s.run, s.key, s.kind, s.phase, s.subject, s.outcome is not null as done, s.outcome, s.began_at, s.ended_at,
+       (select count(*) from intents i where i.run = s.run and i.step = s.key) as attempts
 from steps s;

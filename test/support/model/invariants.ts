@@ -27,7 +27,7 @@ export async function versionsOf(database: Database, credential: string): Promis
  */
 export async function requireNotSent(database: Database, vendor: ModelVendor, rotation: string, kind: EffectKind): Promise<void> {
   const { rows } = await database.query<{ attempt: string }>(
-    `select attempt from intents where rotation = $1 and closed = 'not-sent'`,
+    `select attempt from intents where run = $1 and closed = 'not-sent'`,
     [rotation],
   );
   const closed = new Set(rows.map((row) => row.attempt));
@@ -58,8 +58,8 @@ export async function requireUsable(
 /** At most one outcome for each step, and its attempt is the one that the step names. */
 export async function requireOneOutcome(database: Database, rotation: string): Promise<void> {
   const { rows } = await database.query(
-    `select s.key from steps s where s.rotation = $1 and s.outcome is not null
-       and exists (select 1 from intents i where i.rotation = s.rotation and i.step = s.key and i.closed = 'applied' and i.attempt <> s.attempt)`,
+    `select s.key from steps s where s.run = $1 and s.outcome is not null
+       and exists (select 1 from intents i where i.run = s.run and i.step = s.key and i.closed = 'applied' and i.attempt <> s.attempt)`,
     [rotation],
   );
   expect(rows).toEqual([]);

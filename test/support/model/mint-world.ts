@@ -42,8 +42,7 @@ export class MintWorld extends World {
     this.task = {
       recorded: true,
       step: () => this.step('revoke', 'compensating', 'revoke/back-1'),
-      run: (deps, step) =>
-        revokeVersion(deps, { step, target: this.rotation.generation, survivor: this.rotation.previousGeneration! }),
+      run: (deps, step) => revokeVersion(deps, { step, target: this.run.generation, survivor: this.run.previousGeneration! }),
       done: () => this.#sweep(),
       refused: () => false,
     };
@@ -86,9 +85,7 @@ export class MintWorld extends World {
   async #abort(): Promise<void> {
     this.#back = true;
     await this.startRollback();
-    const stands = (await versionsOf(this.bench.database, this.credential)).some(
-      (v) => v.generation === this.rotation.generation,
-    );
+    const stands = (await versionsOf(this.bench.database, this.credential)).some((v) => v.generation === this.run.generation);
     if (stands) this.#remove();
     else this.#sweep();
   }
@@ -104,8 +101,8 @@ export class MintWorld extends World {
     expect(this.vendor.alive.map((key) => key.id).sort(), 'every key that we made is used, or was removed').toEqual(
       expected.sort(),
     );
-    await requireNotSent(database, this.vendor, this.rotation.id, 'create');
-    await requireOneOutcome(database, this.rotation.id);
+    await requireNotSent(database, this.vendor, this.run.id, 'create');
+    await requireOneOutcome(database, this.run.id);
     await requireUsable(database, this.vault, this.vendor, this.credential);
   }
 }

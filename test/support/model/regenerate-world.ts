@@ -130,7 +130,7 @@ export class RegenerateWorld extends World {
   async #mayReturn(): Promise<void> {
     this.#stage = 'returned';
     this.task = null;
-    await requireNotSent(this.bench.database, this.vendor, this.rotation.id, 'regenerate');
+    await requireNotSent(this.bench.database, this.vendor, this.run.id, 'regenerate');
   }
 
   async #abort(): Promise<void> {
@@ -145,8 +145,8 @@ export class RegenerateWorld extends World {
     const states = (await versionsOf(database, this.credential)).map((version) => version.state);
     expect(states).toEqual(this.#stage === 'changed' ? ['revoked', 'active'] : ['active']);
     if (this.#stage === 'back') expect(this.old.secret.equals(this.#before)).toBe(true);
-    await requireNotSent(database, this.vendor, this.rotation.id, 'regenerate');
-    await requireOneOutcome(database, this.rotation.id);
+    await requireNotSent(database, this.vendor, this.run.id, 'regenerate');
+    await requireOneOutcome(database, this.run.id);
     await requireUsable(database, this.vault, this.vendor, this.credential);
   }
 }

@@ -169,7 +169,7 @@ export class RevokeWorld extends World {
   async #mayReturn(): Promise<void> {
     this.#stage = 'returned';
     this.task = null;
-    await requireNotSent(this.bench.database, this.vendor, this.rotation.id, 'revoke');
+    await requireNotSent(this.bench.database, this.vendor, this.run.id, 'revoke');
   }
 
   async #abort(): Promise<void> {
@@ -188,8 +188,8 @@ export class RevokeWorld extends World {
     expect(states).toEqual(this.#stage === 'gone' ? ['revoked', 'active'] : ['active', 'revoked']);
     const left = [this.stranger.id, this.#stage === 'gone' ? this.#next : this.old.id];
     expect(this.vendor.alive.map((key) => key.id).sort()).toEqual(left.sort());
-    await requireNotSent(database, this.vendor, this.rotation.id, 'revoke');
-    await requireOneOutcome(database, this.rotation.id);
+    await requireNotSent(database, this.vendor, this.run.id, 'revoke');
+    await requireOneOutcome(database, this.run.id);
     await requireUsable(database, this.vault, this.vendor, this.credential);
   }
 }

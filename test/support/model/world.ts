@@ -11,7 +11,7 @@ import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
 import { createLedgerSteps } from '../../../activities/steps/ledger.js';
 import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
-import type { ChainHead, RotationRecord, StepRef } from '../../../workflows/domain/records.js';
+import type { ChainHead, RunRecord, StepRef } from '../../../workflows/domain/records.js';
 import type { Phase } from '../../../workflows/domain/states.js';
 import type { Clock } from './clock.js';
 import { type ModelKey, ModelVendor, timing } from './vendor.js';
@@ -52,7 +52,7 @@ export abstract class World {
   readonly vendor: ModelVendor;
   readonly stranger: ModelKey;
   readonly old: ModelKey;
-  rotation!: RotationRecord;
+  run!: RunRecord;
   fence = 0;
   protected ledger!: Ledger;
   protected vault!: EnvelopeVault;
@@ -87,9 +87,9 @@ export abstract class World {
     const version = { account: `org-${this.credential}`, keyId: id, keyName: id, fingerprint: secret.fingerprint };
     await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, 'test');
     await this.takeOver();
-    const targets = this.rotation.spec.consumers.kind === 'list' ? this.rotation.spec.consumers.list : [];
+    const targets = this.run.spec.consumers.kind === 'list' ? this.run.spec.consumers.list : [];
     await createLedgerSteps(this.quietDeps()).freezePlan({ step: this.step('plan', 'preparing'), targets });
-    this.rotation = await this.ledger.rotation(this.rotation.id);
+    this.run = await this.ledger.run(this.run.id);
   }
 
   /** Another run takes the rotation over; what the first one began is late from then on. */
@@ -97,8 +97,8 @@ export abstract class World {
     await this.bench.clock.show(this.bench.database);
     const run = { credential: this.credential, options: { without: [] }, by: 'test', runId: `run-${this.fence + 1}` };
     const opened = await this.ledger.open(run);
-    this.rotation = opened.rotation;
-    this.fence = opened.rotation.fence;
+    this.run = opened.run;
+    this.fence = opened.run.fence;
     this.#head = opened.head;
     this.#valid = null;
     return opened;
@@ -121,7 +121,7 @@ export abstract class World {
 
   step(kind: string, phase: Phase, key: string = kind, subject: string | null = null): StepRef {
     return {
-      rotation: this.rotation.id,
+      run: this.run.id,
       credential: this.credential,
       fence: this.fence,
       head: this.#head,

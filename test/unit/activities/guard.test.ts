@@ -7,7 +7,7 @@ import type { Deps } from '../../../activities/deps.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { requireMayTakeAway } from '../../../activities/steps/guard.js';
 import { requireMayRegenerate } from '../../../activities/steps/regenerate.js';
-import type { RotationRecord, VersionRecord } from '../../../workflows/domain/records.js';
+import type { RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
 
 async function takeAway(isAlive: boolean): Promise<{ copied: string[]; refused: unknown }> {
   const copied: string[] = [];
@@ -19,7 +19,7 @@ async function takeAway(isAlive: boolean): Promise<{ copied: string[]; refused: 
   } as unknown as KeyStore;
   const deps = { ledger: { inspections: async () => [] }, vault: { open: async () => ({}) } } as unknown as Deps;
   const spec = { store: 's', policy: { evidence: 'uses' }, accept: [] };
-  const rotation = { id: 'c#2', direction: 'forward', spec, targets: [], exempt: [] } as unknown as RotationRecord;
+  const rotation = { id: 'c#2', direction: 'forward', spec, targets: [], exempt: [] } as unknown as RunRecord;
   const version = (generation: number) =>
     ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r' }) as VersionRecord;
   const asked = requireMayTakeAway(deps, store, rotation, version(1), version(2), new AbortController().signal);
@@ -38,7 +38,7 @@ describe('a regenerate behind looks that are too old', () => {
   const asked = (sent: 'nothing' | 'perhaps', seen: object) => {
     const consumer = { name: 'enrichment', host: 'apps' };
     const deps = { ledger: { inspections: async () => [{ consumer: 'enrichment', ...seen }] } } as unknown as Deps;
-    const rotation = { id: 'c#2', targets: [consumer], exempt: [] } as unknown as RotationRecord;
+    const rotation = { id: 'c#2', targets: [consumer], exempt: [] } as unknown as RunRecord;
     return requireMayRegenerate(deps, rotation, sent).then(
       () => 'allowed',
       (error: { code: string }) => error.code,

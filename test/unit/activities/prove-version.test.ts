@@ -40,13 +40,13 @@ async function prove(next: KeyDescription | null, missing?: boolean[]): Promise<
   const deps = {
     ledger: {
       enter: async () => undefined,
-      rotation: async () => ({ generation: 2, previousGeneration: 1, spec: { store: 's' } }),
+      run: async () => ({ generation: 2, previousGeneration: 1, spec: { store: 's' } }),
       versions: async () => versions,
     },
     stores: { of: async () => store },
     vault: { open: async () => ({}) },
   } as unknown as Deps;
-  const step = { rotation: 'c#2', credential: 'c' } as StepRef;
+  const step = { run: 'c#2', credential: 'c' } as StepRef;
   await proveVersion(deps, { step }, new AbortController().signal);
   return probes;
 }

@@ -53,7 +53,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     stage: ({ kind }: { kind: string }) => void staged.push(kind),
   } as unknown as Attempt;
   const ledger = {
-    rotation: async () => ({
+    run: async () => ({
       id: 'c#2',
       direction: 'forward',
       generation: 2,
@@ -71,7 +71,7 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     }),
   } as unknown as Ledger;
   const deps = { ledger, stores: { of: async () => store }, vault: { open: async () => ({}) } } as unknown as Deps;
-  const step = { rotation: 'c#2', credential: 'c', kind: 'take-away', key: 'take-away/1' } as StepRef;
+  const step = { run: 'c#2', credential: 'c', kind: 'take-away', key: 'take-away/1' } as StepRef;
   const failed = await act(deps, { step, target: 1, survivor: 2 }).then(
     () => null,
     (error: unknown) => error,

@@ -147,7 +147,7 @@ const facts: UpdateFacts = {
   used: false,
   last: null,
 };
-const last: PastUpdate = { rotation: 'a#2', keyId: 'k1', before: { ...present, name: 'older' }, after: present };
+const last: PastUpdate = { run: 'a#2', keyId: 'k1', before: { ...present, name: 'older' }, after: present };
 
 describe('what speaks against a change', () => {
   const against = (given: Partial<UpdateFacts>, change: KeyChange = { kind: 'declared' }) =>

@@ -15,7 +15,7 @@ import {
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
-import type { Note, RotationRecord } from '../../../workflows/domain/records.js';
+import type { Note, RunRecord } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -23,13 +23,17 @@ export type Find = (workflowId: string) => World;
 
 /** What is said of an attempt in the log. */
 function labelOf(activity: string, input: object): string {
-  const { step, host, note, outcome, program } = input as Partial<StepInput & Record<'host' | 'outcome' | 'program', string>> & {
+  const { step, host, note, outcome, consumer } = input as Partial<
+    StepInput & Record<'host' | 'outcome' | 'consumer', string>
+  > & {
     note?: Note;
   };
   if (note)
     return ['note', note.kind, note.kind === 'verb' ? note.verb : note.kind === 'round' ? note.round : ''].join(' ').trim();
   const [, ...rest] = step?.key.split('/') ?? [];
-  return [activity, rest.join('/'), host, outcome, program].filter(Boolean).join(' ');
+  // The key of a step names its consumer; letting go of one is no step of the journal.
+  const released = activity === 'releaseLease' ? consumer : '';
+  return [activity, rest.join('/'), host, outcome, released].filter(Boolean).join(' ');
 }
 
 const done = {};
@@ -174,7 +178,7 @@ export function hostActivities(find: Find): HostActivities {
  */
 function changesOf(
   effect: ManualEffect,
-  { generation, previousGeneration }: RotationRecord,
+  { generation, previousGeneration }: RunRecord,
   about = previousGeneration!,
 ): readonly Change[] {
   const added = (state: 'prepared' | 'active', origin: 'minted' | 'regenerated'): Change => ({

@@ -12,7 +12,7 @@ import type {
   Crossing,
   Note,
   Recorded,
-  RotationRecord,
+  RunRecord,
   StepRef,
   VersionRecord,
 } from '../../../workflows/domain/records.js';
@@ -20,7 +20,7 @@ import { type Outcome, transition } from '../../../workflows/domain/states.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
 
 interface Books {
-  row: RotationRecord | null;
+  row: RunRecord | null;
   runId: string;
   fence: number;
   generation: number;
@@ -37,7 +37,7 @@ type Faked = Pick<
   Ledger,
   | 'open'
   | 'reconcile'
-  | 'rotation'
+  | 'run'
   | 'versions'
   | 'once'
   | 'ask'
@@ -56,7 +56,7 @@ type Faked = Pick<
   | 'note'
   | 'close'
   | 'due'
-  | 'openRotations'
+  | 'openRuns'
 >;
 
 const version = (generation: number, state: VersionRecord['state']): VersionRecord => ({
@@ -87,7 +87,7 @@ export class FakeLedger implements Faked {
 
   constructor(
     private readonly spec: CredentialSpec,
-    private readonly stores: RotationRecord['stores'],
+    private readonly stores: RunRecord['stores'],
   ) {}
 
   /** A copy to set it back to. */
@@ -104,7 +104,7 @@ export class FakeLedger implements Faked {
     return this.#books.leases;
   }
 
-  get row(): RotationRecord {
+  get row(): RunRecord {
     if (!this.#books.row) throw new RekeyError('KR_LEDGER_BEHIND', 'the ledger does not know the rotation');
     return this.#books.row;
   }
@@ -119,7 +119,7 @@ export class FakeLedger implements Faked {
     if (books.row && books.row.outcome === null) {
       if (books.runId !== runId) this.#change({ fence: ++books.fence });
       books.runId = runId;
-      return { rotation: this.row, head: this.#audit(), crossing: this.#crossing() };
+      return { run: this.row, head: this.#audit(), crossing: this.#crossing() };
     }
     if (onlyIf === 'open') throw new RekeyError('KR_NOT_CALLED_FOR', `no rotation of ${credential} is open`);
     const generation = ++books.generation;
@@ -148,18 +148,18 @@ export class FakeLedger implements Faked {
       round: 1,
       cutoverAt: null,
     };
-    return { rotation: this.row, head: this.#audit(), crossing: null };
+    return { run: this.row, head: this.#audit(), crossing: null };
   }
 
-  async reconcile({ rotation, fence, targets, back, runId }: Parameters<Ledger['reconcile']>[0]) {
+  async reconcile({ run, fence, targets, back, runId }: Parameters<Ledger['reconcile']>[0]) {
     const books = this.#books;
     books.fence = Math.max(books.fence, fence) + 1;
     books.runId = runId;
-    books.generation = Math.max(books.generation, rotation.generation);
-    if (books.row?.id !== rotation.id) {
+    books.generation = Math.max(books.generation, run.generation);
+    if (books.row?.id !== run.id) {
       books.outcomes = {};
       books.intents = [];
-      books.row = { ...rotation, phase: 'planned', direction: 'forward', targets: null, outcome: null, reason: null, round: 1 };
+      books.row = { ...run, phase: 'planned', direction: 'forward', targets: null, outcome: null, reason: null, round: 1 };
     }
     this.#change({
       fence: books.fence,
@@ -167,10 +167,10 @@ export class FakeLedger implements Faked {
       reason: this.row.reason ?? back,
       direction: back === null ? this.row.direction : 'back',
     });
-    return { rotation: this.row, head: this.#audit() };
+    return { run: this.row, head: this.#audit() };
   }
 
-  rotation = async () => this.row;
+  run = async () => this.row;
   versions = async () => this.#books.versions;
 
   async once<Result extends JsonObject>(
@@ -234,14 +234,14 @@ export class FakeLedger implements Faked {
   undeployed = async () => subjectsOf(this.#books.intents, 'undeploy');
   unsettled = async () => 0;
 
-  async lease(step: StepRef, program: string) {
+  async lease(step: StepRef, consumer: string) {
     this.#require(step);
-    if (!this.#books.leases.includes(program)) this.#books.leases.push(program);
+    if (!this.#books.leases.includes(consumer)) this.#books.leases.push(consumer);
     return { ledgerId: 'ledger', number: step.fence };
   }
 
-  async releaseLease(program: string): Promise<void> {
-    this.#books.leases = this.#books.leases.filter((held) => held !== program);
+  async releaseLease(consumer: string): Promise<void> {
+    this.#books.leases = this.#books.leases.filter((held) => held !== consumer);
   }
 
   async releaseLeases(): Promise<void> {
@@ -275,7 +275,7 @@ export class FakeLedger implements Faked {
   }
 
   due = async () => [];
-  openRotations = async () => {
+  openRuns = async () => {
     const { row } = this.#books;
     return row?.outcome === null ? [{ credential: row.credential, strategy: row.strategy, options: row.options }] : [];
   };
@@ -333,7 +333,7 @@ export class FakeLedger implements Faked {
     return key === null ? null : { key, done: key in this.#books.outcomes };
   }
 
-  #change(change: Partial<RotationRecord>): void {
+  #change(change: Partial<RunRecord>): void {
     this.#books.row = { ...this.row, ...change };
   }
 

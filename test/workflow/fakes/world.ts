@@ -7,8 +7,8 @@ import {
   legalVerbsQuery,
   mainQueue,
   provideUpdate,
-  type RotationOrder,
-  type RotationReport,
+  type RunOrder,
+  type RunReport,
   rotationWorkflowId,
   type VerbReceipt,
   verbUpdates,
@@ -20,7 +20,7 @@ import {
   leaseKey,
   type Policy,
   type Rollout,
-  type RotationOptions,
+  type RunOptions,
 } from '../../../workflows/domain/credential.js';
 import type { ManualEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/manual.js';
 import type { Phase, Strategy } from '../../../workflows/domain/states.js';
@@ -45,7 +45,7 @@ export interface Setting {
   readonly manualConsumers?: readonly string[];
   /** Those that do not run when it begins. */
   readonly stopped?: readonly string[];
-  readonly options?: Partial<RotationOptions>;
+  readonly options?: Partial<RunOptions>;
   /** How long a workflow task may take before the server hears of it. */
   readonly taskTimeout?: '1s';
 }
@@ -57,10 +57,10 @@ export class World {
   readonly consumers: readonly ConsumerSpec[];
   readonly disables: boolean;
   readonly manualConsumers: readonly string[];
-  readonly options: RotationOptions;
+  readonly options: RunOptions;
   readonly #strategy: Strategy;
   #handle: WorkflowHandle | null = null;
-  #result: Promise<RotationReport> | null = null;
+  #result: Promise<RunReport> | null = null;
 
   constructor(
     readonly client: Client,
@@ -116,7 +116,7 @@ export class World {
     return leaseKey(this.consumers.find((c) => c.name === consumer)!);
   }
 
-  async begin(order: Partial<RotationOrder> = {}): Promise<void> {
+  async begin(order: Partial<RunOrder> = {}): Promise<void> {
     const handle = await this.client.workflow.start(workflowOf[this.options.update ? 'update' : this.#strategy], {
       workflowId: rotationWorkflowId(this.credential),
       taskQueue: mainQueue,
@@ -129,7 +129,7 @@ export class World {
   /** For a rotation that something else has begun. */
   attach(handle: WorkflowHandle): void {
     this.#handle = handle;
-    this.#result = handle.result() as Promise<RotationReport>;
+    this.#result = handle.result() as Promise<RunReport>;
     this.#result.catch(() => undefined);
   }
 
@@ -144,11 +144,11 @@ export class World {
     return this.#handle;
   }
 
-  ended(): Promise<RotationReport> {
+  ended(): Promise<RunReport> {
     return this.#bounded('its end', this.#result!);
   }
 
-  async run(): Promise<RotationReport> {
+  async run(): Promise<RunReport> {
     await this.begin();
     return this.ended();
   }

@@ -2,7 +2,7 @@
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import type { ChainHead, Crossing, OpenRequest, RotationRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
+import type { ChainHead, Crossing, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { appendAudit } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
@@ -10,13 +10,13 @@ import { readConfiguration } from './configurations.js';
 import { readCrossing } from './notes.js';
 import { requireFence } from './once.js';
 import type { Asking, Queryable } from './pool.js';
-import { type RotationRow, toRotation, toVersion, type VersionRow } from './rows.js';
+import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
 
-export async function readRotation(database: Asking, id: string): Promise<RotationRecord> {
-  const found = await database.query<RotationRow>('select * from rotations where id = $1', [id]);
+export async function readRun(database: Asking, id: string): Promise<RunRecord> {
+  const found = await database.query<RunRow>('select * from runs where id = $1', [id]);
   // Only a run of it asks, so it was there.
   if (!found.rows[0]) throw new RekeyError('KR_LEDGER_BEHIND', `the ledger does not know ${id}`);
-  return toRotation(found.rows[0]);
+  return toRun(found.rows[0]);
 }
 
 export async function readVersions(database: Asking, credential: string): Promise<readonly VersionRecord[]> {
@@ -27,32 +27,32 @@ export async function readVersions(database: Asking, credential: string): Promis
   return rows.map(toVersion);
 }
 
-export async function openRotation(
+export async function openRun(
   client: Queryable,
   request: OpenRequest,
-): Promise<{ rotation: RotationRecord; head: ChainHead; crossing: Crossing | null }> {
+): Promise<{ run: RunRecord; head: ChainHead; crossing: Crossing | null }> {
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
   ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
-  const existing = (await client.query('select * from rotations where credential = $1 and outcome is null', [request.credential]))
-    .rows[0] as RotationRow | undefined;
+  const existing = (await client.query('select * from runs where credential = $1 and outcome is null', [request.credential]))
+    .rows[0] as RunRow | undefined;
 
   if (existing) {
     if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never))
       throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
     // The same run asks again when its first answer was lost; another run takes over and makes the
     // old one's writes void.
-    const fence = existing.run_id === request.runId ? Number(existing.fence) : Number(credential.fence) + 1;
-    await client.query('update rotations set fence = $2, run_id = $3 where id = $1', [existing.id, fence, request.runId]);
+    const fence = existing.workflow_run === request.runId ? Number(existing.fence) : Number(credential.fence) + 1;
+    await client.query('update runs set fence = $2, workflow_run = $3 where id = $1', [existing.id, fence, request.runId]);
     await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
     const head = await appendAudit(client, request.credential, {
       kind: 'take-over',
       actor: request.by,
-      body: { rotation: existing.id, fence },
+      body: { run: existing.id, fence },
     });
     return {
-      rotation: toRotation({ ...existing, fence: String(fence) }),
+      run: toRun({ ...existing, fence: String(fence) }),
       head,
       crossing: await readCrossing(client, existing.id),
     };
@@ -85,7 +85,7 @@ export async function openRotation(
     generation,
   ]);
   const { rows } = await client.query(
-    `insert into rotations (id, credential, generation, previous_generation, strategy, fence, run_id, phase, options, spec, stores, exempt, opened_by)
+    `insert into runs (id, credential, generation, previous_generation, strategy, fence, workflow_run, phase, options, spec, stores, exempt, opened_by)
      values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,$12) returning *`,
     [
       id,
@@ -105,12 +105,12 @@ export async function openRotation(
   const head = await appendAudit(client, request.credential, {
     kind: 'open',
     actor: request.by,
-    body: { rotation: id, generation, fence, options: request.options as never },
+    body: { run: id, generation, fence, options: request.options as never },
   });
-  return { rotation: toRotation(rows[0] as RotationRow), head, crossing: null };
+  return { run: toRun(rows[0] as RunRow), head, crossing: null };
 }
 
-export async function closeRotation(
+export async function closeRun(
   client: Queryable,
   step: StepRef,
   outcome: Outcome,
@@ -119,17 +119,17 @@ export async function closeRotation(
 ): Promise<ChainHead> {
   await requireFence(client, step);
   const { rows } = await client.query(
-    `update rotations set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null returning strategy`,
-    [step.rotation, outcome, reason, downtimeMs],
+    `update runs set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null returning strategy`,
+    [step.run, outcome, reason, downtimeMs],
   );
-  const closed = rows[0] as Pick<RotationRow, 'strategy'> | undefined;
+  const closed = rows[0] as Pick<RunRow, 'strategy'> | undefined;
   if (closed) {
-    await client.query('update leases set rotation = null where rotation = $1', [step.rotation]);
+    await client.query('update leases set run = null where run = $1', [step.run]);
     await scheduleAfter(client, step.credential, closed.strategy, outcome);
   }
   return appendAudit(client, step.credential, {
     kind: 'close',
-    actor: step.rotation,
-    body: { rotation: step.rotation, outcome, reason, downtimeMs },
+    actor: step.run,
+    body: { run: step.run, outcome, reason, downtimeMs },
   });
 }

@@ -6,27 +6,25 @@ import type {
   OpenOrder,
   OpenRequest,
   Remembered,
-  RotationRecord,
+  RunRecord,
   StepRef,
   VersionRecord,
   Wait,
 } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 
-export interface Rotations {
+export interface Runs {
   /**
    * Opens a rotation under the next generation, or takes the open one over with a higher fence. The
    * same run gets the same row again.
    */
-  open(
-    request: OpenRequest,
-  ): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead; readonly crossing: Crossing | null }>;
+  open(request: OpenRequest): Promise<{ readonly run: RunRecord; readonly head: ChainHead; readonly crossing: Crossing | null }>;
   /**
    * Puts back what the ledger has lost of a rotation and its run remembers, under a fence above
    * both. Everything else is done again.
    */
-  reconcile(remembered: Remembered): Promise<{ readonly rotation: RotationRecord; readonly head: ChainHead }>;
-  rotation(id: string): Promise<RotationRecord>;
+  reconcile(remembered: Remembered): Promise<{ readonly run: RunRecord; readonly head: ChainHead }>;
+  run(id: string): Promise<RunRecord>;
   versions(credential: string): Promise<readonly VersionRecord[]>;
   /** Checks fence and head, and shows the step as the one that is being worked on. */
   enter(step: StepRef, wait: Wait | null): Promise<void>;
@@ -39,5 +37,5 @@ export interface Rotations {
    */
   due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
   /** Every open rotation, whether or not a workflow runs it. */
-  openRotations(): Promise<readonly OpenOrder[]>;
+  openRuns(): Promise<readonly OpenOrder[]>;
 }
