@@ -105,4 +105,14 @@ export function requiredOf(run: RunRecord): readonly ConsumerSpec[] {
   return (run.targets ?? []).filter((t) => !exempt.has(t.name));
 }
 
+/**
+ * The database's clock, asked once and carried on by our own: never ahead of it, so that what was
+ * seen is held to be at least as old as it is.
+ */
+export async function databaseClock({ ledger }: Deps): Promise<() => number> {
+  const then = await ledger.now();
+  const asked = performance.now();
+  return () => then + (performance.now() - asked);
+}
+
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -6,9 +6,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { RekeyError } from '../workflows/domain/errors.js';
+import type { Who } from '../workflows/domain/who.js';
 
-/** For the audit. */
-export const whoAsks = (): string => `cli:${userInfo().username}`;
+/** The account of this machine that asks; nothing proves it to those who read it later. */
+export const whoAsks = (): Who => ({ kind: 'person', name: userInfo().username, proof: 'none', channel: 'command-line' });
 
 export interface Installation {
   /** Without a password. */

@@ -8,6 +8,7 @@ import { adoptingAtStore, ledger } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
 import type { KeyLook } from './domain/attributes.js';
 import type { Configuration } from './domain/configuration.js';
+import type { Who } from './domain/who.js';
 import { codeOf, messageOf } from './failures.js';
 import { launch } from './launch.js';
 
@@ -46,7 +47,7 @@ export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport
  * Begins a change of every key that is not as it is declared. What opens something waits there for
  * an approval.
  */
-async function reconcileKey({ credentials }: Configuration, by: string): Promise<ApplyReport['attributes']> {
+async function reconcileKey({ credentials }: Configuration, by: Who): Promise<ApplyReport['attributes']> {
   const declared = Object.values(credentials).filter(({ attributes }) => Object.keys(attributes).length > 0);
   const stores = [...new Set(declared.map(({ store }) => store))];
   const looks = await Promise.all(
@@ -59,7 +60,7 @@ async function reconcileKey({ credentials }: Configuration, by: string): Promise
   return Promise.all(
     others.map(async (inspect) => ({
       ...inspect,
-      started: inspect.problem === null && (await launch({ credential: inspect.credential, strategy: 'update', options }, by)),
+      started: inspect.problem === null && (await launch({ credential: inspect.credential, sequence: 'update', options }, by)),
     })),
   );
 }

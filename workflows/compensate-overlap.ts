@@ -60,7 +60,7 @@ export async function compensateOverlap(run: Run, memory: OverlapMemory): Promis
  * handed the old one again.
  */
 async function removeNew(run: Run, behind: Run['targets'], round: number): Promise<boolean> {
-  const [target, survivor] = [run.row.generation, run.row.previousGeneration!];
+  const [target, survivor] = [run.generation, run.row.previousGeneration!];
   const removed = await retryUntilOperator(run, () =>
     withGuard(run, behind, survivor, `back-${round}`, () => {
       const key = `revoke/back-${round}`;
@@ -78,12 +78,12 @@ async function removeNew(run: Run, behind: Run['targets'], round: number): Promi
  */
 async function settleAsked(run: Run): Promise<void> {
   const { asked } = await localLedger.readUndo({ step: run.step('read-undo') });
-  const { generation, previousGeneration } = run.row;
+  const { generation, row } = run;
   for (const { key, kind } of asked) {
     const what =
       kind === 'mint'
         ? ({ effect: 'mint', key, generation } as const)
-        : ({ effect: 'disable', key, generation: previousGeneration!, survivor: generation } as const);
+        : ({ effect: 'disable', key, generation: row.previousGeneration!, survivor: generation } as const);
     try {
       await byPerson(run, what);
     } catch (error) {

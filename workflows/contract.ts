@@ -8,6 +8,7 @@ import type { RunOptions } from './domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from './domain/manual.js';
 import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
+import type { Who } from './domain/who.js';
 
 /** The queue of workflows and of everything that touches only the ledger. */
 export const mainQueue = 'rekey';
@@ -36,8 +37,7 @@ export const schedules = [
 export interface RunOrder {
   readonly credential: string;
   readonly options: RunOptions;
-  /** Who asks, for the audit. */
-  readonly by: string;
+  readonly by: Who;
   /**
    * What must still hold when it begins, for one that rekey starts by itself: the rotation is open,
    * or the credential is due.
@@ -48,13 +48,15 @@ export interface RunOrder {
 export interface RunReport {
   readonly run: string;
   readonly credential: string;
-  readonly strategy: Sequence;
-  readonly generation: number;
+  readonly sequence: Sequence;
+  /** The one that it made; of a change, the one whose key was changed. */
+  readonly generation: number | null;
   readonly outcome: Outcome;
   readonly reason: string | null;
   readonly downtimeMs: number | null;
 }
 
+/** What was said was taken: by which run, and in which phase. */
 export interface VerbReceipt {
   readonly run: string;
   readonly phase: Phase;

@@ -110,7 +110,7 @@ async function regenerate(run: Run, key: string): Promise<Regenerated> {
 async function regenerateAtStore(run: Run, key: string): Promise<{ readonly secretChanged: string | null }> {
   for (;;) {
     try {
-      return await atTheStore(run, { effect: 'regenerate', key, generation: run.row.generation }, () =>
+      return await atTheStore(run, { effect: 'regenerate', key, generation: run.generation }, () =>
         effectsAtStore(run.spec.store).regenerateSecret({ step: run.step('regenerate', key) }),
       );
     } catch (error) {
@@ -139,7 +139,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
             effectsAtHost(host).updateSecret({
               step: run.step('distribute', `update/${trial}/${name}`, name),
               consumer: name,
-              generation: run.row.generation,
+              generation: run.generation,
             }),
           ),
         ),

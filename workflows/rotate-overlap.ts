@@ -40,7 +40,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | nul
   if ('outcome' in prepared) return prepared;
 
   const store = run.spec.store;
-  const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.row.generation }, () =>
+  const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.generation }, () =>
     effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
   );
   memory.minted = keyId;
@@ -49,7 +49,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | nul
   run.enter('distributing');
   memory.distributed = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
-    await distribute(run, wave.consumers, run.row.generation, `wave-${wave.number}`);
+    await distribute(run, wave.consumers, run.generation, `wave-${wave.number}`);
     await bake(run, run.spec.rollout.bake);
   }
   for (let round = run.row.round; ; round++) {
@@ -59,7 +59,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | nul
     // became of it.
     if (!run.crossing) {
       await drain(run, round);
-      await passGate(run, 'take-away');
+      await passGate(run, 'take-away', [], round);
     }
     run.enter('retiring');
     const old = await retire(run, round, prepared.disables);
@@ -68,7 +68,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | nul
     // anew.
     await run.newRound(round + 1, old.reason);
     run.enter('distributing');
-    await distribute(run, run.required, run.row.generation, `round-${round + 1}`);
+    await distribute(run, run.required, run.generation, `round-${round + 1}`);
   }
 }
 

@@ -1,9 +1,10 @@
 /** Owns the port to the applied configurations, and to the keys that were adopted through them. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { Who } from '../../workflows/domain/who.js';
 import type { SealedSecret } from './vault.js';
 
 export interface Declarations {
-  saveConfiguration(configuration: Configuration, hash: string, by: string): Promise<{ readonly changed: boolean }>;
+  saveConfiguration(configuration: Configuration, hash: string, by: Who): Promise<{ readonly changed: boolean }>;
   configurationHash(): Promise<string | null>;
   configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
   credential(name: string): Promise<CredentialDeclaration>;
@@ -17,8 +18,9 @@ export interface Declarations {
       readonly keyId: string;
       readonly keyName: string;
       readonly fingerprint: string | null;
+      readonly digest: string | null;
       readonly secret: SealedSecret | null;
     },
-    by: string,
+    by: Who,
   ): Promise<{ readonly generation: number; readonly adopted: boolean }>;
 }

@@ -27,6 +27,7 @@ export type Change =
       readonly keyName: string;
       readonly origin: VersionRecord['origin'];
       readonly fingerprint: string;
+      readonly digest: string;
       readonly secret: SealedSecret;
     }
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }

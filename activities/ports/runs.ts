@@ -1,12 +1,14 @@
 /** Owns the port to rotations and versions: opened, taken over, moved on, closed. */
 import type {
   ChainHead,
-  Crossing,
-  Note,
+  Opened,
+  OpenedWait,
   OpenOrder,
   OpenRequest,
+  RecordedVerb,
   Remembered,
   RunRecord,
+  SaidVerb,
   StepRef,
   VersionRecord,
   Wait,
@@ -18,7 +20,7 @@ export interface Runs {
    * Opens a rotation under the next generation, or takes the open one over with a higher fence. The
    * same run gets the same row again.
    */
-  open(request: OpenRequest): Promise<{ readonly run: RunRecord; readonly head: ChainHead; readonly crossing: Crossing | null }>;
+  open(request: OpenRequest): Promise<Opened>;
   /**
    * Puts back what the ledger has lost of a rotation and its run remembers, under a fence above
    * both. Everything else is done again.
@@ -27,9 +29,20 @@ export interface Runs {
   run(id: string): Promise<RunRecord>;
   versions(credential: string): Promise<readonly VersionRecord[]>;
   /** Checks fence and head, and shows the step as the one that is being worked on. */
-  enter(step: StepRef, wait: Wait | null): Promise<void>;
-  /** Commits a verb, a wait or a change of direction before it takes effect. */
-  note(step: StepRef, note: Note): Promise<ChainHead>;
+  enter(step: StepRef): Promise<void>;
+  /**
+   * Opens a wait, or goes on with the open one of its kind and step: told again, it is the same
+   * one.
+   */
+  openWait(step: StepRef, wait: Wait): Promise<OpenedWait>;
+  /** Commits what an operator said, before it takes effect, and judges it again. */
+  recordVerb(step: StepRef, said: SaidVerb): Promise<RecordedVerb>;
+  /** What became of a verb that was still to take effect; `whyNone` where it has none. */
+  recordEffect(run: string, updateId: string, whyNone: string | null): Promise<void>;
+  /** From here on back, under a higher fence. Throws KR_BEYOND_RETURN. */
+  turnBack(step: StepRef, reason: string): Promise<ChainHead>;
+  /** Everyone is handed the new version again, and the old one has to be quiet anew. */
+  beginRound(step: StepRef, round: number, reason: string): Promise<ChainHead>;
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
   /**
    * Credentials whose time has come and that have no open rotation, whether or not their window is

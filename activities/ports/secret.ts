@@ -19,9 +19,14 @@ export class Secret {
     return this.#value;
   }
 
-  /** First 12 lower-case base32 characters of SHA-256("rekey:v1:" + secret). */
+  /** SHA-256 of "rekey:v1:" + secret, in hexadecimal: by it a leaked value is recognized. */
+  get digest(): string {
+    return this.#hash().toString('hex');
+  }
+
+  /** The beginning of the digest for people: its first 12 lower-case base32 characters. */
   get fingerprint(): string {
-    return base32(createHash('sha256').update(`rekey:v1:${this.#value}`).digest()).slice(0, 12);
+    return base32(this.#hash()).slice(0, 12);
   }
 
   /**
@@ -30,6 +35,10 @@ export class Secret {
    */
   get handle(): string {
     return createHash('sha256').update(`rekey:id:v1:${this.#value}`).digest('hex');
+  }
+
+  #hash(): Buffer {
+    return createHash('sha256').update(`rekey:v1:${this.#value}`).digest();
   }
 
   equals(other: Secret): boolean {

@@ -5,8 +5,9 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { Recorded, StepRef } from '../../workflows/domain/records.js';
 import type { Asked, Change } from '../ports/journal.js';
-import { closeNotSent, commit, newTag, readOutcome, requireFence, showStep } from './once.js';
+import { closeNotSent, commit, newTag, readOutcome, requireFence } from './once.js';
 import type { Database } from './pool.js';
+import { showStep } from './waits.js';
 
 /**
  * The intent of a step that a person is asked for: committed once, and the same again for whoever

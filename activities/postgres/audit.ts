@@ -6,12 +6,13 @@ import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import type { ChainHead } from '../../workflows/domain/records.js';
+import type { ChainHead, StepRef } from '../../workflows/domain/records.js';
+import { system, type Who } from '../../workflows/domain/who.js';
 import type { Asking, Queryable } from './pool.js';
 
 export interface AuditEvent {
   readonly kind: string;
-  readonly actor: string;
+  readonly who: Who;
   readonly body: JsonObject;
 }
 
@@ -19,7 +20,7 @@ interface AuditRow {
   readonly position: string;
   readonly at: Date;
   readonly kind: string;
-  readonly actor: string;
+  readonly who: Who;
   readonly body: JsonObject;
   readonly previous_hash: string;
   readonly hash: string;
@@ -42,11 +43,23 @@ export async function appendAudit(client: Queryable, credential: string, event: 
   const at = new Date(row.now.getTime());
   const hash = hashOf({ credential, position, at, ...event, previous: row.audit_hash });
   await client.query(
-    'insert into audit_events (credential, position, at, kind, actor, body, previous_hash, hash) values ($1,$2,$3,$4,$5,$6,$7,$8)',
-    [credential, position, at, event.kind, event.actor, event.body, row.audit_hash, hash],
+    `with event as (
+       insert into audit_events (credential, position, at, kind, who, body, previous_hash, hash) values ($1,$2,$3,$4,$5,$6,$7,$8)
+       returning credential, position)
+     insert into outbox (credential, position) select credential, position from event`,
+    [credential, position, at, event.kind, event.who, event.body, row.audit_hash, hash],
   );
   await client.query('update credentials set audit_position = $2, audit_hash = $3 where name = $1', [credential, position, hash]);
   return { position, hash };
+}
+
+/** Who writes down what a run does by itself: the run. */
+export const recordedBy = ({ run }: StepRef): Who => system(run);
+
+export async function readHead(client: Queryable, credential: string): Promise<ChainHead> {
+  const { rows } = await client.query('select audit_position, audit_hash from credentials where name = $1', [credential]);
+  const row = rows[0] as { audit_position: string; audit_hash: string };
+  return { position: Number(row.audit_position), hash: row.audit_hash };
 }
 
 /** Throws KR_LEDGER_BEHIND when the ledger does not hold the event that the caller has seen. */
@@ -91,8 +104,8 @@ function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHe
     const position = index + 1;
     if (Number(row.position) !== position) return `event ${position} is missing`;
     if (row.previous_hash !== previous) return `event ${position} does not follow event ${index}`;
-    const { at, kind, actor, body } = row;
-    if (hashOf({ credential, position, at, kind, actor, body, previous }) !== row.hash) return `event ${position} was changed`;
+    const { at, kind, who, body } = row;
+    if (hashOf({ credential, position, at, kind, who, body, previous }) !== row.hash) return `event ${position} was changed`;
     previous = row.hash;
   }
   return head.position === rows.length && head.hash === previous ? null : `the tail after event ${rows.length} was cut off`;
@@ -104,7 +117,7 @@ function hashOf(event: AuditEvent & { credential: string; position: number; at: 
     event.position,
     event.at.toISOString(),
     event.kind,
-    event.actor,
+    event.who as never,
     event.body,
     event.previous,
   ]);

@@ -5,7 +5,7 @@
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { OpenOrder } from '../../workflows/domain/records.js';
-import type { Outcome, Sequence } from '../../workflows/domain/states.js';
+import type { Outcome, RunKind } from '../../workflows/domain/states.js';
 import type { Asking, Queryable } from './pool.js';
 
 /**
@@ -17,7 +17,7 @@ const retryAfter = 60 * 60_000;
 /** Credentials whose time has come and that have no open rotation, the longest overdue first. */
 export async function readDue(client: Asking): Promise<readonly (OpenOrder & { readonly window: string | null })[]> {
   const { rows } = await client.query<Omit<OpenOrder, 'options'> & { window: string | null }>(
-    `select name as credential, strategy, spec->'policy'->>'window' as window from credentials c
+    `select name as credential, strategy as sequence, spec->'policy'->>'window' as window from credentials c
      where declared and next_due <= clock_timestamp() and not exists (select 1 from runs r where r.credential = c.name and r.outcome is null)
      order by next_due`,
   );
@@ -27,7 +27,7 @@ export async function readDue(client: Asking): Promise<readonly (OpenOrder & { r
 /** Every open rotation, with what it was asked for with: the same order takes it over. */
 export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
   const { rows } = await client.query<OpenOrder>(
-    'select credential, strategy, options from runs where outcome is null order by opened_at',
+    `select credential, case kind when 'rotate' then strategy else kind end as sequence, options from runs where outcome is null order by opened_at`,
   );
   return rows;
 }
@@ -57,8 +57,8 @@ export async function scheduleFromVersion(client: Queryable, credential: string)
  * What a rotation that has ended means for the next due date; a key that was changed is as old as
  * before.
  */
-export async function scheduleAfter(client: Queryable, credential: string, strategy: Sequence, outcome: Outcome): Promise<void> {
-  if (strategy === 'update') return;
+export async function scheduleAfter(client: Queryable, credential: string, kind: RunKind, outcome: Outcome): Promise<void> {
+  if (kind !== 'rotate') return;
   await (outcome === 'completed' ? scheduleFromVersion : scheduleAgain)(client, credential);
 }
 

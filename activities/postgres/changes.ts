@@ -16,8 +16,8 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
     case 'add-version':
       await storeSealed(client, change.secret);
       await client.query(
-        `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9)
-         on conflict (credential, generation) do update set fingerprint = excluded.fingerprint, secret_ref = excluded.secret_ref,
+        `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
+         on conflict (credential, generation) do update set fingerprint = excluded.fingerprint, digest = excluded.digest, secret_ref = excluded.secret_ref,
            key_id = excluded.key_id, key_name = excluded.key_name, changed_at = clock_timestamp()`,
         [
           target.credential,
@@ -28,6 +28,7 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
           change.keyName,
           change.origin,
           change.fingerprint,
+          change.digest,
           change.secret.ref,
         ],
       );

@@ -2,6 +2,7 @@
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import type { Who } from '../../workflows/domain/who.js';
 import type { SealedSecret } from '../ports/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
@@ -16,7 +17,7 @@ export async function saveConfiguration(
   client: Queryable,
   configuration: Configuration,
   hash: string,
-  by: string,
+  by: Who,
 ): Promise<{ changed: boolean }> {
   // One after the other: two that are applied at once must not mix.
   await client.query('select pg_advisory_xact_lock(hashtext($1))', ['rekey:apply']);
@@ -48,7 +49,7 @@ export async function saveConfiguration(
       [spec.name, spec.store, spec.strategy, spec],
     );
     if (!before || canonicalJson(before.spec as never) !== canonicalJson(spec as never)) {
-      await appendAudit(client, spec.name, { kind: 'declare', actor: by, body: { configuration: hash } });
+      await appendAudit(client, spec.name, { kind: 'declare', who: by, body: { configuration: hash } });
       if (changesDue(before?.spec, spec)) await scheduleFromVersion(client, spec.name);
     }
   }
@@ -83,6 +84,7 @@ export interface AdoptedVersion {
   readonly keyId: string;
   readonly keyName: string;
   readonly fingerprint: string | null;
+  readonly digest: string | null;
   readonly secret: SealedSecret | null;
 }
 
@@ -94,7 +96,7 @@ export async function adopt(
   client: Queryable,
   credential: string,
   version: AdoptedVersion,
-  by: string,
+  by: Who,
 ): Promise<{ generation: number; adopted: boolean }> {
   const row = (await client.query('select generation_taken from credentials where name = $1 for update', [credential])).rows[0] as
     | { generation_taken: number }
@@ -109,15 +111,13 @@ export async function adopt(
     const learnsSecret = active.key_id === version.keyId && active.fingerprint === null && version.secret !== null;
     if (learnsSecret) {
       await storeSealed(client, version.secret!);
-      await client.query('update versions set fingerprint = $3, secret_ref = $4 where credential = $1 and generation = $2', [
-        credential,
-        active.generation,
-        version.fingerprint,
-        version.secret!.ref,
-      ]);
+      await client.query(
+        'update versions set fingerprint = $3, digest = $5, secret_ref = $4 where credential = $1 and generation = $2',
+        [credential, active.generation, version.fingerprint, version.secret!.ref, version.digest],
+      );
       await appendAudit(client, credential, {
         kind: 'adopt-secret',
-        actor: by,
+        who: by,
         body: { generation: active.generation, fingerprint: version.fingerprint },
       });
     }
@@ -127,13 +127,22 @@ export async function adopt(
   if (version.secret) await storeSealed(client, version.secret);
   await client.query('update credentials set generation_taken = $2 where name = $1', [credential, generation]);
   await client.query(
-    `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, secret_ref) values ($1,$2,'active',$3,$4,$5,'adopted',$6,$7)`,
-    [credential, generation, version.account, version.keyId, version.keyName, version.fingerprint, version.secret?.ref ?? null],
+    `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,'active',$3,$4,$5,'adopted',$6,$7,$8)`,
+    [
+      credential,
+      generation,
+      version.account,
+      version.keyId,
+      version.keyName,
+      version.fingerprint,
+      version.digest,
+      version.secret?.ref ?? null,
+    ],
   );
   await scheduleFromVersion(client, credential);
   await appendAudit(client, credential, {
     kind: 'adopt',
-    actor: by,
+    who: by,
     body: { generation, keyId: version.keyId, fingerprint: version.fingerprint },
   });
   return { generation, adopted: true };

@@ -8,13 +8,15 @@ import { readDue, readOpen } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
-import { recordNote, showWait } from './notes.js';
-import { readInspections, recordInspections, recordReading } from './observations.js';
-import { once, requireFence, showStep, tagFamily } from './once.js';
+import { readInspections, readNow, recordInspections, recordReading } from './observations.js';
+import { once, requireFence, tagFamily } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
-import { closeRun, openRun, readRun, readVersions } from './runs.js';
+import { beginRound, closeRun, openRun, readRun, readVersions } from './runs.js';
+import { turnBack } from './turn-back.js';
 import { readLastUpdate } from './updates.js';
+import { recordEffect, recordVerb } from './verbs.js';
+import { openWait, showStep } from './waits.js';
 
 export async function openLedger(database: Database): Promise<Ledger> {
   const { rows } = await database.query<{ id: string }>('select id from ledger');
@@ -28,12 +30,16 @@ export async function openLedger(database: Database): Promise<Ledger> {
     reconcile: (remembered) => within((client) => reconcile(client, remembered)),
     run: (run) => readRun(database, run),
     versions: (credential) => readVersions(database, credential),
-    enter: (step, wait) =>
+    enter: (step) =>
       within(async (client) => {
         await requireFence(client, step);
-        await (wait ? showWait(client, step, wait) : showStep(client, step));
+        await showStep(client, step);
       }),
-    note: (step, note) => within((client) => recordNote(client, step, note)),
+    openWait: (step, wait) => within((client) => openWait(client, step, wait)),
+    recordVerb: (step, said) => within((client) => recordVerb(client, step, said)),
+    recordEffect: (run, updateId, whyNone) => within((client) => recordEffect(client, run, updateId, whyNone)),
+    turnBack: (step, reason) => within((client) => turnBack(client, step, reason)),
+    beginRound: (step, round, reason) => within((client) => beginRound(client, step, round, reason)),
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
     openRuns: () => readOpen(database),
@@ -53,9 +59,11 @@ export async function openLedger(database: Database): Promise<Ledger> {
     lastUpdate: (credential) => readLastUpdate(database, credential),
     unsettled: (run, kinds, subject) => readUnsettled(database, run, kinds, subject),
 
-    recordInspections: (step, inspections) => within((client) => recordInspections(client, step, inspections)),
+    now: () => readNow(database),
+    recordInspections: (step, lookedAt, inspections) =>
+      within((client) => recordInspections(client, step, lookedAt, inspections)),
     inspections: (run) => readInspections(database, run),
-    recordReading: (step, round, value) => within((client) => recordReading(client, step, round, value)),
+    recordReading: (step, reading) => within((client) => recordReading(client, step, reading)),
 
     lease: (step, consumer) => within((client) => takeLease(client, id, step, consumer)),
     raiseLease: (consumer, given, held) => raiseLease(database, consumer, given, held),

@@ -7,10 +7,11 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Recorded, StepRef } from '../../workflows/domain/records.js';
 import type { Attempt, Change, EarlierAttempt, OnceOptions } from '../ports/journal.js';
-import { appendAudit, requireHead } from './audit.js';
+import { appendAudit, readHead, recordedBy, requireHead } from './audit.js';
 import { applyChange } from './changes.js';
 import type { Database, Queryable } from './pool.js';
 import type { StepRow } from './rows.js';
+import { showStep } from './waits.js';
 
 /**
  * A request that could not run for at least this long, in milliseconds, is not begun: it would only
@@ -152,9 +153,7 @@ export async function readOutcome<Result extends JsonObject>(client: Queryable, 
   const { rows } = await client.query('select outcome from steps where run = $1 and key = $2', [step.run, step.key]);
   const outcome = (rows[0] as Pick<StepRow, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
-  const head = (await client.query('select audit_position, audit_hash from credentials where name = $1', [step.credential]))
-    .rows[0] as { audit_position: string; audit_hash: string };
-  return { result: outcome as Result, head: { position: Number(head.audit_position), hash: head.audit_hash } };
+  return { result: outcome as Result, head: await readHead(client, step.credential) };
 }
 
 async function begin<Result extends JsonObject>(
@@ -219,7 +218,7 @@ export async function commit<Result extends JsonObject>(
   for (const change of changes) await applyChange(client, step, change);
   const head = await appendAudit(client, step.credential, {
     kind: step.kind,
-    actor: step.run,
+    who: recordedBy(step),
     body: { step: step.key, subject: step.subject, outcome: result },
   });
   return { result, head };
@@ -234,19 +233,7 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
     `update intents set closed = 'not-sent', closed_at = clock_timestamp() where run = $1 and attempt = any($2) and closed is distinct from 'applied'`,
     [step.run, attempts],
   );
-  await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, actor: step.run, body: { step: step.key } });
-}
-
-/**
- * The step that the rotation is at, for everyone who looks; a step that is worked on waits for
- * nobody, but for one beside it that asks a person.
- */
-export async function showStep(client: Queryable, step: StepRef): Promise<void> {
-  await client.query(
-    `update runs set phase = $2, waits_for = null
-     where id = $1 and (phase <> $2 or (waits_for is not null and coalesce(waits_for->>'asks', $3) = $3))`,
-    [step.run, step.phase, step.key],
-  );
+  await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, who: recordedBy(step), body: { step: step.key } });
 }
 
 /**

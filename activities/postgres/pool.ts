@@ -79,7 +79,7 @@ export function openDatabase(url: string, passwordFile: string | null, maxConnec
 const constraints: Readonly<Record<string, () => RekeyError>> = {
   versions_one_owner_per_key: () =>
     new RekeyError('KR_PREFLIGHT_REFUSED', 'another credential already holds this key of the store'),
-  rotations_one_open: () => new RekeyError('KR_ALREADY_OPEN', 'a rotation of this credential is open'),
+  runs_one_open: () => new RekeyError('KR_ALREADY_OPEN', 'a rotation of this credential is open'),
 };
 
 function translate(error: unknown): Error {

@@ -4,6 +4,7 @@
  */
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Remembered, RunRecord } from '../../workflows/domain/records.js';
+import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
 import { type RunRow, toRun } from './rows.js';
@@ -14,7 +15,7 @@ import { type RunRow, toRun } from './rows.js';
  */
 export async function reconcile(
   client: Queryable,
-  { run, fence, head, targets, back, runId }: Remembered,
+  { run, fence, head, targets, back, workflowRun }: Remembered,
 ): Promise<{ run: RunRecord; head: ChainHead }> {
   const { rows } = await client.query('select fence from credentials where name = $1 for update', [run.credential]);
   const credential = rows[0] as { fence: string } | undefined;
@@ -22,38 +23,43 @@ export async function reconcile(
   // Above both: what was sent under either is void.
   const next = Math.max(Number(credential.fence), fence) + 1;
   await client.query(
-    `insert into runs (id, credential, generation, previous_generation, strategy, fence, workflow_run, phase, options, spec, stores, exempt, opened_by)
-     values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,'reconcile') on conflict (id) do nothing`,
+    `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase, options, spec,
+       stores, exempt, opened_by)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planned',$11,$12,$13,$14,$15) on conflict (id) do nothing`,
     [
       run.id,
       run.credential,
+      run.kind,
+      run.number,
       run.generation,
       run.previousGeneration,
       run.strategy,
+      triggerOf(run.openedBy),
       next,
-      runId,
+      workflowRun,
       run.options,
       run.spec,
       run.stores,
       JSON.stringify(run.exempt),
+      run.openedBy,
     ],
   );
   const updated = await client.query(
     `update runs set fence = $2, workflow_run = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
        direction = case when $5::text is null then direction else 'back' end
      where id = $1 and outcome is null returning *`,
-    [run.id, next, runId, targets === null ? null : JSON.stringify(targets), back],
+    [run.id, next, workflowRun, targets === null ? null : JSON.stringify(targets), back],
   );
   const row = updated.rows[0] as RunRow | undefined;
   if (!row) throw new RekeyError('KR_FENCED', `${run.id} has ended`);
   await client.query('update credentials set fence = $2, generation_taken = greatest(generation_taken, $3) where name = $1', [
     run.credential,
     next,
-    run.generation,
+    run.generation ?? 0,
   ]);
   const now = await appendAudit(client, run.credential, {
     kind: 'ledger-behind',
-    actor: run.id,
+    who: system(run.id),
     body: { run: run.id, fence: next, lost: { position: head.position, hash: head.hash } },
   });
   return { run: toRun(row), head: now };

@@ -1,14 +1,18 @@
 /** Owns how rows become the port's types. */
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
-import type { Direction, Outcome, Phase, Sequence, VersionState } from '../../workflows/domain/states.js';
+import type { Direction, Outcome, Phase, RunKind, Strategy, VersionState } from '../../workflows/domain/states.js';
+import type { Who } from '../../workflows/domain/who.js';
 
 export interface RunRow {
   id: string;
   credential: string;
-  generation: number;
+  kind: RunKind;
+  number: number;
+  generation: number | null;
   previous_generation: number | null;
-  strategy: Sequence;
+  strategy: Strategy;
+  opened_by: Who;
   fence: string;
   workflow_run: string;
   phase: Phase;
@@ -30,8 +34,11 @@ export function toRun(row: RunRow): RunRecord {
   return {
     id: row.id,
     credential: row.credential,
+    kind: row.kind,
+    number: row.number,
     generation: row.generation,
     previousGeneration: row.previous_generation,
+    openedBy: row.opened_by,
     strategy: row.strategy,
     fence: Number(row.fence),
     phase: row.phase,

@@ -2,15 +2,19 @@
 import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import type { ChainHead, Crossing, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
+import type { ChainHead, Opened, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
-import { appendAudit } from './audit.js';
+import { verbs } from '../../workflows/domain/verbs.js';
+import { triggerOf } from '../../workflows/domain/who.js';
+import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
 import { readConfiguration } from './configurations.js';
-import { readCrossing } from './notes.js';
 import { requireFence } from './once.js';
 import type { Asking, Queryable } from './pool.js';
 import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
+import { readCrossing } from './turn-back.js';
+import { readTurnBack, voidVerbs } from './verbs.js';
+import { endAllWaits, endWaits } from './waits.js';
 
 export async function readRun(database: Asking, id: string): Promise<RunRecord> {
   const found = await database.query<RunRow>('select * from runs where id = $1', [id]);
@@ -27,87 +31,118 @@ export async function readVersions(database: Asking, credential: string): Promis
   return rows.map(toVersion);
 }
 
-export async function openRun(
-  client: Queryable,
-  request: OpenRequest,
-): Promise<{ run: RunRecord; head: ChainHead; crossing: Crossing | null }> {
+/** Under the lock of the credential, so that two never open one at once. */
+export async function openRun(client: Queryable, request: OpenRequest): Promise<Opened> {
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
-  ).rows[0] as { spec: CredentialDeclaration; fence: string; generation_taken: number } | undefined;
+  ).rows[0] as CredentialRow | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
-  const existing = (await client.query('select * from runs where credential = $1 and outcome is null', [request.credential]))
+  const open = (await client.query('select * from runs where credential = $1 and outcome is null', [request.credential]))
     .rows[0] as RunRow | undefined;
+  return open ? takeOver(client, open, credential, request) : begin(client, credential, request);
+}
 
-  if (existing) {
-    if (canonicalJson(existing.options as never) !== canonicalJson(request.options as never))
-      throw new RekeyError('KR_ALREADY_OPEN', `${existing.id} is open with other options`);
-    // The same run asks again when its first answer was lost; another run takes over and makes the
-    // old one's writes void.
-    const fence = existing.workflow_run === request.runId ? Number(existing.fence) : Number(credential.fence) + 1;
-    await client.query('update runs set fence = $2, workflow_run = $3 where id = $1', [existing.id, fence, request.runId]);
-    await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
-    const head = await appendAudit(client, request.credential, {
-      kind: 'take-over',
-      actor: request.by,
-      body: { run: existing.id, fence },
-    });
-    return {
-      run: toRun({ ...existing, fence: String(fence) }),
-      head,
-      crossing: await readCrossing(client, existing.id),
-    };
+interface CredentialRow {
+  readonly spec: CredentialDeclaration;
+  readonly fence: string;
+  readonly generation_taken: number;
+}
+
+async function takeOver(client: Queryable, open: RunRow, credential: CredentialRow, request: OpenRequest): Promise<Opened> {
+  if (canonicalJson(open.options as never) !== canonicalJson(request.options as never))
+    throw new RekeyError('KR_ALREADY_OPEN', `${open.id} is open with other options`);
+  // The same workflow asks again when its first answer was lost; another one takes over and makes
+  // the old one's writes void.
+  const same = open.workflow_run === request.workflowRun;
+  const fence = same ? Number(open.fence) : Number(credential.fence) + 1;
+  await client.query('update runs set fence = $2, workflow_run = $3 where id = $1', [open.id, fence, request.workflowRun]);
+  await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
+  if (!same) {
+    // What it stood still for, it comes to again or not at all; an operator's answers stand.
+    await endWaits(client, open.id, 'over', ['settle', 'quiet', 'window', 'operator']);
+    await voidVerbs(client, open.id, ['provide'], 'its workflow was lost before it could look: say it again');
   }
-
-  await requireCalledFor(client, request.credential, request.onlyIf);
-  const { configuration } = await readConfiguration(client).then(
-    (found) => found ?? Promise.reject(new RekeyError('KR_NOT_FOUND', 'no configuration was applied')),
-  );
-  const spec = credential.spec;
-  const hosts =
-    spec.consumers.kind === 'list'
-      ? [...new Set(spec.consumers.list.map((c) => c.host))]
-      : spec.consumers.kind === 'all'
-        ? [spec.consumers.host]
-        : [];
-  const stores = {
-    store: configuration.stores[spec.store],
-    hosts: Object.fromEntries(hosts.map((host) => [host, configuration.hosts[host]])),
+  const head = await appendAudit(client, request.credential, {
+    kind: 'take-over',
+    who: request.by,
+    body: { run: open.id, fence },
+  });
+  return {
+    run: toRun({ ...open, fence: String(fence) }),
+    head,
+    crossing: await readCrossing(client, open.id),
+    turnBack: await readTurnBack(client, open.id),
   };
-  const fence = Number(credential.fence) + 1;
-  const generation = credential.generation_taken + 1;
-  const id = `${request.credential}#${generation}`;
-  const active = (
-    await client.query(`select generation from versions where credential = $1 and state = 'active'`, [request.credential])
-  ).rows[0] as { generation: number } | undefined;
-  await client.query('update credentials set fence = $2, generation_taken = $3 where name = $1', [
-    request.credential,
-    fence,
-    generation,
-  ]);
+}
+
+async function begin(client: Queryable, { spec, fence, generation_taken }: CredentialRow, request: OpenRequest): Promise<Opened> {
+  const { credential, options, by, workflowRun } = request;
+  await requireCalledFor(client, credential, request.onlyIf);
+  const place = options.update ? await nextUpdate(client, credential) : rotation(credential, generation_taken + 1);
+  await client.query(
+    'update credentials set fence = fence + 1, generation_taken = greatest(generation_taken, $2) where name = $1',
+    [credential, place.generation ?? 0],
+  );
   const { rows } = await client.query(
-    `insert into runs (id, credential, generation, previous_generation, strategy, fence, workflow_run, phase, options, spec, stores, exempt, opened_by)
-     values ($1,$2,$3,$4,$5,$6,$7,'planned',$8,$9,$10,$11,$12) returning *`,
+    `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase,
+       options, spec, stores, exempt, opened_by)
+     values ($1,$2,$3,$4,$5,(select generation from versions where credential = $2 and state = 'active'),$6,$7,$8,$9,'planned',
+       $10,$11,$12,$13,$14) returning *`,
     [
-      id,
-      request.credential,
-      generation,
-      active?.generation ?? null,
-      request.options.update ? 'update' : spec.strategy,
-      fence,
-      request.runId,
-      request.options,
+      place.id,
+      credential,
+      place.kind,
+      place.number,
+      place.generation,
+      spec.strategy,
+      triggerOf(by),
+      Number(fence) + 1,
+      workflowRun,
+      options,
       spec,
-      stores,
-      JSON.stringify(request.options.without),
-      request.by,
+      await declarationsOf(client, spec),
+      JSON.stringify(options.without),
+      by,
     ],
   );
-  const head = await appendAudit(client, request.credential, {
+  const head = await appendAudit(client, credential, {
     kind: 'open',
-    actor: request.by,
-    body: { run: id, generation, fence, options: request.options as never },
+    who: by,
+    body: { run: place.id, fence: Number(fence) + 1, options: options as never },
   });
-  return { run: toRun(rows[0] as RunRow), head, crossing: null };
+  return { run: toRun(rows[0] as RunRow), head, crossing: null, turnBack: null };
+}
+
+type Place = Pick<RunRecord, 'id' | 'kind' | 'number' | 'generation'>;
+
+function rotation(credential: string, generation: number): Place {
+  return { id: `${credential}#${generation}`, kind: 'rotate', number: generation, generation };
+}
+
+/** A change makes no version, and so it takes no generation. */
+async function nextUpdate(client: Queryable, credential: string): Promise<Place> {
+  const { rows } = await client.query(
+    `select coalesce(max(number), 0) + 1 as number from runs where credential = $1 and kind = 'update'`,
+    [credential],
+  );
+  const { number } = rows[0] as { number: number };
+  return { id: `${credential}/update-${number}`, kind: 'update', number, generation: null };
+}
+
+/** What the run stands on, as it is declared now. */
+async function declarationsOf(client: Queryable, spec: CredentialDeclaration): Promise<RunRecord['stores']> {
+  const found = await readConfiguration(client);
+  if (!found) throw new RekeyError('KR_NOT_FOUND', 'no configuration was applied');
+  const { stores, hosts } = found.configuration;
+  const named = spec.consumers.kind === 'list' ? spec.consumers.list.map((c) => c.host) : [];
+  const used = spec.consumers.kind === 'all' ? [spec.consumers.host] : [...new Set(named)];
+  return { store: stores[spec.store]!, hosts: Object.fromEntries(used.map((host) => [host, hosts[host]!])) };
+}
+
+export async function beginRound(client: Queryable, step: StepRef, round: number, reason: string): Promise<ChainHead> {
+  await requireFence(client, step);
+  await client.query('update runs set round = $2, cutover_at = null where id = $1', [step.run, round]);
+  return appendAudit(client, step.credential, { kind: 'round', who: recordedBy(step), body: { run: step.run, round, reason } });
 }
 
 export async function closeRun(
@@ -119,17 +154,19 @@ export async function closeRun(
 ): Promise<ChainHead> {
   await requireFence(client, step);
   const { rows } = await client.query(
-    `update runs set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, waits_for = null, closed_at = clock_timestamp() where id = $1 and outcome is null returning strategy`,
+    `update runs set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, closed_at = clock_timestamp() where id = $1 and outcome is null returning kind`,
     [step.run, outcome, reason, downtimeMs],
   );
-  const closed = rows[0] as Pick<RunRow, 'strategy'> | undefined;
+  const closed = rows[0] as Pick<RunRow, 'kind'> | undefined;
   if (closed) {
     await client.query('update leases set run = null where run = $1', [step.run]);
-    await scheduleAfter(client, step.credential, closed.strategy, outcome);
+    await scheduleAfter(client, step.credential, closed.kind, outcome);
+    await endAllWaits(client, step.run);
+    await voidVerbs(client, step.run, [...verbs, 'provide'], 'the run ended first');
   }
   return appendAudit(client, step.credential, {
     kind: 'close',
-    actor: step.run,
+    who: recordedBy(step),
     body: { run: step.run, outcome, reason, downtimeMs },
   });
 }

@@ -7,9 +7,9 @@ export async function readLastUpdate(client: Asking, credential: string): Promis
   const { rows } = await client.query<{ run: string; plan: { keyId: string; before: KeyImage; after: KeyImage } }>(
     `select r.id as run, p.outcome as plan from runs r
      join steps p on p.run = r.id and p.kind = 'plan-update'
-     where r.credential = $1 and r.strategy = 'update' and r.outcome = 'completed'
+     where r.credential = $1 and r.kind = 'update' and r.outcome = 'completed'
        and exists (select 1 from steps s where s.run = r.id and s.kind = 'update' and s.outcome is not null)
-     order by r.generation desc limit 1`,
+     order by r.number desc limit 1`,
     [credential],
   );
   const row = rows[0];

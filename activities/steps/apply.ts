@@ -5,13 +5,14 @@
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Who } from '../../workflows/domain/who.js';
 import type { Deps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
 export interface ApplyInput {
   readonly configuration: Configuration;
   readonly hash: string;
-  readonly by: string;
+  readonly by: Who;
 }
 
 export async function saveConfiguration(deps: Deps, { configuration, hash, by }: ApplyInput): Promise<{ changed: boolean }> {
@@ -30,7 +31,7 @@ export interface AdoptInput {
    * handed in; null where none is needed.
    */
   readonly secret: string | null;
-  readonly by: string;
+  readonly by: Who;
 }
 
 export interface AdoptResult {
@@ -76,6 +77,7 @@ export async function adoptVersion(
     keyId,
     keyName: key?.name ?? keyId,
     fingerprint: secret?.fingerprint ?? null,
+    digest: secret?.digest ?? null,
     secret: sealed,
   };
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };

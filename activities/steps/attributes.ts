@@ -230,7 +230,7 @@ export interface ProveImageInput extends StepInput {
 
 /** Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs. */
 export async function proveImage(deps: Deps, { step, keyId, image }: ProveImageInput, signal: AbortSignal): Promise<void> {
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   const { spec } = await deps.ledger.run(step.run);
   const store = await deps.stores.of(spec.store);
   for (let looks = 0; looks < proofs.inARow; looks++) {

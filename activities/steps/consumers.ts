@@ -9,7 +9,17 @@ import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isStopped } from '../../workflows/domain/regenerate.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { consumerContextOf, type Deps, deliveryOf, knownVersions, type StepInput, sleep, targetOf, within } from '../deps.js';
+import {
+  consumerContextOf,
+  type Deps,
+  databaseClock,
+  deliveryOf,
+  knownVersions,
+  type StepInput,
+  sleep,
+  targetOf,
+  within,
+} from '../deps.js';
 import type { AppHost, Delivery } from '../ports/app-host.js';
 
 export interface ConsumerInput extends StepInput {
@@ -40,12 +50,13 @@ export async function inspectConsumers(
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const known = await knownVersions(deps, step.credential);
+  const lookedAt = await deps.ledger.now();
   const inspections = await Promise.all(
     consumers.map((consumer) =>
       host.inspect(targetOf(run, consumer), known, within(signal, host.capabilities.timing.request * 2)),
     ),
   );
-  await deps.ledger.recordInspections(step, inspections);
+  await deps.ledger.recordInspections(step, lookedAt, inspections);
   return inspections;
 }
 
@@ -99,18 +110,20 @@ export async function confirmConsumer(
 ): Promise<void> {
   const { run, consumer, host } = await consumerContextOf(deps, step, name);
   const { evidence } = run.spec.policy;
+  const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
   for (;;) {
     const known = await knownVersions(deps, step.credential);
+    const lookedAt = now();
     const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
     if (isConverged(seen, generation, evidence) && (!seen.showsSource || seen.source === generation)) {
-      await deps.ledger.recordInspections(step, [seen]);
+      await deps.ledger.recordInspections(step, lookedAt, [seen]);
       await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return;
     }
     if (performance.now() > until) {
       // For whoever looks meanwhile; and a ledger that was set back is noticed by it.
-      await deps.ledger.recordInspections(step, [seen]);
+      await deps.ledger.recordInspections(step, lookedAt, [seen]);
       throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name}: ${describe(seen, generation)}`, 1_000);
     }
     await sleep(pollInterval);
@@ -154,12 +167,14 @@ export async function awaitStopped(
 ): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
+  const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
   for (;;) {
+    const lookedAt = now();
     const seen = await Promise.all(
       consumers.map((c) => host.inspect(targetOf(run, c), [], within(signal, host.capabilities.timing.request))),
     );
-    if (seen.every(isStopped)) return deps.ledger.recordInspections(step, seen);
+    if (seen.every(isStopped)) return deps.ledger.recordInspections(step, lookedAt, seen);
     const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
     if (performance.now() > until) throw new RekeyError('KR_STILL_RUNNING', running.join(', '), 1_000);
     await sleep(pollInterval);
@@ -214,11 +229,13 @@ async function isUp(host: AppHost, consumer: Parameters<AppHost['inspect']>[0], 
  */
 export async function confirmDeployed(deps: Deps, { step, consumer: name }: ConsumerInput, signal: AbortSignal): Promise<void> {
   const { consumer, host } = await consumerContextOf(deps, step, name);
+  const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
   for (;;) {
+    const lookedAt = now();
     const seen = await host.inspect(consumer, [], within(signal, host.capabilities.timing.request));
     if (seen.state === 'running' && seen.healthy) {
-      await deps.ledger.recordInspections(step, [seen]);
+      await deps.ledger.recordInspections(step, lookedAt, [seen]);
       await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return;
     }

@@ -72,7 +72,7 @@ const proofs = 3;
 export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
   const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   const { store, versionAt } = await contextOf(deps, step);
   const version = versionAt(generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
@@ -116,10 +116,11 @@ export async function watchSoak(
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
+    const lookedAt = await deps.ledger.now();
     const seen = await Promise.all(
       consumers.map((c) => host.inspect(targetOf(run, c), known, within(signal, host.capabilities.timing.request * 2))),
     );
-    await deps.ledger.recordInspections(step, seen);
+    await deps.ledger.recordInspections(step, lookedAt, seen);
     behind = seen.filter((i) => !isConverged(i, survivor, evidence)).map(named);
     // A login that was refused is no program that is just starting.
     if (seen.some((i) => i.authenticationFailed)) break;
@@ -144,7 +145,9 @@ export async function waitOutSoak(deps: Deps, { step, target }: SoakedInput): Pr
   const since = versionOf(await deps.ledger.versions(step.credential), target).changedMs;
   const left = run.expedited ? 0 : soak - since;
   if (left <= 0) return;
-  await deps.ledger.enter(step, {
+  await deps.ledger.openWait(step, {
+    kind: 'quiet',
+    step: step.key,
     text: `generation ${target} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,
     deadline: new Date(Date.now() + left).toISOString(),

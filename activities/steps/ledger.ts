@@ -7,7 +7,19 @@ import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { Finding } from '../../workflows/domain/preflight.js';
-import type { ChainHead, Note, OpenOrder, OpenRequest, Recorded, Remembered, RunRecord } from '../../workflows/domain/records.js';
+import {
+  type ChainHead,
+  generationOf,
+  type OpenedWait,
+  type OpenOrder,
+  type OpenRequest,
+  type Recorded,
+  type RecordedVerb,
+  type Remembered,
+  type RunRecord,
+  type SaidVerb,
+  type Wait,
+} from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, requiredOf, type StepInput } from '../deps.js';
@@ -66,7 +78,7 @@ export function createLedgerSteps(deps: Deps) {
           attempt.stage({ kind: 'move-version', generation: run.previousGeneration!, event: 'supersede' });
         }
         if (versions.find((v) => v.generation === run.generation)?.state === 'prepared') {
-          attempt.stage({ kind: 'move-version', generation: run.generation, event: 'activate' });
+          attempt.stage({ kind: 'move-version', generation: generationOf(run), event: 'activate' });
         }
         attempt.stage({ kind: 'cutover' });
         return {};
@@ -79,7 +91,7 @@ export function createLedgerSteps(deps: Deps) {
       const versions = await ledger.versions(step.credential);
       return ledger.once(step, ownDeadline, async (attempt) => {
         if (versions.find((v) => v.generation === run.generation)?.state === 'active')
-          attempt.stage({ kind: 'move-version', generation: run.generation, event: 'supersede' });
+          attempt.stage({ kind: 'move-version', generation: generationOf(run), event: 'supersede' });
         if (versions.find((v) => v.generation === run.previousGeneration)?.state === 'retiring') {
           attempt.stage({ kind: 'move-version', generation: run.previousGeneration!, event: 'reinstate' });
         }
@@ -137,7 +149,13 @@ export function createLedgerSteps(deps: Deps) {
     releaseLease: async ({ step, consumer }: StepInput & { consumer: string }): Promise<void> =>
       ledger.releaseLease(consumer, step.run),
     releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.run),
-    note: ({ step, note }: StepInput & { note: Note }): Promise<ChainHead> => ledger.note(step, note),
+    openWait: ({ step, wait }: StepInput & { wait: Wait }): Promise<OpenedWait> => ledger.openWait(step, wait),
+    recordVerb: ({ step, said }: StepInput & { said: SaidVerb }): Promise<RecordedVerb> => ledger.recordVerb(step, said),
+    recordEffect: ({ step, updateId, whyNone }: StepInput & { updateId: string; whyNone: string | null }): Promise<void> =>
+      ledger.recordEffect(step.run, updateId, whyNone),
+    turnBack: ({ step, reason }: StepInput & { reason: string }): Promise<ChainHead> => ledger.turnBack(step, reason),
+    beginRound: ({ step, round, reason }: StepInput & { round: number; reason: string }): Promise<ChainHead> =>
+      ledger.beginRound(step, round, reason),
     close: ({
       step,
       outcome,
@@ -156,7 +174,7 @@ export function createLedgerSteps(deps: Deps) {
  */
 export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
   const run = await deps.ledger.run(step.run);
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   for (const consumer of requiredOf(run).map(leaseKey).sort()) await deps.ledger.lease(step, consumer);
 }
 

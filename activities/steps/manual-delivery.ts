@@ -32,13 +32,14 @@ export async function askForAttestation(
     `Then: rekey provide '${run.id}' --done, with --fingerprint F where it shows one.`,
     `If it cannot be done: rekey reject '${run.id}'.`,
   ].join(' ');
-  await deps.ledger.enter(step, {
+  await deps.ledger.openWait(step, {
+    kind: 'manual',
+    step: step.key,
     text: `a person to ${staged ? `put generation ${generation} into` : `say which key is in`} ${name}${overdue ? '; overdue' : ''}`,
     person: true,
     deadline: new Date(Date.now() + approveWithin).toISOString(),
     nextCommands: ['provide', 'reject'],
     instructions: [...host.manual!.instructions(consumer, generation, staged), nextCommands],
-    asks: step.key,
   });
   return { said: false };
 }
@@ -92,5 +93,5 @@ export async function withdrawStaged(deps: Deps, { step, consumer: name }: Consu
   const consumer = targetOf(await deps.ledger.run(step.run), name);
   const host = await deps.hosts.of(consumer.host);
   await host.manual!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
 }

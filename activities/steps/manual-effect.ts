@@ -47,7 +47,9 @@ export async function askPerson(deps: Deps, input: AskInput, signal: AbortSignal
   const asked = await deps.ledger.ask(step, await rightsOf(store, effect, version, signal));
   if (asked.done) return asked;
   const current = version ?? versions.find((v) => v.generation === run.previousGeneration) ?? null;
-  await deps.ledger.enter(step, {
+  await deps.ledger.openWait(step, {
+    kind: 'manual',
+    step: step.key,
     text: `a person to ${effect} a key in ${name}${input.overdue ? '; overdue' : ''}`,
     person: true,
     deadline: new Date(Date.now() + policy.approveWithin).toISOString(),

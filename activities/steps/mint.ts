@@ -4,7 +4,7 @@
  */
 import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { generationOf, type Recorded, type RunRecord, type VersionRecord } from '../../workflows/domain/records.js';
 import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
 import type { Attempt, Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from '../ports/key-store.js';
@@ -48,20 +48,26 @@ export async function mintVersion(deps: Deps, { step, known, delivered }: MintIn
     const key = lost ?? (await mint(store, run, previous.keyId, attempt));
     const { fingerprint } = key.secret;
     attempt.stage(mintedVersion(run, previous, key, await deps.vault.seal(key.secret)));
-    return { generation: run.generation, keyId: key.id, fingerprint };
+    return { generation: generationOf(run), keyId: key.id, fingerprint };
   });
 }
 
 /** Not used by anybody yet; it is in the account of the one before it. */
-export function mintedVersion(
-  { generation }: RunRecord,
-  { account }: VersionRecord,
-  key: MintedKey,
-  secret: SealedSecret,
-): Change {
+export function mintedVersion(run: RunRecord, { account }: VersionRecord, key: MintedKey, secret: SealedSecret): Change {
   const { id: keyId, name: keyName } = key;
-  const { fingerprint } = key.secret;
-  return { kind: 'add-version', generation, state: 'prepared', account, keyId, keyName, origin: 'minted', fingerprint, secret };
+  const { fingerprint, digest } = key.secret;
+  return {
+    kind: 'add-version',
+    generation: generationOf(run),
+    state: 'prepared',
+    account,
+    keyId,
+    keyName,
+    origin: 'minted',
+    fingerprint,
+    digest,
+    secret,
+  };
 }
 
 function mint(store: KeyStore, run: RunRecord, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
@@ -112,7 +118,7 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
  * so that what another one adds, or a late write of ours, can take out what was just put in.
  */
 export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step);
   const { generation, previousGeneration } = run;
   const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];

@@ -18,7 +18,7 @@ export interface StorePreflight {
 }
 
 export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   await deps.vault.roundTrip();
   const { run, store, versions } = await contextOf(deps, step);
   const account = await checkedAccount(store, signal);
@@ -97,7 +97,7 @@ export async function preflightHost(
   { step, host: name, usedBy }: HostPreflightInput,
   signal: AbortSignal,
 ): Promise<HostPreflight> {
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);

@@ -3,7 +3,7 @@
  * that proves the new one.
  */
 import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { generationOf, type Recorded, type RunRecord, type VersionRecord } from '../../workflows/domain/records.js';
 import { mayRegenerate, type RegenerateBlock } from '../../workflows/domain/regenerate.js';
 import { contextOf, type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
 import type { Change } from '../ports/journal.js';
@@ -45,7 +45,7 @@ export async function regenerateSecret(
       // Looked at now: an attempt of another round may have been recorded meanwhile.
       const replaced = versionOf(await deps.ledger.versions(step.credential), previous.generation);
       for (const change of regeneratedVersion(run, replaced, key.secret, sealed)) attempt.stage(change);
-      return { generation: run.generation, secretChanged: key.secretChanged };
+      return { generation: generationOf(run), secretChanged: key.secretChanged };
     },
   );
 }
@@ -72,18 +72,18 @@ export async function requireMayRegenerate(deps: Deps, run: RunRecord, sent: 'no
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */
 export function regeneratedVersion(run: RunRecord, previous: VersionRecord, secret: Secret, sealed: SealedSecret): Change[] {
-  const { generation } = run;
   const { account, keyId, keyName } = previous;
-  const { fingerprint } = secret;
+  const { fingerprint, digest } = secret;
   const added: Change = {
     kind: 'add-version',
-    generation,
+    generation: generationOf(run),
     state: 'active',
     account,
     keyId,
     keyName: keyName ?? keyId,
     origin: 'regenerated',
     fingerprint,
+    digest,
     secret: sealed,
   };
   const ends: Change = { kind: 'move-version', generation: previous.generation, event: 'regenerate' };

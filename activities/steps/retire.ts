@@ -17,9 +17,12 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const { run, store, versionAt } = await contextOf(deps, step);
   const old = versionAt(run.previousGeneration);
   // Nobody can use what is gone; the revoke that follows finds it so.
-  if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step, null);
-  const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, store.capabilities.timing.request)) : null;
-  const { readings, now } = await deps.ledger.recordReading(step, run.round, value);
+  if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step);
+  const { request, lastUsedLag: lag } = store.capabilities.timing;
+  const lookedAt = await deps.ledger.now();
+  const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, request)) : null;
+  const reading = { round: run.round, value, lookedAt, countsFrom: (run.cutoverAt ?? 0) + lag };
+  const { readings, now } = await deps.ledger.recordReading(step, reading);
   const { policy, accept } = run.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens
   // both, never the store's own lag.
@@ -30,13 +33,15 @@ export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal
   const rules: QuietRules = {
     cutoverAt: run.cutoverAt ?? now,
     grace: Math.max(run.expedited ? 0 : maxWait, least),
-    lag: store.capabilities.timing.lastUsedLag,
+    lag,
   };
   const quiet = isQuiet(readings, now, rules, accept);
-  if (quiet.ok) return deps.ledger.enter(step, null);
+  if (quiet.ok) return deps.ledger.enter(step);
 
   const wait = nextLook(readings, now, rules);
-  await deps.ledger.enter(step, {
+  await deps.ledger.openWait(step, {
+    kind: 'quiet',
+    step: step.key,
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
     deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
@@ -85,7 +90,7 @@ export async function revokeVersion(
  * false: not within the store's own time.
  */
 export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
-  await deps.ledger.enter(step, null);
+  await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step);
   const old = versionAt(run.previousGeneration);
   if (!old.secretRef) return true;

@@ -8,6 +8,7 @@ import { mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from '../../
 import type { Exemption, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import { sequenceOf } from '../../workflows/domain/states.js';
 import { connect } from '../connection.js';
 import { findInstallation, type Installation, whoAsks } from '../environment.js';
 import { LedgerView, type RunShown } from '../ledger/views.js';
@@ -164,10 +165,10 @@ function report(rotation: RunShown, cost: Cost): Answer {
   const json = {
     rotation: rotation.id,
     credential: rotation.credential,
-    strategy: rotation.strategy,
+    strategy: sequenceOf(rotation),
     phase: rotation.phase,
     outcome: rotation.outcome,
-    generation: rotation.generation,
+    generation: rotation.generation ?? rotation.previous_generation,
     seconds,
     downtimeMs: rotation.downtime_ms,
     ...cost,
@@ -185,7 +186,7 @@ function report(rotation: RunShown, cost: Cost): Answer {
     next:
       rotation.outcome !== 'completed'
         ? `show '${rotation.id}'`
-        : `${rotation.strategy === 'update' ? 'attributes show' : 'keys'} ${rotation.credential}`,
+        : `${rotation.kind === 'update' ? 'attributes show' : 'keys'} ${rotation.credential}`,
     exit: rotation.outcome === 'completed' ? 0 : rotation.outcome === 'refused' ? 4 : 1,
   };
 }

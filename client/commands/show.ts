@@ -4,6 +4,8 @@
  */
 import { legalVerbsQuery, rotationWorkflowId } from '../../workflows/contract.js';
 import type { JsonObject } from '../../workflows/domain/credential.js';
+import { sequenceOf } from '../../workflows/domain/states.js';
+import { formatWho } from '../../workflows/domain/who.js';
 import { connect } from '../connection.js';
 import { findInstallation } from '../environment.js';
 import { withView } from '../ledger/views.js';
@@ -20,7 +22,7 @@ export function show(id: string): Promise<Answer> {
     const legal = rotation.outcome ? [] : await legalVerbs(rotation.credential);
     const waits = rotation.waits_for;
     const text = [
-      `${rotation.id}: ${rotation.strategy}, ${rotation.outcome ?? rotation.phase}${rotation.direction === 'back' ? ', going back' : ''}${rotation.paused ? ', paused' : ''}${rotation.reason ? ` (${rotation.reason})` : ''}`,
+      `${rotation.id}: ${sequenceOf(rotation)}, ${rotation.outcome ?? rotation.phase}${rotation.direction === 'back' ? ', going back' : ''}${rotation.paused ? ', paused' : ''}${rotation.reason ? ` (${rotation.reason})` : ''}`,
       waits
         ? `waits for ${waits.text}${waits.since ? ` since ${waits.since.slice(11, 19)}` : ''}${waits.deadline ? `, until ${waits.deadline.slice(0, 19)}Z` : ''}`
         : '',
@@ -41,7 +43,7 @@ export function show(id: string): Promise<Answer> {
             ]),
           )
         : '',
-      audit.map((e) => `${e.at.toISOString().slice(0, 19)}Z  ${e.kind}  ${e.actor}${why(e.body)}`).join('\n'),
+      audit.map((e) => `${e.at.toISOString().slice(0, 19)}Z  ${e.kind}  ${formatWho(e.who)}${why(e.body)}`).join('\n'),
       legal.length > 0 ? `legal now: ${legal.join(', ')}` : '',
     ];
     const next = rotation.outcome

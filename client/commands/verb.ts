@@ -22,7 +22,7 @@ export async function sendVerb(verb: Verb, id: string, { reason, consumer }: Ver
   const { client, close } = await connect(findInstallation());
   try {
     const handle = client.workflow.getHandle(rotationWorkflowId(rotation.credential));
-    const request = { by: whoAsks(), expectedPhase: rotation.phase, reason, consumer };
+    const request = { by: whoAsks(), expectedPhase: rotation.phase, wait: rotation.waits_for?.number ?? null, reason, consumer };
     const receipt: VerbReceipt = await handle.executeUpdate(verbUpdates[verb], { args: [request] });
     return {
       json: { ok: true, verb, rotation: receipt.run, phase: receipt.phase },

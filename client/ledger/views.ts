@@ -8,13 +8,17 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
-import type { Direction, Outcome, Phase, Sequence, Strategy } from '../../workflows/domain/states.js';
+import type { WaitKind } from '../../workflows/domain/records.js';
+import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
+import type { Who } from '../../workflows/domain/who.js';
 import { findInstallation, type Installation } from '../environment.js';
 
 export interface WaitShown {
+  readonly number: number;
+  readonly kind: WaitKind;
   readonly text: string;
   readonly person: boolean;
-  readonly since?: string;
+  readonly since: string;
   readonly deadline: string | null;
   readonly nextCommands: readonly string[];
   readonly instructions?: readonly string[];
@@ -37,8 +41,10 @@ export interface CredentialShown {
 export interface RunShown {
   readonly id: string;
   readonly credential: string;
-  readonly generation: number;
-  readonly strategy: Sequence;
+  readonly kind: RunKind;
+  readonly generation: number | null;
+  readonly previous_generation: number | null;
+  readonly strategy: Strategy;
   readonly phase: Phase;
   readonly direction: Direction;
   readonly outcome: Outcome | null;
@@ -133,10 +139,10 @@ export class LedgerView {
   }
 
   async findRotation(idOrName: string): Promise<RunShown | null> {
-    const column = idOrName.includes('#') ? 'id' : 'credential';
+    const column = /#\d+$|\/[a-z]+-\d+$/.test(idOrName) ? 'id' : 'credential';
     return (
       (
-        await this.#rows<RunShown>(`select * from run_status where ${column} = $1 order by generation desc limit 1`, [idOrName])
+        await this.#rows<RunShown>(`select * from run_status where ${column} = $1 order by opened_at desc limit 1`, [idOrName])
       )[0] ?? null
     );
   }
@@ -147,7 +153,7 @@ export class LedgerView {
 
   async evidence(rotation: string): Promise<readonly { readonly seen: Inspection; readonly at: Date }[]> {
     return this.#rows(
-      `select distinct on (subject) seen, seen_at as at from observations where run = $1 and kind = 'inspection' order by subject, id desc`,
+      `select distinct on (subject) seen, last_at as at from observations where run = $1 and kind = 'inspection' order by subject, id desc`,
       [rotation],
     );
   }
@@ -161,7 +167,7 @@ export class LedgerView {
   auditTail(
     credential: string,
     count: number,
-  ): Promise<readonly { readonly at: Date; readonly kind: string; readonly actor: string; readonly body: JsonObject }[]> {
+  ): Promise<readonly { readonly at: Date; readonly kind: string; readonly who: Who; readonly body: JsonObject }[]> {
     return this.#rows(
       'select * from (select * from audit_events where credential = $1 order by position desc limit $2) tail order by position',
       [credential, count],

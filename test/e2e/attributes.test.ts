@@ -174,7 +174,7 @@ describe('attributes that are declared', () => {
     expect((await set(exported, '--permissions', narrower.join(','))).status).toBe(0);
     const old = await atDocSpace();
     const report = (await (await lane.rotate(exported)).result()) as RunReport;
-    expect(report).toMatchObject({ outcome: 'completed', generation: 3 });
+    expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
     const next = await atDocSpace();
     expect([next.permissions, next.id === old.id]).toEqual([narrower, false]);
     expect((await set(exported, '--undo')).json.reason).toContain('was rotated since');

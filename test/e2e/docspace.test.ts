@@ -24,7 +24,7 @@ describe('an overlap rotation of three live programs of a portal', () => {
     const [before] = (await lane.keys('docspace')).filter((key) => key.name === 'exports');
     await lane.ask('POST', '/vendors/docspace/races', { times: 1 });
     const report = (await (await lane.rotate('docspace/exports')).result()) as RunReport;
-    expect(report).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
+    expect(report).toMatchObject({ outcome: 'completed', sequence: 'overlap', generation: 2 });
 
     const traffic = (await lane.traffic()).filter((row) => row.vendor === 'docspace');
     expect(traffic.map((row) => [row.app, row.refused, row.lost])).toEqual(traffic.map((row) => [row.app, 0, 0]));

@@ -23,7 +23,7 @@ describe('an overlap rotation of four live consumers', () => {
   it('moves everyone to a new key and ends the old one, with no refused request', async () => {
     const [before] = (await lane.keys('datadog')).filter((k) => k.name === 'agents');
     const report = (await (await lane.rotate('datadog/agents')).result()) as RunReport;
-    expect(report).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
+    expect(report).toMatchObject({ outcome: 'completed', sequence: 'overlap', generation: 2 });
 
     const traffic = (await lane.traffic()).filter((t) => t.vendor === 'datadog');
     expect(traffic.map((t) => [t.app, t.refused, t.lost])).toEqual(traffic.map((t) => [t.app, 0, 0]));
@@ -49,7 +49,7 @@ describe('an overlap rotation of four live consumers', () => {
 describe('an in-place rotation of two apps on one key', () => {
   it('changes the secret while nothing runs, loses no work and logs in without a failure', async () => {
     const report = (await (await lane.rotate('soar/enrichment')).result()) as RunReport;
-    expect(report).toMatchObject({ outcome: 'completed', strategy: 'in-place', generation: 2 });
+    expect(report).toMatchObject({ outcome: 'completed', sequence: 'in-place', generation: 2 });
     expect(report.downtimeMs).toBeGreaterThan(0);
 
     const traffic = (await lane.traffic()).filter((t) => ['enrichment', 'phishing'].includes(t.app));

@@ -48,7 +48,7 @@ describe('a SOAR key that is rotated by overlap', () => {
   it('moves both apps, one after the other: no login fails and no work is lost', async () => {
     await overlap();
     const strangers = (await live('soar')).filter(({ id }) => id !== '17').map(({ id }) => id);
-    expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
+    expect(await rotated('soar/enrichment')).toMatchObject({ outcome: 'completed', sequence: 'overlap', generation: 2 });
     await goOn('enrichment', 'phishing', 'ticketing');
 
     const traffic = await trafficOf('enrichment', 'phishing', 'ticketing');
@@ -125,7 +125,7 @@ describe('a DNN key', () => {
     await lane.ask('POST', '/faults', { vendor: 'dnn', method: 'POST', path: '/api/ApiKeys$', when: 'after', action: 'drop' });
     const before = await live('dnn');
     const first = before.find(({ name }) => name === 'site apps')!;
-    expect(await rotated('dnn/site-apps')).toMatchObject({ outcome: 'completed', strategy: 'overlap', generation: 2 });
+    expect(await rotated('dnn/site-apps')).toMatchObject({ outcome: 'completed', sequence: 'overlap', generation: 2 });
     expect(await lane.ask('GET', '/faults')).toMatchObject([{ hits: 1 }]);
     await goOn('catalogue', 'kiosk', 'stock-sync');
 

@@ -7,14 +7,15 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openLedger } from '../../activities/postgres/ledger.js';
 import { openDatabase } from '../../activities/postgres/pool.js';
 import { KeyFolder } from '../../activities/vault/key-folder.js';
-import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { ConsumersSpec } from '../../workflows/domain/credential.js';
 import { cloneDatabase } from '../support/database.js';
+import { declared, declaring } from '../support/declared.js';
 import { Clock, giveClock } from '../support/model/clock.js';
 import { MintWorld } from '../support/model/mint-world.js';
 import { RegenerateWorld } from '../support/model/regenerate-world.js';
 import { RevokeWorld } from '../support/model/revoke-world.js';
 import type { Bench } from '../support/model/world.js';
+import { tester } from '../support/who.js';
 
 /**
  * `REKEY_MODEL_RUNS` worlds for each story, for a longer search; else as many as there is time for.
@@ -33,43 +34,16 @@ const seed = Number(process.env.REKEY_MODEL_SEED ?? Date.now() % 1_000_000_000);
 let bench: Bench;
 let worlds = 0;
 
-const declared = (name: string, consumers: ConsumersSpec): Configuration['credentials'][string] => ({
-  name,
-  store: 'model',
-  strategy: 'overlap',
-  attributes: {},
-  consumers,
-  rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
-  policy: {
-    every: null,
-    window: null,
-    jitter: 0,
-    grace: 0,
-    soak: 0,
-    evidence: 'uses',
-    confirm: 1_000,
-    downtime: null,
-    approve: [],
-    approveWithin: 1_000,
-  },
-  accept: [],
-  current: null,
-});
 const consumer = (name: string): ConsumersSpec => ({ kind: 'list', list: [{ name, host: 'host', settings: {} }] });
 
 beforeAll(async () => {
   const { url, database } = await cloneDatabase();
-  const credentials = [
-    declared('like-mint', { kind: 'none' }),
-    declared('like-revoke', consumer('web-1')),
-    declared('like-regenerate', consumer('app-1')),
-  ];
-  const configuration: Configuration = {
-    stores: { model: { kind: 'model', settings: {} } },
-    hosts: { host: { kind: 'model', settings: {} } },
-    credentials: Object.fromEntries(credentials.map((credential) => [credential.name, credential])),
-  };
-  await (await openLedger(database)).saveConfiguration(configuration, 'h1', 'test');
+  const configuration = declaring(
+    declared('like-mint'),
+    declared('like-revoke', { consumers: consumer('web-1') }),
+    declared('like-regenerate', { consumers: consumer('app-1') }),
+  );
+  await (await openLedger(database)).saveConfiguration(configuration, 'h1', tester);
   await giveClock(database);
   await database.end();
   const clock = new Clock();

@@ -9,53 +9,28 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
 import { KeyFolder } from '../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../activities/vault/vault.js';
-import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { StepRef } from '../../workflows/domain/records.js';
+import { system } from '../../workflows/domain/who.js';
 import { cloneDatabase } from '../support/database.js';
+import { declared, declaring } from '../support/declared.js';
+import { tester } from '../support/who.js';
 
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
 
-const credential = (name: string): Configuration['credentials'][string] => ({
-  name,
-  store: 'dd',
-  strategy: 'overlap',
-  attributes: {},
-  consumers: { kind: 'none' },
-  rollout: { canary: 1, wave: { count: 1 }, bake: 0 },
-  policy: {
-    every: 1_000_000,
-    window: null,
-    jitter: 0,
-    grace: 0,
-    soak: 0,
-    evidence: 'uses',
-    confirm: 1_000,
-    downtime: null,
-    approve: [],
-    approveWithin: 1_000,
-  },
-  accept: [],
-  current: null,
-});
-const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
-const configuration: Configuration = {
-  stores: { dd: { kind: 'datadog', settings: {} } },
-  hosts: {},
-  credentials: Object.fromEntries(names.map((n) => [n, credential(n)])),
-};
+const configuration = declaring(...['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'].map((name) => declared(name)));
 const quick = { deadline: 400, settle: 100, waitForSettle: false } as const;
 
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(configuration, 'h1', 'test');
+  await ledger.saveConfiguration(configuration, 'h1', tester);
 });
 
-async function openStep(name: string, runId = 'run-1'): Promise<StepRef> {
-  const { run, head } = await ledger.open({ credential: name, options: { without: [] }, by: 'test', runId });
+async function openStep(name: string, workflowRun = 'run-1'): Promise<StepRef> {
+  const { run, head } = await ledger.open({ credential: name, options: { without: [] }, by: tester, workflowRun });
   return {
     run: run.id,
     credential: name,
@@ -176,6 +151,7 @@ describe('an effect', () => {
         keyName: 'n',
         origin: 'minted',
         fingerprint: secret.fingerprint,
+        digest: secret.digest,
         secret: await vault.seal(secret),
       });
       return {};
@@ -189,11 +165,11 @@ describe('an effect', () => {
 
 describe('a rotation', () => {
   it('is opened once: the same run gets the same row, another options are refused', async () => {
-    const first = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
-    const again = await ledger.open({ credential: 'a', options: { without: [] }, by: 'test', runId: 'run-1' });
+    const first = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, workflowRun: 'run-1' });
+    const again = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, workflowRun: 'run-1' });
     expect(again.run.fence).toBe(first.run.fence);
     await expect(
-      ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: 'test', runId: 'run-2' }),
+      ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: tester, workflowRun: 'run-2' }),
     ).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
   });
 
@@ -201,23 +177,25 @@ describe('a rotation', () => {
     'open',
     'due',
   ] as const)('that rekey begins by itself is not opened when the credential is not %s any more', async (onlyIf) => {
-    const order = { credential: 'j', options: { without: [] }, by: 'sweep', runId: 'run-1', onlyIf };
+    const order = { credential: 'j', options: { without: [] }, by: system('sweep'), workflowRun: 'run-1', onlyIf };
     await expect(ledger.open(order)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
     expect((await database.query(`select 1 from runs where credential = 'j'`)).rowCount).toBe(0);
   });
 
   it('that has turned back hears again what it recorded before, and nothing new', async () => {
     const step = { ...(await openStep('i')), kind: 'plan', key: 'plan' };
-    const abort = { kind: 'verb', verb: 'abort', by: 'test', reason: null, consumer: null } as const;
+    const abort = { updateId: 'u1', verb: 'abort', who: tester, wait: null, reason: null, consumer: null } as const;
     const { result } = await ledger.once(step, quick, async () => ({ planHash: 'one' }));
-    await ledger.note(step, abort);
-    const head = await ledger.note(step, { kind: 'turn-back', reason: 'a test' });
+    await ledger.recordVerb(step, abort);
+    const head = await ledger.turnBack(step, 'a test');
     // The worker was lost with its workflow task: all of it is asked for once more.
     expect((await ledger.once(step, quick, async () => ({ planHash: 'two' }))).result).toEqual(result);
-    expect(await ledger.note(step, abort)).toEqual(head);
-    expect(await ledger.note(step, { kind: 'turn-back', reason: 'a test' })).toEqual(head);
+    expect(await ledger.recordVerb(step, abort)).toEqual({ head, whyNone: null });
+    expect(await ledger.turnBack(step, 'a test')).toEqual(head);
     await expect(ledger.once({ ...step, key: 'other' }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_FENCED' });
-    await expect(ledger.note(step, { ...abort, verb: 'pause' })).rejects.toMatchObject({ code: 'KR_FENCED' });
+    await expect(ledger.recordVerb(step, { ...abort, updateId: 'u2', verb: 'pause' })).rejects.toMatchObject({
+      code: 'KR_FENCED',
+    });
   });
 
   it('holds a consumer alone until it lets go of it, and each taking has a higher number', async () => {
@@ -236,7 +214,7 @@ describe('a rotation', () => {
       ...configuration,
       credentials: { ...configuration.credentials, a: { ...configuration.credentials.a!, accept: ['no-last-used' as const] } },
     };
-    await expect(ledger.saveConfiguration(changed, 'h2', 'test')).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
+    await expect(ledger.saveConfiguration(changed, 'h2', tester)).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
     expect((await ledger.configuration())?.hash).toBe('h1');
   });
 });
@@ -255,13 +233,17 @@ describe('the audit chain', () => {
         .catch(() => undefined);
       return found;
     };
-    expect(await breaks(`update audit_events set actor = 'mallory' where credential = 'h' and position = 2`)).toBe(
-      'event 2 was changed',
-    );
-    expect(await breaks(`delete from audit_events where credential = 'h' and position = 2`)).toBe('event 2 is missing');
     expect(
       await breaks(
-        `delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`,
+        `update audit_events set who = jsonb_set(who::jsonb, '{name}', '"mallory"') where credential = 'h' and position = 2`,
+      ),
+    ).toBe('event 2 was changed');
+    expect(await breaks(`delete from outbox; delete from audit_events where credential = 'h' and position = 2`)).toBe(
+      'event 2 is missing',
+    );
+    expect(
+      await breaks(
+        `delete from outbox; delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`,
       ),
     ).toMatch(/tail/);
   });

@@ -20,6 +20,7 @@ import type { RunOptions } from '../../workflows/domain/credential.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
 import { byDoor, declaring, programsOf, type SandboxCredential } from './programs.js';
 import type { KeyShown, RunShown, TrafficShown } from './shown.js';
+import { tester } from './who.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -150,7 +151,7 @@ export class Lane {
         .terminate('the case is over')
         .catch(() => undefined);
     await this.database.query(
-      'truncate audit_events, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
+      'truncate outbox, audit_events, verbs, waits, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
     );
   }
 
@@ -162,7 +163,7 @@ export class Lane {
     const report = (await this.client.workflow.execute('applyConfiguration', {
       workflowId: 'apply',
       taskQueue: mainQueue,
-      args: [{ configuration: parsed.configuration, hash: parsed.hash, by: 'test' }],
+      args: [{ configuration: parsed.configuration, hash: parsed.hash, by: tester }],
     })) as ApplyReport;
     const failed = report.adoptions.filter((a) => a.error);
     if (failed.length > 0) throw new Error(JSON.stringify(failed));
@@ -179,7 +180,7 @@ export class Lane {
       'select strategy from credentials where name = $1',
       [credential],
     );
-    const order: RunOrder = { credential, options, by: 'test' };
+    const order: RunOrder = { credential, options, by: tester };
     return this.client.workflow.start(workflowOf[rows[0]!.strategy], {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
@@ -190,7 +191,7 @@ export class Lane {
 
   async rotation(credential: string): Promise<RunShown | undefined> {
     return (
-      await this.database.query<RunShown>('select * from run_status where credential = $1 order by generation desc limit 1', [
+      await this.database.query<RunShown>('select * from run_status where credential = $1 order by opened_at desc limit 1', [
         credential,
       ])
     ).rows[0];
@@ -223,7 +224,7 @@ export class Lane {
   /** For the message of a test that waits in vain. */
   async whatIsOpen(): Promise<string> {
     const rotations = await this.database.query<{ id: string }>(
-      'select id, phase, direction, outcome, waits_for, reason from runs where outcome is null',
+      'select id, phase, direction, outcome, waits_for, reason from run_status where outcome is null',
     );
     const pending = await Promise.all(
       rotations.rows.map(async (row) => {

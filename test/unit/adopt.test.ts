@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../activities/deps.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { adoptVersion } from '../../activities/steps/apply.js';
+import { tester } from '../support/who.js';
 
 const held = new Secret('aaaabbbbccccddddeeeeffff00001111');
 
@@ -46,13 +47,13 @@ function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: 
   return { deps: fake as unknown as Deps, adopted };
 }
 const adopt = (given: Deps, secret: string) =>
-  adoptVersion(given, { credential: 'team/web', keyId: '17', secret, by: 'test' }, new AbortController().signal);
+  adoptVersion(given, { credential: 'team/web', keyId: '17', secret, by: tester }, new AbortController().signal);
 
 describe('a key whose secret a consumer has', () => {
   it('is adopted with what stands in its source', async () => {
     const { deps: given, adopted } = deps(held);
     expect(await adopt(given, 'consumer:web-1')).toMatchObject({ adopted: true, generation: 1 });
-    expect(adopted).toMatchObject([['team/web', { keyId: '17', fingerprint: held.fingerprint }, 'test']]);
+    expect(adopted).toMatchObject([['team/web', { keyId: '17', fingerprint: held.fingerprint }, tester]]);
   });
 
   it.each([

@@ -3,7 +3,7 @@
  * it was given for.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 import type { Setting } from './fakes/world.js';
 import { never } from './fakes/world.js';
@@ -24,8 +24,8 @@ describe.concurrent('the gate before the first change', () => {
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expectOrder(
       world,
-      ['freezePlan', 'note wait', 'note verb approve', 'mintVersion'],
-      only('freezePlan', 'note', 'mintVersion'),
+      ['freezePlan', 'openWait', 'recordVerb approve', 'mintVersion'],
+      only('freezePlan', ...notes, 'mintVersion'),
     );
   });
 
@@ -34,11 +34,7 @@ describe.concurrent('the gate before the first change', () => {
     await world.begin();
     await world.sayOnceLegal('reject');
     expect(await world.ended()).toMatchObject({ outcome: 'refused', reason: 'rejected by test: a test' });
-    expectOrder(
-      world,
-      ['note wait', 'note verb reject', 'note turn-back', 'close refused'],
-      only('note', 'close', 'mintVersion'),
-    );
+    expectOrder(world, ['openWait', 'recordVerb reject', 'turnBack', 'close refused'], only(...notes, 'close', 'mintVersion'));
   });
 
   it('ends the rotation with nothing changed when nobody answers in time', async () => {
@@ -56,13 +52,13 @@ describe.concurrent('the gate before something is taken away', () => {
     expect(world.ledger.states).toEqual({ 1: 'retiring', 2: 'active' });
     await world.sayOnceLegal('approve');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const steps = only('drain', 'note', 'inspectConsumers east', 'disableVersion', 'revokeVersion');
+    const steps = only('drain', ...notes, 'inspectConsumers east', 'disableVersion', 'revokeVersion');
     expectOrder(
       world,
       [
         'drain 1',
-        'note wait',
-        'note verb approve',
+        'openWait',
+        'recordVerb approve',
         'inspectConsumers east',
         'disableVersion 1',
         'inspectConsumers east',
@@ -100,9 +96,9 @@ describe.concurrent('the gate before something is taken away', () => {
     drain.release();
     await world.sayOnceLegal('approve');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const gate = ['note wait', 'note verb approve', 'inspectConsumers east'];
-    const refused = ['revokeVersion 1', 'inspectConsumers east', 'revokeVersion 1', 'note round 2'];
-    expectOrder(world, [...gate, ...refused, ...gate, 'revokeVersion 2'], only('note', 'inspectConsumers', 'revokeVersion'));
+    const gate = ['openWait', 'recordVerb approve', 'inspectConsumers east'];
+    const refused = ['revokeVersion 1', 'inspectConsumers east', 'revokeVersion 1', 'beginRound 2'];
+    expectOrder(world, [...gate, ...refused, ...gate, 'revokeVersion 2'], only(...notes, 'inspectConsumers', 'revokeVersion'));
   });
 });
 
@@ -128,8 +124,8 @@ describe.concurrent('a window', () => {
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expectOrder(
       world,
-      ['windowOpening', 'note wait', 'note verb approve', 'windowOpening', 'note wait', 'windowOpening', 'mintVersion'],
-      only('windowOpening', 'note', 'mintVersion'),
+      ['windowOpening', 'openWait', 'recordVerb approve', 'windowOpening', 'openWait', 'windowOpening', 'mintVersion'],
+      only('windowOpening', ...notes, 'mintVersion'),
     );
     expect(world.waits[1]).toBe(`its window ${window} to open`);
   });
@@ -166,7 +162,7 @@ describe.concurrent('a pause', () => {
       await world.say('resume');
     }
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect([world.count('note verb pause'), world.count('note verb resume')]).toEqual([4, 4]);
+    expect([world.count('recordVerb pause'), world.count('recordVerb resume')]).toEqual([4, 4]);
   });
 
   it('on the way back stands still before the new key is taken away', async () => {
@@ -238,11 +234,11 @@ describe.concurrent('a bake', () => {
     const steps = [
       'distribute wave-1/web-1',
       'confirmConsumer wave-1/web-1',
-      'note verb skip',
+      'recordVerb skip',
       'distribute wave-2/cron',
       'cutOver 1',
     ];
-    expectOrder(world, [...steps.slice(0, 4), 'note verb skip', 'cutOver 1'], only(...steps));
+    expectOrder(world, [...steps.slice(0, 4), 'recordVerb skip', 'cutOver 1'], only(...steps));
   });
 
   it('is ended by an operator in a hurry, and so are those that follow', async () => {
@@ -261,6 +257,6 @@ describe.concurrent('an operator in a hurry', () => {
     await world.reached(held);
     await world.say('expedite');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect(world.script.log.map((e) => e.label).filter(only(label, 'note'))).toEqual([label, 'note verb expedite', label]);
+    expect(world.script.log.map((e) => e.label).filter(only(label, ...notes))).toEqual([label, 'recordVerb expedite', label]);
   });
 });

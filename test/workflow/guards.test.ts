@@ -3,7 +3,7 @@
  * again, hands out again, or goes back.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
@@ -17,14 +17,14 @@ const steps = only(
   'proveEnabled',
   'watchSoak',
   'revokeVersion',
-  'note',
+  ...notes,
   'cutOver',
   'distribute',
   'confirmConsumer',
 );
 const first = ['distribute wave-1/web-1', 'confirmConsumer wave-1/web-1', 'cutOver 1', 'drain 1'];
 const look = 'inspectConsumers east';
-const again = ['note round 2', 'distribute round-2/web-1', 'confirmConsumer round-2/web-1', 'cutOver 2', 'drain 2', look];
+const again = ['beginRound 2', 'distribute round-2/web-1', 'confirmConsumer round-2/web-1', 'cutOver 2', 'drain 2', look];
 
 describe.concurrent('a guard that finds its looks too old', () => {
   it('has everyone looked at again, at once, and asks nobody', async () => {
@@ -83,7 +83,7 @@ describe.concurrent('a guard that finds a consumer behind', () => {
     expect(await world.run()).toMatchObject({ outcome: 'completed' });
     const asked = [look, 'revokeVersion 1', 'confirmConsumer revoke-1/web-1', look, 'revokeVersion 1'];
     expectOrder(world, [...first, ...asked, ...again, 'revokeVersion 2'], steps);
-    expect(world.last('note round 2').input.note).toMatchObject({ reason: 'a consumer is behind' });
+    expect(world.last('beginRound 2').input).toMatchObject({ reason: 'a consumer is behind' });
   });
 
   it('does so at once when it does not confirm in its time', async () => {
@@ -117,7 +117,7 @@ describe.concurrent('a disabled key that is missed', () => {
     const missed = [look, 'disableVersion 1', 'watchSoak 1 east', 'enableVersion 1-1', 'proveEnabled'];
     expectOrder(world, [...first, ...missed, ...again, 'disableVersion 2', 'watchSoak 2 east', look, 'revokeVersion 2'], steps);
     const reason = 'generation 1 was missed while it was disabled, by web-1 (401)';
-    expect(world.last('note round 2').input.note).toMatchObject({ reason });
+    expect(world.last('beginRound 2').input).toMatchObject({ reason });
   });
 
   it('is enabled again while it is refused, three times before a person is asked', async () => {

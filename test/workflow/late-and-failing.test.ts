@@ -101,7 +101,7 @@ describe.concurrent('a step that fails for good where there is no way back', () 
       await world.sayOnceLegal('retry');
     }
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect([world.count('note turn-back'), world.outside.harm]).toEqual([0, []]);
+    expect([world.count('turnBack'), world.outside.harm]).toEqual([0, []]);
   });
 
   it('is no reason to go back before it either, where nobody can tell what happened', async () => {

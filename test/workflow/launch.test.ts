@@ -5,6 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ApplyReport } from '../../workflows/contract.js';
 import { mainQueue, rotationWorkflowId } from '../../workflows/contract.js';
+import { schedule, system } from '../../workflows/domain/who.js';
+import { tester } from '../support/who.js';
 import { useStage } from './fakes/stage.js';
 import type { World } from './fakes/world.js';
 
@@ -19,7 +21,7 @@ async function execute<Result>(workflow: string, world: World, args: unknown[] =
   return world.client.workflow.execute(workflow, { workflowId, taskQueue: mainQueue, args }) as Promise<Result>;
 }
 
-const orderOf = ({ credential, options }: World, strategy = 'overlap') => ({ credential, strategy, options });
+const orderOf = ({ credential, options }: World, sequence = 'overlap') => ({ credential, sequence, options });
 
 async function ended(world: World): Promise<unknown> {
   return world.client.workflow.getHandle(rotationWorkflowId(world.credential)).result();
@@ -35,7 +37,7 @@ describe.concurrent('what is due', () => {
     expect(await execute('startDueRotations', planner)).toEqual([due.credential]);
     held.release();
     expect(await ended(due)).toMatchObject({ outcome: 'completed' });
-    expect(due.last('openRun').input).toMatchObject({ by: 'schedule', onlyIf: 'due' });
+    expect(due.last('openRun').input).toMatchObject({ by: schedule, onlyIf: 'due' });
     expect(await running.ended()).toMatchObject({ outcome: 'completed' });
     expect(running.count('openRun')).toBe(1);
   });
@@ -59,9 +61,9 @@ describe.concurrent('the sweep', () => {
     }
     sweep.script.answers('openRuns', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
     expect(await execute('sweep', sweep)).toEqual([gone.credential, changed.credential]);
-    expect(await ended(gone)).toMatchObject({ strategy: 'in-place', outcome: 'completed' });
-    expect(await ended(changed)).toMatchObject({ strategy: 'update', outcome: 'completed' });
-    expect(gone.last('openRun').input).toMatchObject({ by: 'sweep', onlyIf: 'open' });
+    expect(await ended(gone)).toMatchObject({ sequence: 'in-place', outcome: 'completed' });
+    expect(await ended(changed)).toMatchObject({ sequence: 'update', outcome: 'completed' });
+    expect(gone.last('openRun').input).toMatchObject({ by: system('sweep'), onlyIf: 'open' });
   });
 
   it('opens nothing where the rotation has ended meanwhile', async () => {
@@ -93,7 +95,7 @@ describe.concurrent('applying a configuration', () => {
     };
     world.script.answers('compareKeys', [look]);
     const report = await execute<ApplyReport>('applyConfiguration', world, [
-      { configuration: { credentials }, hash: 'h', by: 'test' },
+      { configuration: { credentials }, hash: 'h', by: tester },
     ]);
     expect(report.changed).toBe(true);
     expect(report.adoptions.map(({ adopted, error }) => [adopted, error?.code ?? null]).sort()).toEqual([
@@ -101,7 +103,7 @@ describe.concurrent('applying a configuration', () => {
       [true, null],
     ]);
     expect(report.attributes).toMatchObject([{ credential: other.credential, started: true }]);
-    expect(await ended(other)).toMatchObject({ strategy: 'update', outcome: 'completed' });
+    expect(await ended(other)).toMatchObject({ sequence: 'update', outcome: 'completed' });
     expect(world.script.log[0]!.label).toBe('saveConfiguration');
   });
 });

@@ -3,7 +3,7 @@
  * counts before anything is confirmed.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
@@ -15,7 +15,7 @@ const steps = only(
   'confirmConsumer',
   'withdrawStaged',
   'releaseLease',
-  'note',
+  ...notes,
   'cutOver',
 );
 
@@ -29,7 +29,7 @@ describe.concurrent('a hand-out that a person carries out', () => {
       taken: true,
     });
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const word = ['note verb provide', 'recordAttestation wave-1/web-1'];
+    const word = ['recordVerb provide', 'recordAttestation wave-1/web-1'];
     expectOrder(
       world,
       [
@@ -69,7 +69,7 @@ describe.concurrent('a hand-out that a person carries out', () => {
     await world.untilLegal('reject');
     await world.say('exempt', 'cron');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    const gone = ['note verb exempt', 'withdrawStaged wave-2/cron', 'releaseLease west/cron', 'cutOver 1'];
+    const gone = ['recordVerb exempt', 'withdrawStaged wave-2/cron', 'releaseLease west/cron', 'cutOver 1'];
     expectOrder(world, ['askForAttestation wave-2/cron', ...gone], (label) => steps(label) && !/web-1|distribute/.test(label));
   });
 
@@ -80,7 +80,7 @@ describe.concurrent('a hand-out that a person carries out', () => {
     await world.provideOnceAsked('askForAttestation back-1/web-1');
     expect(await world.ended()).toMatchObject({
       outcome: 'compensated',
-      reason: expect.stringContaining('the hand-out to web-1 was declined by test') as string,
+      reason: expect.stringContaining('the hand-out to web-1 was rejected by test') as string,
     });
   });
 

@@ -3,7 +3,7 @@
  * when it holds, and settled by that person alone.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
@@ -16,11 +16,11 @@ const asked = only(
   'disableVersion',
   'enableVersion',
   'regenerateSecret',
-  'note',
+  ...notes,
   'inspectConsumers',
   'close',
 );
-const provided = ['note verb provide', 'takeProvided'];
+const provided = ['recordVerb provide', 'takeProvided'];
 
 describe.concurrent('a key that a person makes and deletes', () => {
   it('is asked for twice, and taken each time that it is handed in', async () => {
@@ -36,7 +36,7 @@ describe.concurrent('a key that a person makes and deletes', () => {
         ...provided,
         'inspectConsumers east',
         'askPerson 1',
-        'note verb provide',
+        'recordVerb provide',
         'takeProvided 1',
         'close completed',
       ],
@@ -62,9 +62,9 @@ describe.concurrent('a key that a person makes and deletes', () => {
     await world.sayOnceLegal('reject');
     expect(await world.ended()).toMatchObject({
       outcome: 'refused',
-      reason: expect.stringContaining('declined by test') as string,
+      reason: expect.stringContaining('rejected by test') as string,
     });
-    expectOrder(world, ['askPerson', 'note verb reject', 'declineAsked', 'note turn-back', 'close refused'], asked);
+    expectOrder(world, ['askPerson', 'recordVerb reject', 'declineAsked', 'turnBack', 'close refused'], asked);
   });
 
   it('that takes long sounds an alarm, and nothing is concluded from it', async () => {
@@ -124,7 +124,7 @@ describe.concurrent('a revoke that a person carries out', () => {
     const look = 'inspectConsumers east';
     expectOrder(
       world,
-      [look, 'askPerson 1', look, 'askPerson 1', 'note verb provide', 'takeProvided 1', 'close completed'],
+      [look, 'askPerson 1', look, 'askPerson 1', 'recordVerb provide', 'takeProvided 1', 'close completed'],
       asked,
     );
   });
@@ -169,5 +169,5 @@ it('what nobody was asked for is not taken', async () => {
   await expect(world.provide()).rejects.toMatchObject({ cause: { type: 'KR_VERB_ILLEGAL' } });
   held.release();
   expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-  expect(world.count('note verb provide')).toBe(0);
+  expect(world.count('recordVerb provide')).toBe(0);
 });

@@ -137,7 +137,7 @@ const down = [
 describe.concurrent('an in-place rotation', () => {
   it('stops every program before it changes the secret, and starts none before the new one is handed out and proved', async () => {
     const world = stage.world({ strategy: 'in-place' });
-    expect(await world.run()).toMatchObject({ outcome: 'completed', strategy: 'in-place', reason: null });
+    expect(await world.run()).toMatchObject({ outcome: 'completed', sequence: 'in-place', reason: null });
     expectOrder(world, [...down, updated(1), 'proveSecret 1', up, 'close completed']);
     expect(world.ledger.states).toEqual({ 1: 'revoked', 2: 'active' });
   });

@@ -3,6 +3,7 @@
  * destroyed on a guess.
  */
 import { describe, expect, it } from 'vitest';
+import { tester } from '../support/who.js';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 import type { Setting, World } from './fakes/world.js';
@@ -139,7 +140,7 @@ describe.concurrent('a run that another one has taken over', () => {
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
-    await world.ledger.open({ credential: world.credential, options: world.options, by: 'another', runId: 'another' });
+    await world.ledger.open({ credential: world.credential, options: world.options, by: tester, workflowRun: 'another' });
     held.release();
     await expect(world.ended()).rejects.toMatchObject({ cause: { cause: { type: 'KR_FENCED' } } });
     expect(world.script.log.at(-1)!.label).toBe('drain 1');

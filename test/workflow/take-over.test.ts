@@ -3,7 +3,7 @@
  * again, and the run before has nothing more to say.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 import type { World } from './fakes/world.js';
 
@@ -72,7 +72,7 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
       await world.untilDone('openRun', holds.indexOf(held) + 2);
       expect(world.ledger.row.fence).toBe(fence + 1);
     }
-    expect(await world.ended()).toMatchObject({ run: `${world.credential}#2`, outcome: 'completed' });
+    expect(await world.ended()).toMatchObject({ run: world.ledger.row.id, outcome: 'completed' });
     for (const held of holds) {
       held.release();
       await world.untilOver(held.label);
@@ -95,7 +95,7 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
     expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'aborted by test: a test' });
     const opened = world.script.log.findLastIndex((e) => e.label === 'openRun');
     expect(world.script.log[opened + 1]!.label).toMatch(/releaseLeases|readUndo/);
-    expect(world.count('note turn-back')).toBe(1);
+    expect(world.count('turnBack')).toBe(1);
   });
 });
 
@@ -115,7 +115,7 @@ describe.concurrent('a run that begins behind a revoke that may have been sent',
     expect(
       again
         .map((e) => e.label)
-        .filter(only('cutOver', 'drain', 'note', 'disableVersion', 'watchSoak', 'inspectConsumers east', 'revokeVersion')),
+        .filter(only('cutOver', 'drain', ...notes, 'disableVersion', 'watchSoak', 'inspectConsumers east', 'revokeVersion')),
     ).toEqual(['cutOver 1', 'inspectConsumers east', 'revokeVersion 1']);
   });
 });

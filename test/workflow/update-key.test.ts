@@ -3,7 +3,7 @@
  * else put back as it was.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, only } from './fakes/order.js';
+import { expectOrder, notes, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 import type { World } from './fakes/world.js';
 
@@ -29,7 +29,7 @@ describe.concurrent('a change of a key', () => {
   it('is planned, sent, and read back', async () => {
     const world = change();
     expect(await world.run()).toMatchObject({
-      strategy: 'update',
+      sequence: 'update',
       outcome: 'completed',
       reason: 'scopes: ["read","write"] → ["read"]',
     });
@@ -55,7 +55,7 @@ describe.concurrent('a change of a key', () => {
     await world.sayOnceLegal('approve');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expect(world.waits).toEqual(['an approval (start): it gets the scope write']);
-    expectOrder(world, ['note wait', 'note verb approve', 'changeKey 1'], only('note', 'changeKey'));
+    expectOrder(world, ['openWait', 'recordVerb approve', 'changeKey 1'], only(...notes, 'changeKey'));
     const permitted = change(true);
     permitted.script.answers('planUpdate', widens);
     expect(await permitted.run()).toMatchObject({ outcome: 'completed' });
@@ -69,8 +69,8 @@ describe.concurrent('a change of a key', () => {
     const sent = [1, 2, 3].flatMap((tries) => [`changeKey ${tries}`, 'proveImage']);
     expectOrder(
       world,
-      [...sent, 'note turn-back', ...backwards],
-      only('changeKey', 'proveImage', 'note', 'putBackKey', 'unsettled', 'close'),
+      [...sent, 'turnBack', ...backwards],
+      only('changeKey', 'proveImage', ...notes, 'putBackKey', 'unsettled', 'close'),
     );
   });
 
@@ -100,18 +100,14 @@ describe.concurrent('a change of a key that is aborted', () => {
   it('before it was sent has changed nothing', async () => {
     const world = await abortedWhile('planUpdate');
     expect(await world.ended()).toMatchObject({ outcome: 'refused' });
-    expectOrder(world, ['note verb abort', 'note turn-back', 'close refused'], only('note', 'changeKey', 'putBackKey', 'close'));
+    expectOrder(world, ['recordVerb abort', 'turnBack', 'close refused'], only(...notes, 'changeKey', 'putBackKey', 'close'));
   });
 
   it('while it is on the way is put back, when that has ended, and read back', async () => {
     const world = await abortedWhile('changeKey 1');
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    expect(world.script.log.find((e) => e.label === 'changeKey 1')!.ended).toBeLessThan(world.last('note turn-back').began);
-    expectOrder(
-      world,
-      ['note turn-back', ...backwards],
-      only('note turn-back', 'putBackKey', 'unsettled', 'proveImage', 'close'),
-    );
+    expect(world.script.log.find((e) => e.label === 'changeKey 1')!.ended).toBeLessThan(world.last('turnBack').began);
+    expectOrder(world, ['turnBack', ...backwards], only('turnBack', 'putBackKey', 'unsettled', 'proveImage', 'close'));
   });
 
   it('is put back once more where what was sent could still land, and a person is asked after three rounds', async () => {

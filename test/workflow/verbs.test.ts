@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Verb } from '../../workflows/domain/verbs.js';
+import { tester } from '../support/who.js';
 import { useStage } from './fakes/stage.js';
 import { never, type Setting, type World } from './fakes/world.js';
 
@@ -109,7 +110,7 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
       hold.release();
     }
     expect(await world.ended()).toMatchObject({ outcome: aborted === null ? 'completed' : 'compensated' });
-    expect(world.count('note verb')).toBe(aborted === null ? 0 : 1);
+    expect(world.count('recordVerb')).toBe(aborted === null ? 0 : 1);
   });
 
   const waits: readonly [
@@ -163,8 +164,8 @@ describe.concurrent('a verb', () => {
     const refused = { cause: { type: 'KR_VERB_ILLEGAL', message: 'the rotation is draining now, not distributing' } };
     await expect(world.say('abort', null, 'distributing')).rejects.toMatchObject(refused);
     expect(await world.say('pause', null, 'draining')).toEqual({ run: `${world.credential}#2`, phase: 'draining' });
-    const pause = { kind: 'verb', verb: 'pause', by: 'test', reason: 'a test', consumer: null };
-    expect(world.last('note verb pause')).toMatchObject({ step: { phase: 'draining' }, input: { note: pause } });
+    const pause = { verb: 'pause', who: tester, wait: null, reason: 'a test', consumer: null };
+    expect(world.last('recordVerb pause')).toMatchObject({ step: { phase: 'draining' }, input: { said: pause } });
     await world.say('resume');
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
@@ -179,55 +180,96 @@ describe.concurrent('a verb', () => {
     expect(said.map(({ status }) => status)).toContain('fulfilled');
     await expect(world.say('abort')).rejects.toThrow();
     expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'aborted by test: a test' });
-    expect(world.count('note turn-back')).toBe(1);
+    expect(world.count('turnBack')).toBe(1);
+  });
+
+  it('that approves one gate does not pass the next, however often it is said', async () => {
+    const world = stage.world({ programs: ['east/web-1'], policy: { approve: ['start', 'take-away'] } });
+    const held = world.script.holds('recordVerb approve');
+    await world.begin();
+    await world.untilLegal('approve');
+    const said = [world.say('approve'), world.say('approve')];
+    await world.reached(held);
+    held.release();
+    const answers = await Promise.allSettled(said);
+    expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    await world.untilWaits('(take-away)');
+    await world.untilLegal('approve');
+    expect(world.count('revokeVersion')).toBe(0);
+    await expect(world.say('approve', null, null, 0)).rejects.toMatchObject({ cause: { type: 'KR_VERB_ILLEGAL' } });
+    await world.say('approve');
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+  });
+});
+
+describe.concurrent('what an operator said survives the loss of the workflow', () => {
+  it('an approval is not asked for again, and an abort that was recorded turns the next one back', async () => {
+    const world = stage.world({ programs: ['east/web-1'], policy: { approve: ['start'] } });
+    const held = world.script.holds('mintVersion');
+    await world.begin();
+    await world.sayOnceLegal('approve');
+    await world.reached(held);
+    await world.takeOver();
+    await world.untilDone('mintVersion', 1);
+    expect(world.count('recordVerb approve')).toBe(1);
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+
+    const aborted = stage.world({ programs: ['east/web-1'] });
+    const drained = aborted.script.holds('drain 1');
+    await aborted.begin();
+    await aborted.reached(drained);
+    // Committed by a workflow that is lost before it could obey.
+    await aborted.ledger.recordVerb(aborted.script.log.at(-1)!.step!, {
+      updateId: 'lost',
+      verb: 'abort',
+      who: tester,
+      wait: null,
+      reason: 'a test',
+      consumer: null,
+    });
+    await aborted.takeOver();
+    expect(await aborted.ended()).toMatchObject({ outcome: 'compensated', reason: 'aborted by test: a test' });
   });
 });
 
 /** The ledger takes none of them; what follows shows that they had no effect. */
 describe.concurrent('a verb that cannot be written down has no effect', () => {
-  function unrecorded(verbs: readonly Verb[], setting: Setting = {}) {
+  function unrecorded(setting: Setting) {
     const world = stage.world(setting);
-    for (const verb of verbs) world.script.fails(`note verb ${verb}`, 'KR_INTERNAL');
-    const sayAll = async () => {
-      for (const verb of verbs) await expect(world.say(verb, verb === 'exempt' ? 'cron' : null), verb).rejects.toThrow();
+    const sayAll = async (...verbs: readonly Verb[]) => {
+      for (const verb of verbs) {
+        world.script.fails(`recordVerb ${verb}`, 'KR_INTERNAL');
+        await expect(world.say(verb, verb === 'exempt' ? 'cron' : null), verb).rejects.toThrow();
+      }
     };
     return { world, sayAll };
   }
 
-  it('pause, exempt, abort', async () => {
-    const { world, sayAll } = unrecorded(['pause', 'exempt', 'abort']);
+  it('at a gate, in a bake, and while the old key is watched', async () => {
+    const { world, sayAll } = unrecorded({
+      policy: { approve: ['start'] },
+      rollout: { bake: never, canary: 0, wave: { share: 1 } },
+    });
     const held = world.script.holds('drain 1');
     await world.begin();
-    await world.reached(held);
-    await sayAll();
-    held.release();
-    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect([world.waits, world.count('inspectConsumers west')]).toEqual([[], 1]);
-  });
-
-  it('approve, reject', async () => {
-    const { world, sayAll } = unrecorded(['reject', 'approve'], { policy: { approve: ['start'] } });
-    await world.begin();
     await world.untilLegal('approve');
-    await sayAll();
+    await sayAll('reject', 'approve');
     expect([(await world.legalVerbs()).slice(0, 2), world.count('mintVersion')]).toEqual([['approve', 'reject'], 0]);
     await world.say('approve');
-    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-  });
-
-  it('expedite, skip', async () => {
-    const { world, sayAll } = unrecorded(['expedite', 'skip'], { rollout: { bake: never, canary: 0, wave: { share: 1 } } });
-    await world.begin();
     await world.untilLegal('skip');
-    await sayAll();
+    await sayAll('expedite', 'skip');
     expect(await world.legalVerbs()).toEqual(['pause', 'skip', 'exempt', 'expedite', 'abort']);
     await world.say('skip');
+    await world.reached(held);
+    await sayAll('pause', 'exempt', 'abort');
+    held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+    expect([world.waits, world.count('inspectConsumers west')]).toEqual([['an approval (start)'], 1]);
   });
 
   it('resume, retry', async () => {
     const world = stage.world({ programs: ['east/web-1'] });
-    for (const verb of ['resume', 'retry']) world.script.fails(`note verb ${verb}`, 'KR_INTERNAL');
+    for (const verb of ['resume', 'retry']) world.script.fails(`recordVerb ${verb}`, 'KR_INTERNAL');
     world.script.fails('removeOrphans', 'KR_STORE_REFUSED');
     const held = world.script.holds('drain 1');
     await world.begin();
@@ -253,7 +295,7 @@ describe.concurrent('an abort that is still being written down', () => {
   ] as const)('is not overtaken by the %s that it is to prevent', async (_, setting, before, prevented, outcome) => {
     const world = stage.world({ ...setting, taskTimeout: '1s' });
     const last = world.script.holds(before);
-    const note = world.script.holds('note verb abort');
+    const note = world.script.holds('recordVerb abort');
     await world.begin();
     await world.reached(last);
     const said = world.say('abort');

@@ -14,7 +14,7 @@ const handedBack = (names: readonly string[], round = 1) =>
 /** Where it does not matter how many there are. */
 const one = { programs: ['east/web-1'] } as const;
 const everyone = ['web-1', 'web-2', 'cron'];
-const turned = ['note verb abort', 'note turn-back'];
+const turned = ['recordVerb abort', 'turnBack'];
 const begun = ['releaseLeases', 'readUndo', 'readUndo'];
 /** From where everyone has the old key again. */
 const ended = (look: readonly Expected[], round = 1) => ['awaitSettled', 'reinstate', ...look, `revokeVersion back-${round}`];
@@ -70,7 +70,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
     expect(await world.ended()).toMatchObject({ outcome, reason: 'aborted by test: a test' });
     expectOrderFrom(turned[0]!, world, way);
     const interrupted = world.script.log.find((e) => e.label === during)!;
-    if (isEffect(during)) expect(interrupted.ended).toBeLessThan(world.last('note turn-back').began);
+    if (isEffect(during)) expect(interrupted.ended).toBeLessThan(world.last('turnBack').began);
     expect(interrupted.how === 'done').toBe(isEffect(during));
     expect(world.ledger.states[1]).toBe('active');
     expect(world.ledger.states[2] ?? 'revoked').toBe('revoked');
@@ -128,16 +128,16 @@ describe.concurrent('an overlap rotation in which a step fails for good', () => 
     await expect(world.say('abort')).rejects.toMatchObject({ cause: { type: 'KR_VERB_ILLEGAL' } });
     await world.sayOnceLegal('retry');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect([world.count('note turn-back'), world.count('revokeVersion 1')]).toEqual([0, 2]);
+    expect([world.count('turnBack'), world.count('revokeVersion 1')]).toEqual([0, 2]);
   });
 
   it('undoes nothing when the ledger knows of a revoke that may have been sent', async () => {
     const world = stage.world(one);
     world.script.fails('confirmConsumer wave-1/web-1', 'KR_NOT_CONFIRMED');
-    world.script.fails('note turn-back', 'KR_BEYOND_RETURN');
+    world.script.fails('turnBack', 'KR_BEYOND_RETURN');
     await world.begin();
     await expect(world.ended()).rejects.toMatchObject({ cause: { type: 'KR_BEYOND_RETURN' } });
-    expect(world.script.log.at(-1)?.label).toBe('note turn-back');
+    expect(world.script.log.at(-1)?.label).toBe('turnBack');
   });
 });
 
@@ -168,7 +168,7 @@ describe.concurrent('an in-place rotation that is aborted', () => {
   it('starts it once more when a late undeploy could land after the start', async () => {
     const world = await aborted('awaitStopped west', inPlace, ({ script }) => script.answers('awaitSettled', 20));
     expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
-    const again = [up('back', everyone), 'awaitSettled', 'note wait', up('settled', everyone)];
+    const again = [up('back', everyone), 'awaitSettled', 'openWait', up('settled', everyone)];
     expectOrderFrom(turned[0]!, world, [...turned, 'readUndo', ...again, 'close compensated']);
     expect(world.last('awaitSettled').input.kinds).toEqual(['undeploy']);
   });
@@ -192,6 +192,6 @@ describe.concurrent("a cancel from Temporal's own tools", () => {
     await world.handle.cancel();
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect(world.count('note turn-back')).toBe(0);
+    expect(world.count('turnBack')).toBe(0);
   });
 });

@@ -2,6 +2,7 @@
  * Owns what a person can do in place of an API call or of an app host, and what is said when it was
  * done.
  */
+import type { Who } from './who.js';
 
 export const manualEffects = ['mint', 'regenerate', 'disable', 'enable', 'revoke'] as const;
 export type ManualEffect = (typeof manualEffects)[number];
@@ -11,7 +12,7 @@ export type ManualEffect = (typeof manualEffects)[number];
  * travels.
  */
 export interface ProvideRequest {
-  readonly by: string;
+  readonly by: Who;
   /** For mint and regenerate. */
   readonly secretRef: string | null;
   /** The store's own id of a new key, where it has one. */

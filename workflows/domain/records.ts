@@ -1,7 +1,10 @@
 /** Owns what the ledger keeps of a rotation, as workflows and activities pass it between them. */
 import type { ConnectorDeclaration } from './configuration.js';
-import type { ConsumerSpec, CredentialSpec, Exemption, RunOptions } from './credential.js';
-import type { Direction, Outcome, Phase, Sequence, VersionState } from './states.js';
+import type { ConsumerSpec, CredentialSpec, Exemption, Gate, RunOptions } from './credential.js';
+import { RekeyError } from './errors.js';
+import type { Direction, Outcome, Phase, RunKind, Sequence, Strategy, VersionState } from './states.js';
+import type { Verb } from './verbs.js';
+import type { Who } from './who.js';
 
 /**
  * The head of a credential's audit chain, carried from step to step: a ledger that does not know it
@@ -45,9 +48,14 @@ export interface VersionRecord {
 export interface RunRecord {
   readonly id: string;
   readonly credential: string;
-  readonly generation: number;
+  readonly kind: RunKind;
+  /** Counted for each credential and kind; a rotation's is its generation. */
+  readonly number: number;
+  /** Of a run that makes a version. */
+  readonly generation: number | null;
   readonly previousGeneration: number | null;
-  readonly strategy: Sequence;
+  readonly strategy: Strategy;
+  readonly openedBy: Who;
   readonly fence: number;
   readonly phase: Phase;
   readonly direction: Direction;
@@ -63,6 +71,12 @@ export interface RunRecord {
   readonly exempt: readonly Exemption[];
   readonly round: number;
   readonly cutoverAt: number | null;
+}
+
+/** The generation that a run makes; only a rotation makes one. */
+export function generationOf({ id, generation }: Pick<RunRecord, 'id' | 'generation'>): number {
+  if (generation === null) throw new RekeyError('KR_INTERNAL', `${id} makes no version`);
+  return generation;
 }
 
 export interface Recorded<Result> {
@@ -87,26 +101,50 @@ export interface Remembered {
   readonly targets: readonly ConsumerSpec[] | null;
   /** It was going back, and why. */
   readonly back: string | null;
-  readonly runId: string;
+  readonly workflowRun: string;
 }
 
 export interface OpenRequest {
   readonly credential: string;
   readonly options: RunOptions;
-  readonly by: string;
-  readonly runId: string;
+  readonly by: Who;
+  /** Temporal's own id of the workflow's run. */
+  readonly workflowRun: string;
   /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
   readonly onlyIf?: 'open' | 'due';
 }
 
-/** A rotation to be started under its canonical id, unless it runs. */
+/** What a run begins with: its row, and what an earlier workflow of it has left behind. */
+export interface Opened {
+  readonly run: RunRecord;
+  readonly head: ChainHead;
+  readonly crossing: Crossing | null;
+  /** Why it is to turn back: an abort or a rejection that was accepted, and not yet obeyed. */
+  readonly turnBack: string | null;
+}
+
+/** A run to be started under its canonical id, unless it runs. */
 export interface OpenOrder {
   readonly credential: string;
-  readonly strategy: Sequence;
+  readonly sequence: Sequence;
   readonly options: RunOptions;
 }
 
+/**
+ * `settle`: requests that may still land. `quiet`: the old version to be idle. `operator`: a step
+ * that failed for good. `manual`: an effect or a hand-out that a person carries out.
+ */
+export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'operator' | 'manual';
+
 export interface Wait {
+  readonly kind: WaitKind;
+  /** Of an approval. */
+  readonly gate?: Gate;
+  /**
+   * The key of the step that it is for. With the kind it names the wait: told again, it is the same
+   * one.
+   */
+  readonly step?: string;
   /** What it waits for, in words for a person. */
   readonly text: string;
   /** Whether only a person can end it. */
@@ -117,21 +155,32 @@ export interface Wait {
   readonly nextCommands: readonly string[];
   /** What that person is to do, a line for each step. */
   readonly instructions?: readonly string[];
-  /**
-   * The key of the step for which a person is asked: while others are worked on side by side with
-   * it, it stays in sight.
-   */
-  readonly asks?: string;
 }
 
-export type Note =
-  | {
-      readonly kind: 'verb';
-      readonly verb: string;
-      readonly by: string;
-      readonly reason: string | null;
-      readonly consumer: string | null;
-    }
-  | { readonly kind: 'wait'; readonly wait: Wait }
-  | { readonly kind: 'turn-back'; readonly reason: string }
-  | { readonly kind: 'round'; readonly round: number; readonly reason: string };
+/** A wait as the ledger has it. */
+export interface OpenedWait {
+  /** An answer names it: what was said to one wait never ends another. */
+  readonly number: number;
+  /** The approval was given to this very wait and plan, before the workflow was lost. */
+  readonly approved: boolean;
+  readonly head: ChainHead;
+}
+
+/** A verb as it was accepted, before it takes effect. */
+export interface SaidVerb {
+  /** Temporal's own id of the update: the same one twice is one verb. */
+  readonly updateId: string;
+  readonly verb: Verb | 'provide';
+  readonly who: Who;
+  /** The number of the wait that it answers. */
+  readonly wait: number | null;
+  readonly reason: string | null;
+  readonly consumer: string | null;
+}
+
+/** What became of a verb when it was judged again, under the run's lock. */
+export interface RecordedVerb {
+  readonly head: ChainHead;
+  /** Null: it takes effect. Else why it has none. */
+  readonly whyNone: string | null;
+}

@@ -26,11 +26,15 @@ export const versionTransitions: Readonly<Record<VersionState, Partial<Record<Ve
 
 export type Strategy = 'overlap' | 'in-place';
 
-/**
- * What a row among the rotations is carried out as: a strategy of its credential, or a change of
- * the key that leaves its secret alone.
- */
-export type Sequence = Strategy | 'update';
+/** `update` is a change of the key that leaves its secret alone. */
+export type RunKind = 'rotate' | 'update';
+
+/** The order of steps that a run follows: its credential's strategy, where it rotates. */
+export type Sequence = Strategy | Exclude<RunKind, 'rotate'>;
+
+export function sequenceOf({ kind, strategy }: { readonly kind: RunKind; readonly strategy: Strategy }): Sequence {
+  return kind === 'rotate' ? strategy : kind;
+}
 
 export type Phase =
   | 'planned'

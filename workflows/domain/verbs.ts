@@ -6,14 +6,17 @@
 import type { Gate } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
 import type { Direction, Phase, Sequence } from './states.js';
+import { system, type Who } from './who.js';
 
 export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'expedite', 'abort'] as const;
 export type Verb = (typeof verbs)[number];
 
 export interface VerbRequest {
-  readonly by: string;
+  readonly by: Who;
   /** The phase that the operator saw; another one means that the world has moved on since. */
   readonly expectedPhase: Phase | null;
+  /** The wait that the operator saw, by its number; an answer to it is none to the next. */
+  readonly wait: number | null;
   readonly reason: string | null;
   /** For `exempt`. */
   readonly consumer: string | null;
@@ -21,10 +24,12 @@ export interface VerbRequest {
 
 /** What the table needs to know of an open rotation. */
 export interface VerbFacts {
-  readonly strategy: Sequence;
+  readonly sequence: Sequence;
   readonly phase: Phase;
   readonly direction: Direction;
   readonly gate: Gate | null;
+  /** The number of the wait at the gate. */
+  readonly wait: number | null;
   /** A person was asked to carry an effect out. */
   readonly answering: boolean;
   readonly paused: boolean;
@@ -67,12 +72,14 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
   if (facts.phase === 'closing' && !(verb === 'retry' && facts.waitsForOperator)) return no('ending', 'the rotation is closing');
   switch (verb) {
     case 'approve':
-      return facts.gate ? yes : no('no-gate', 'it does not wait for an approval');
+      if (!facts.gate) return no('no-gate', 'it does not wait for an approval');
+      return answers(facts.wait, request) ? yes : no('moved-on', 'it waits for another approval now');
     case 'reject':
-      return facts.gate || facts.answering ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
+      if (!facts.gate) return facts.answering ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
+      return answers(facts.wait, request) ? yes : no('moved-on', 'it waits for another approval now');
     case 'pause':
       if (facts.paused) return no('paused-already', 'it is paused already');
-      return window.includes(facts.phase) || (facts.strategy === 'in-place' && facts.phase === 'compensating')
+      return window.includes(facts.phase) || (facts.sequence === 'in-place' && facts.phase === 'compensating')
         ? no('in-window', 'programs are down in this phase; it is never paused')
         : yes;
     case 'resume':
@@ -86,7 +93,7 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
         ? yes
         : no('unknown-consumer', `consumers that can be exempted: ${facts.consumers.join(', ') || 'none'}`);
     case 'expedite':
-      return facts.strategy === 'overlap' && facts.direction === 'forward' && !facts.crossed && !facts.expedited
+      return facts.sequence === 'overlap' && facts.direction === 'forward' && !facts.crossed && !facts.expedited
         ? yes
         : no('nothing-to-expedite', 'there is no bake or grace ahead that could be shortened');
     case 'abort':
@@ -98,6 +105,26 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
 /** The verbs that are legal now, for help texts. */
 export function legalVerbs(facts: VerbFacts): readonly Verb[] {
   return verbs.filter(
-    (verb) => mayVerb(verb, facts, { by: '', expectedPhase: null, reason: null, consumer: facts.consumers[0] ?? null }).ok,
+    (verb) =>
+      mayVerb(verb, facts, {
+        by: system('help'),
+        expectedPhase: null,
+        wait: null,
+        reason: null,
+        consumer: facts.consumers[0] ?? null,
+      }).ok,
   );
+}
+
+/** An operator who names no wait answers the one that there is. */
+function answers(wait: number | null, request: VerbRequest): boolean {
+  return request.wait === null || request.wait === wait;
+}
+
+/** Verbs after which a run turns back. */
+export type TurningVerb = Extract<Verb, 'abort' | 'reject'>;
+
+/** Why a run turned back, for people. */
+export function becauseOf(verb: TurningVerb, who: Who, reason: string | null): string {
+  return `${verb === 'abort' ? 'aborted' : 'rejected'} by ${who.name}${reason ? `: ${reason}` : ''}`;
 }

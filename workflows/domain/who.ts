@@ -23,6 +23,20 @@ export const system = (name: string): Who => ({ kind: 'system', name, proof: 'no
 
 export const schedule: Who = { kind: 'schedule', name: 'schedule', proof: 'none', channel: 'worker' };
 
+/** What made a run begin. */
+export type Trigger = 'person' | 'schedule' | 'incident' | 'sweep';
+
+export function triggerOf({ kind }: Who): Trigger {
+  const triggers: Readonly<Record<WhoKind, Trigger>> = {
+    person: 'person',
+    token: 'person',
+    schedule: 'schedule',
+    intake: 'incident',
+    system: 'sweep',
+  };
+  return triggers[kind];
+}
+
 /** One line for people: the name, and that nothing stands behind it where it is a person's. */
 export function formatWho({ kind, name, proof, channel }: Who): string {
   return kind === 'person' || kind === 'token' ? `${name} (${channel}${proof === 'none' ? ', unproved' : ''})` : name;

@@ -10,7 +10,13 @@ import type { Run } from './run.js';
 /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
 export async function pausePoint(run: Run): Promise<void> {
   if (!run.operator.paused) return;
-  await run.tell({ text: 'an operator to resume it', person: true, deadline: null, nextCommands: ['resume', 'abort'] });
+  await run.tell({
+    kind: 'pause',
+    text: 'an operator to resume it',
+    person: true,
+    deadline: null,
+    nextCommands: ['resume', 'abort'],
+  });
   await run.operator.resumed();
 }
 
@@ -18,22 +24,25 @@ export async function pausePoint(run: Run): Promise<void> {
  * Waits for an approval where the policy asks for one, or something speaks for asking; what lies
  * beyond the point of no return was approved.
  */
-export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
+export async function passGate(run: Run, gate: Gate, because: readonly string[] = [], round = 1): Promise<void> {
   await pausePoint(run);
   const { approve, approveWithin } = run.spec.policy;
   if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
   const deadline = new Date(Date.now() + approveWithin).toISOString();
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
-  const wait: Wait = { text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
-  run.operator.gate = gate;
-  await run.tell(wait);
-  if (!(await run.operator.approved(approveWithin))) {
+  const step = `approve/${gate}/${round}`;
+  const wait: Wait = { kind: 'approval', gate, step, text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
+  const { number, approved } = await run.tell(wait);
+  // Given to this very wait, before the workflow was lost.
+  if (approved) return;
+  run.operator.gate = { gate, wait: number };
+  if (!(await run.operator.approved(number, approveWithin))) {
     if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
     // Nothing was taken away: both keys live, and a person is told for as long as it takes.
     await run.tell({ ...wait, text: `${text}; overdue` });
-    await run.operator.approved();
+    await run.operator.approved(number);
   }
-  run.operator.forgetApproval();
+  run.operator.gate = null;
 }
 
 /** Speaks against beginning now, or null. */
@@ -51,7 +60,13 @@ export async function awaitWindow(run: Run): Promise<void> {
   for (;;) {
     const { at, inMs } = await localLedger.windowOpening({ window });
     if (inMs === 0) return;
-    await run.tell({ text: `its window ${window} to open`, person: false, deadline: at, nextCommands: ['abort'] });
+    await run.tell({
+      kind: 'window',
+      text: `its window ${window} to open`,
+      person: false,
+      deadline: at,
+      nextCommands: ['abort'],
+    });
     await sleep(inMs);
   }
 }

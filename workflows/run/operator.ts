@@ -2,18 +2,19 @@
  * Owns what operators have said to one run: which verbs are legal now, which were taken, and what
  * waits for them.
  */
-import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, condition, currentUpdateInfo, setHandler } from '@temporalio/workflow';
 import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
 import type { Gate } from '../domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
-import type { RunRecord } from '../domain/records.js';
-import { legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
+import type { RecordedVerb, RunRecord, SaidVerb } from '../domain/records.js';
+import { becauseOf, legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
 
 export interface OperatorPorts {
   /** What only the run knows. */
-  facts(): Pick<VerbFacts, 'strategy' | 'phase' | 'direction' | 'crossed' | 'consumers'>;
-  /** Commits the verb before it takes effect. */
-  record(verb: Verb | 'provide', request: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>): Promise<VerbReceipt>;
+  facts(): Pick<VerbFacts, 'sequence' | 'phase' | 'direction' | 'crossed' | 'consumers'>;
+  /** Commits the verb before it takes effect, and judges it once more. */
+  record(said: SaidVerb): Promise<RecordedVerb & VerbReceipt>;
+  recordEffect(updateId: string, whyNone: string | null): Promise<void>;
   requestRollback(why: string): void;
 }
 
@@ -25,7 +26,8 @@ interface Answering {
 
 export class Operator {
   readonly exempt: Set<string>;
-  gate: Gate | null = null;
+  /** The approval that it waits for. */
+  gate: { readonly gate: Gate; readonly wait: number } | null = null;
   skippable: 'bake' | 'prove-dead' | null = null;
   waitsForOperator = false;
   paused: boolean;
@@ -33,7 +35,7 @@ export class Operator {
   #answering: Answering | null = null;
   #asking = false;
   #taking = 0;
-  #approved = false;
+  readonly #approved = new Set<number>();
   #retried = false;
   #skipped = false;
 
@@ -91,15 +93,15 @@ export class Operator {
     return condition(() => this.#taking === 0);
   }
 
-  /** False when `milliseconds` passed without an approval. */
-  approved(milliseconds?: number): Promise<boolean> {
-    const said = () => this.#approved;
+  /** False when `milliseconds` passed without an approval of this very wait. */
+  approved(wait: number, milliseconds?: number): Promise<boolean> {
+    const said = () => this.#approved.has(wait);
     return milliseconds === undefined ? condition(said).then(() => true) : condition(said, milliseconds);
   }
 
-  forgetApproval(): void {
-    this.gate = null;
-    this.#approved = false;
+  /** A ledger that was set back counts its waits anew. */
+  forgetApprovals(): void {
+    this.#approved.clear();
   }
 
   resumed(): Promise<void> {
@@ -142,19 +144,23 @@ export class Operator {
   }
 
   #listen(verb: Verb): void {
-    const take = async (request: VerbRequest) => {
+    const take = async (request: VerbRequest): Promise<VerbReceipt> => {
       this.#taking++;
       try {
-        const receipt = await this.ports.record(verb, request);
-        this.#obey(verb, request);
-        return receipt;
+        const wait = this.gate && (verb === 'approve' || verb === 'reject') ? this.gate.wait : null;
+        const { by: who, reason, consumer } = request;
+        const said = { updateId: updateId(), verb, who, wait, reason, consumer };
+        const { run, phase, whyNone } = await this.ports.record(said);
+        if (whyNone !== null) throw illegal(whyNone, 'moved-on');
+        this.#obey(verb, request, wait);
+        return { run, phase };
       } finally {
         this.#taking--;
       }
     };
     const validator = (request: VerbRequest) => {
       const decision = mayVerb(verb, this.#facts(), request);
-      if (!decision.ok) throw ApplicationFailure.nonRetryable(decision.message, 'KR_VERB_ILLEGAL', decision.reason);
+      if (!decision.ok) throw illegal(decision.message, decision.reason);
     };
     setHandler(verbUpdates[verb], take, { validator });
   }
@@ -162,31 +168,31 @@ export class Operator {
   #listenToProvide(): void {
     const take = async (request: ProvideRequest): Promise<ProvideReceipt> => {
       const answering = this.#answering!;
-      const { run } = await this.ports.record('provide', { by: request.by, reason: null, consumer: null });
-      const said = await answering.take(request);
-      if ('refused' in said) return { run, taken: false, message: said.refused };
-      answering.answer = said;
+      const said = { updateId: updateId(), verb: 'provide', who: request.by, wait: null, reason: null, consumer: null } as const;
+      const { run } = await this.ports.record(said);
+      const taken = await answering.take(request);
+      await this.ports.recordEffect(said.updateId, 'refused' in taken ? taken.refused : null);
+      if ('refused' in taken) return { run, taken: false, message: taken.refused };
+      answering.answer = taken;
       return { run, taken: true, message: 'it holds, and the rotation goes on' };
     };
     const validator = (_request: ProvideRequest) => {
-      if (!this.#answering)
-        throw ApplicationFailure.nonRetryable('nobody was asked to do anything', 'KR_VERB_ILLEGAL', 'nothing-asked');
+      if (!this.#answering) throw illegal('nobody was asked to do anything', 'nothing-asked');
     };
     setHandler(provideUpdate, take, { validator });
   }
 
-  #obey(verb: Verb, request: VerbRequest): void {
-    const why = `by ${request.by}${request.reason ? `: ${request.reason}` : ''}`;
+  #obey(verb: Verb, { by, reason, consumer }: VerbRequest, wait: number | null): void {
     switch (verb) {
       case 'approve':
-        this.#approved = true;
+        this.#approved.add(wait!);
         return;
       case 'reject':
-        if (this.#answering) this.#answering.answer = { declined: why };
-        else this.ports.requestRollback(`rejected ${why}`);
+        if (this.#answering) this.#answering.answer = { declined: becauseOf(verb, by, reason) };
+        else this.ports.requestRollback(becauseOf(verb, by, reason));
         return;
       case 'abort':
-        this.ports.requestRollback(`aborted ${why}`);
+        this.ports.requestRollback(becauseOf(verb, by, reason));
         return;
       case 'pause':
       case 'resume':
@@ -202,7 +208,7 @@ export class Operator {
         this.expedited = true;
         return;
       case 'exempt':
-        this.exempt.add(request.consumer!);
+        this.exempt.add(consumer!);
         // A step that waits for a person because of this consumer goes on without it.
         this.#retried = true;
         return;
@@ -211,6 +217,22 @@ export class Operator {
 
   #facts(): VerbFacts {
     const { gate, paused, waitsForOperator, skippable, expedited } = this;
-    return { ...this.ports.facts(), gate, answering: this.#answering !== null, paused, waitsForOperator, skippable, expedited };
+    return {
+      ...this.ports.facts(),
+      gate: gate?.gate ?? null,
+      wait: gate?.wait ?? null,
+      answering: this.#answering !== null,
+      paused,
+      waitsForOperator,
+      skippable,
+      expedited,
+    };
   }
+}
+
+/** Temporal's own id of the update that is being taken. */
+const updateId = (): string => currentUpdateInfo()!.id;
+
+function illegal(message: string, reason: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, 'KR_VERB_ILLEGAL', reason);
 }

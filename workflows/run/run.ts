@@ -11,12 +11,22 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
-import type { RunOrder, RunReport } from '../contract.js';
+import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
 import type { Finding } from '../domain/preflight.js';
-import type { ChainHead, Crossing, Recorded, RunRecord, StepRef, Wait } from '../domain/records.js';
-import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
-import type { Verb, VerbRequest } from '../domain/verbs.js';
+import {
+  type ChainHead,
+  type Crossing,
+  generationOf,
+  type OpenedWait,
+  type Recorded,
+  type RecordedVerb,
+  type RunRecord,
+  type SaidVerb,
+  type StepRef,
+  type Wait,
+} from '../domain/records.js';
+import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
@@ -56,13 +66,14 @@ export class Run {
     this.targets = row.targets ?? [];
     this.operator = new Operator(row, {
       facts: () => ({
-        strategy: row.strategy,
+        sequence: sequenceOf(row),
         phase: this.#phase,
         direction: this.#back ? 'back' : 'forward',
         crossed: this.#crossed,
         consumers: this.required.map((c) => c.name),
       }),
-      record: (verb, request) => this.#record(verb, request),
+      record: (said) => this.#record(said),
+      recordEffect: (updateId, whyNone) => localLedger.recordEffect({ step: this.step('verb'), updateId, whyNone }),
       requestRollback: (why) => this.#requestRollback(why),
     });
   }
@@ -75,9 +86,18 @@ export class Run {
   static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
     const root = CancellationScope.current();
     return CancellationScope.nonCancellable(async () => {
-      const { run: row, head, crossing } = await localLedger.openRun({ ...order, runId: workflowInfo().runId });
+      const {
+        run: row,
+        head,
+        crossing,
+        turnBack,
+      } = await localLedger.openRun({
+        ...order,
+        workflowRun: workflowInfo().runId,
+      });
       const run = new Run(row, head, crossing);
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
+      if (turnBack) run.#requestRollback(turnBack);
       for (;;) {
         try {
           return await way(run);
@@ -91,6 +111,11 @@ export class Run {
 
   get spec() {
     return this.row.spec;
+  }
+
+  /** The one that this run makes. */
+  get generation(): number {
+    return generationOf(this.row);
   }
 
   get reason(): string | null {
@@ -147,7 +172,7 @@ export class Run {
   enter(phase: Phase): void {
     // A run that takes over, or repeats its way, walks through earlier phases again without effect.
     const repeats = this.row.phase !== 'planned' || this.#crossed || this.reconciled > 0;
-    if (!mayEnter(this.row.strategy, this.#phase, phase) && !repeats) {
+    if (!mayEnter(sequenceOf(this.row), this.#phase, phase) && !repeats) {
       throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
     }
     this.#phase = phase;
@@ -182,9 +207,9 @@ export class Run {
     this.#back = true;
     this.#reason ??= why;
     this.operator.paused = false;
-    this.operator.forgetApproval();
+    this.operator.gate = null;
     this.#phase = 'compensating';
-    this.#sawHead(await localLedger.note({ step: this.step('turn-back'), note: { kind: 'turn-back', reason: this.#reason } }));
+    this.#sawHead(await localLedger.turnBack({ step: this.step('turn-back'), reason: this.#reason }));
     this.#fence++;
   }
 
@@ -214,7 +239,7 @@ export class Run {
   }
 
   async newRound(round: number, reason: string): Promise<void> {
-    this.#sawHead(await localLedger.note({ step: this.step('round'), note: { kind: 'round', round, reason } }));
+    this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
   }
 
   async refuse(findings: readonly Finding[]): Promise<RunReport> {
@@ -230,8 +255,16 @@ export class Run {
 
   async #report(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
     await condition(allHandlersFinished);
-    const { id: run, credential, strategy, generation } = this.row;
-    return { run, credential, strategy, generation, outcome, reason, downtimeMs };
+    const { id: run, credential, generation, previousGeneration } = this.row;
+    return {
+      run,
+      credential,
+      sequence: sequenceOf(this.row),
+      generation: generation ?? previousGeneration,
+      outcome,
+      reason,
+      downtimeMs,
+    };
   }
 
   /**
@@ -248,24 +281,28 @@ export class Run {
       head: this.#head,
       targets: this.targets.length > 0 ? this.targets : null,
       back: this.#back ? this.#reason : null,
-      runId: workflowInfo().runId,
+      workflowRun: workflowInfo().runId,
     });
     this.row = run;
     this.#fence = run.fence;
     this.#head = head;
+    this.operator.forgetApprovals();
     if (this.#crossed) this.#crossing ??= { key: this.#crossingKey, done: false };
     this.reconciled++;
   }
 
   /** Says what it waits for, in the ledger and to Temporal. */
-  async tell(wait: Wait): Promise<void> {
+  async tell(wait: Wait): Promise<OpenedWait> {
     setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
-    this.#sawHead(await localLedger.note({ step: this.step('wait'), note: { kind: 'wait', wait } }));
+    const opened = await localLedger.openWait({ step: this.step('wait'), wait });
+    this.#sawHead(opened.head);
+    return opened;
   }
 
-  async #record(verb: Verb | 'provide', { by, reason, consumer }: Pick<VerbRequest, 'by' | 'reason' | 'consumer'>) {
-    this.#sawHead(await localLedger.note({ step: this.step('verb'), note: { kind: 'verb', verb, by, reason, consumer } }));
-    return { run: this.row.id, phase: this.#phase };
+  async #record(said: SaidVerb): Promise<RecordedVerb & VerbReceipt> {
+    const recorded = await localLedger.recordVerb({ step: this.step('verb'), said });
+    this.#sawHead(recorded.head);
+    return { ...recorded, run: this.row.id, phase: this.#phase };
   }
 
   /**

@@ -29,6 +29,7 @@ export async function retryUntilOperator<Result>(run: Run, attempt: () => Promis
 /** Stands still until a person says `retry`, for a state that no machine may judge. */
 export async function waitForOperator(run: Run, why: string): Promise<void> {
   await run.tell({
+    kind: 'operator',
     text: `a person: ${why}`,
     person: true,
     deadline: new Date(Date.now()).toISOString(),
@@ -40,6 +41,6 @@ export async function waitForOperator(run: Run, why: string): Promise<void> {
 /** Waits until nothing that was sent before can land any more. */
 export async function settle(run: Run, milliseconds: number): Promise<void> {
   const deadline = new Date(Date.now() + milliseconds).toISOString();
-  await run.tell({ text: 'earlier requests to land or to be void', person: false, deadline, nextCommands: [] });
+  await run.tell({ kind: 'settle', text: 'earlier requests to land or to be void', person: false, deadline, nextCommands: [] });
   await sleep(milliseconds);
 }

@@ -70,7 +70,7 @@ async function withTimeout<Result>(run: Run, name: string, distribute: () => Pro
   } catch (error) {
     if (!ranOut(error)) throw error;
     const within = formatDuration(run.spec.policy.confirm);
-    const message = `${name} could not be handed generation ${run.row.generation} within ${within}`;
+    const message = `${name} could not be handed generation ${run.generation} within ${within}`;
     throw ApplicationFailure.nonRetryable(message, 'KR_NOT_CONFIRMED');
   }
 }

@@ -38,7 +38,7 @@ export function awaitAttestation(
       return ask();
     });
     if ('declined' in answer)
-      throw ApplicationFailure.nonRetryable(`the hand-out to ${name} was declined ${answer.declined}`, 'KR_NOT_DONE');
+      throw ApplicationFailure.nonRetryable(`the hand-out to ${name} was ${answer.declined}`, 'KR_NOT_DONE');
   });
 }
 

@@ -51,5 +51,5 @@ export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Res
   const answer = await run.operator.awaitAnswer(take, run.spec.policy.approveWithin, () => ask(true));
   if ('result' in answer) return answer.result;
   await localLedger.declineAsked({ step: run.step(effect, key) });
-  throw ApplicationFailure.nonRetryable(`${effect} was declined ${answer.declined}`, 'KR_NOT_DONE');
+  throw ApplicationFailure.nonRetryable(`${effect} was ${answer.declined}`, 'KR_NOT_DONE');
 }

@@ -26,7 +26,7 @@ export type Retired = { readonly done: true } | { readonly reason: string };
 /** Ends the old version. */
 export async function retire(run: Run, round: number, disables: boolean): Promise<Retired> {
   const target = run.row.previousGeneration!;
-  const survivor = run.row.generation;
+  const survivor = run.generation;
   // Behind the intent of a revoke it was disabled long ago.
   if (disables && !run.crossing) {
     if (!(await disabled(run, round))) return behind;
@@ -51,7 +51,7 @@ export async function retire(run: Run, round: number, disables: boolean): Promis
 const behind = { reason: 'a consumer is behind' };
 
 function disabled(run: Run, round: number): Promise<boolean> {
-  const [target, survivor] = [run.row.previousGeneration!, run.row.generation];
+  const [target, survivor] = [run.row.previousGeneration!, run.generation];
   const key = `disable/${round}`;
   const byApi = () => effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', key), target, survivor });
   return withGuard(run, run.required, survivor, `disable-${round}`, () =>
@@ -64,7 +64,7 @@ function disabled(run: Run, round: number): Promise<boolean> {
  * it. Expedite ends it after one more look.
  */
 async function soak(run: Run, round: number): Promise<readonly string[]> {
-  const [target, survivor] = [run.row.previousGeneration!, run.row.generation];
+  const [target, survivor] = [run.row.previousGeneration!, run.generation];
   const step = () => run.step('soak', `soak/${round}`);
   // Nobody declared is nobody to be watched; the time is for those whom nobody knows of.
   if (run.required.length === 0) {

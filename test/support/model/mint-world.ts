@@ -42,7 +42,7 @@ export class MintWorld extends World {
     this.task = {
       recorded: true,
       step: () => this.step('revoke', 'compensating', 'revoke/back-1'),
-      run: (deps, step) => revokeVersion(deps, { step, target: this.run.generation, survivor: this.run.previousGeneration! }),
+      run: (deps, step) => revokeVersion(deps, { step, target: this.run.generation!, survivor: this.run.previousGeneration! }),
       done: () => this.#sweep(),
       refused: () => false,
     };

@@ -44,7 +44,7 @@ export class RegenerateWorld extends World {
         if (code.startsWith('KR_GUARD_')) await this.#mayReturn();
         // An earlier attempt may have had its effect: the step is repeated on fresh looks, and
         // there is no way back.
-        else if (code === 'KR_BEYOND_RETURN') this.#regenerate(key);
+        else if (code === 'KR_BEYOND_RETURN' || code === 'KR_LOOK_AGAIN') this.#regenerate(key);
         else return false;
         return true;
       },
@@ -73,7 +73,7 @@ export class RegenerateWorld extends World {
       detail: '',
     };
     this.#looks.push({ at: clock.now, runs: this.#runs });
-    await this.ledger.recordInspections(this.step('inspect', 'regenerating'), [inspection]);
+    await this.ledger.recordInspections(this.step('inspect', 'regenerating'), await this.ledger.now(), [inspection]);
   }
 
   protected override over(): boolean {

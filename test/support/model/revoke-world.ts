@@ -105,7 +105,7 @@ export class RevokeWorld extends World {
       detail: '',
     };
     this.#looks.push({ at: clock.now, on: this.#on });
-    await this.ledger.recordInspections(this.step('inspect', 'retiring'), [inspection]);
+    await this.ledger.recordInspections(this.step('inspect', 'retiring'), await this.ledger.now(), [inspection]);
   }
 
   protected override over(): boolean {

@@ -13,6 +13,7 @@ import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import type { ChainHead, RunRecord, StepRef } from '../../../workflows/domain/records.js';
 import type { Phase } from '../../../workflows/domain/states.js';
+import { tester } from '../who.js';
 import type { Clock } from './clock.js';
 import { type ModelKey, ModelVendor, timing } from './vendor.js';
 import { Worker } from './worker.js';
@@ -84,8 +85,14 @@ export abstract class World {
     this.ledger = await openLedger(database);
     this.vault = new EnvelopeVault(sealedSecrets(database), keys);
     const { secret, id } = this.old;
-    const version = { account: `org-${this.credential}`, keyId: id, keyName: id, fingerprint: secret.fingerprint };
-    await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, 'test');
+    const version = {
+      account: `org-${this.credential}`,
+      keyId: id,
+      keyName: id,
+      fingerprint: secret.fingerprint,
+      digest: secret.digest,
+    };
+    await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, tester);
     await this.takeOver();
     const targets = this.run.spec.consumers.kind === 'list' ? this.run.spec.consumers.list : [];
     await createLedgerSteps(this.quietDeps()).freezePlan({ step: this.step('plan', 'preparing'), targets });
@@ -95,7 +102,7 @@ export abstract class World {
   /** Another run takes the rotation over; what the first one began is late from then on. */
   async takeOver(): Promise<Awaited<ReturnType<Ledger['open']>>> {
     await this.bench.clock.show(this.bench.database);
-    const run = { credential: this.credential, options: { without: [] }, by: 'test', runId: `run-${this.fence + 1}` };
+    const run = { credential: this.credential, options: { without: [] }, by: tester, workflowRun: `run-${this.fence + 1}` };
     const opened = await this.ledger.open(run);
     this.run = opened.run;
     this.fence = opened.run.fence;
@@ -109,7 +116,7 @@ export abstract class World {
     await this.bench.clock.show(this.bench.database);
     const step = this.step('turn-back', 'compensating');
     try {
-      this.#head = await this.ledger.note(step, { kind: 'turn-back', reason: 'aborted' });
+      this.#head = await this.ledger.turnBack(step, 'aborted');
     } catch (error) {
       if ((error as { code?: string }).code !== 'KR_BEYOND_RETURN') throw error;
       return false;

@@ -5,18 +5,20 @@
 import { describe, expect, it } from 'vitest';
 import { type Phase, phaseTransitions, type Strategy } from '../../../workflows/domain/states.js';
 import { mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../../../workflows/domain/verbs.js';
+import { tester } from '../../support/who.js';
 
-const request: VerbRequest = { by: 'x', expectedPhase: null, reason: null, consumer: 'web-1' };
-const down = ({ strategy, phase }: VerbFacts) =>
+const request: VerbRequest = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: 'web-1' };
+const down = ({ sequence, phase }: VerbFacts) =>
   ['undeploying', 'regenerating', 'updating', 'deploying'].includes(phase) ||
-  (strategy === 'in-place' && phase === 'compensating');
+  (sequence === 'in-place' && phase === 'compensating');
 const strategies: readonly Strategy[] = ['overlap', 'in-place'];
 
-const first = (strategy: Strategy): VerbFacts => ({
-  strategy,
+const first = (sequence: Strategy): VerbFacts => ({
+  sequence,
   phase: 'planned',
   direction: 'forward',
   gate: null,
+  wait: null,
   answering: false,
   paused: false,
   waitsForOperator: false,
@@ -31,13 +33,13 @@ const first = (strategy: Strategy): VerbFacts => ({
  * of no return or learns that it did not.
  */
 function ownMoves(facts: VerbFacts): readonly VerbFacts[] {
-  const { strategy, phase, direction, crossed } = facts;
+  const { sequence, phase, direction, crossed } = facts;
   if (phase === 'closing' && !facts.waitsForOperator) return [{ ...facts, waitsForOperator: true }];
   if (facts.waitsForOperator || facts.gate) return [];
   if (facts.answering) return [{ ...facts, answering: false }];
   const moves: VerbFacts[] = [{ ...facts, waitsForOperator: true }];
   if (facts.paused && !down(facts) && direction === 'forward') return moves;
-  for (const next of phaseTransitions[strategy][phase] ?? []) {
+  for (const next of phaseTransitions[sequence][phase] ?? []) {
     const turns = next === 'compensating';
     if (turns ? crossed : false) continue;
     moves.push({
@@ -68,6 +70,7 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
       return {
         ...facts,
         gate: null,
+        wait: null,
         answering: false,
         waitsForOperator: false,
         paused: false,
@@ -92,9 +95,9 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
 const legal = (facts: VerbFacts) => verbs.filter((verb) => mayVerb(verb, facts, request).ok);
 
 /** Every state that can be reached, with those that follow it. */
-function explore(strategy: Strategy): Map<string, { facts: VerbFacts; next: readonly string[] }> {
+function explore(sequence: Strategy): Map<string, { facts: VerbFacts; next: readonly string[] }> {
   const found = new Map<string, { facts: VerbFacts; next: readonly string[] }>();
-  const open = [first(strategy)];
+  const open = [first(sequence)];
   for (let facts = open.pop(); facts; facts = open.pop()) {
     const name = JSON.stringify(facts);
     if (found.has(name)) continue;
@@ -105,8 +108,8 @@ function explore(strategy: Strategy): Map<string, { facts: VerbFacts; next: read
   return found;
 }
 
-describe.each(strategies)('a run of strategy %s', (strategy) => {
-  const states = explore(strategy);
+describe.each(strategies)('a run of sequence %s', (sequence) => {
+  const states = explore(sequence);
   const all = [...states.values()].map(({ facts }) => facts);
 
   it('is looked at in every state that it can come to', () => expect(states.size).toBeGreaterThan(50));
@@ -166,7 +169,7 @@ const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
   retry: (f) => !f.waitsForOperator,
   skip: (f) => f.skippable === null,
   exempt: (f) => !f.consumers.includes('web-1'),
-  expedite: (f) => f.strategy === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
+  expedite: (f) => f.sequence === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
   abort: (f) => f.direction === 'back' || f.crossed,
 };
 
@@ -174,7 +177,7 @@ describe('the table phase × verb', () => {
   it('says what the model says, in every combination of facts', () => {
     const both = [false, true];
     let asked = 0;
-    for (const strategy of strategies)
+    for (const sequence of strategies)
       for (const phase of [...new Set(strategies.flatMap((s) => Object.keys(phaseTransitions[s]) as Phase[]))])
         for (const direction of ['forward', 'back'] as const)
           for (const gate of [null, 'start', 'take-away'] as const)
@@ -185,10 +188,11 @@ describe('the table phase × verb', () => {
                 for (const [crossed, expedited] of both.flatMap((a) => both.map((b) => [a, b] as const)))
                   for (const consumers of [[], ['web-1']]) {
                     const facts = {
-                      strategy,
+                      sequence,
                       phase,
                       direction,
                       gate,
+                      wait: null,
                       skippable,
                       answering,
                       paused,

@@ -2,14 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Phase } from '../../../workflows/domain/states.js';
-import { legalVerbs, mayVerb, type VerbFacts, verbs } from '../../../workflows/domain/verbs.js';
+import { legalVerbs, mayVerb, type VerbFacts, type VerbRequest, verbs } from '../../../workflows/domain/verbs.js';
 import { planWaves } from '../../../workflows/domain/waves.js';
+import { tester } from '../../support/who.js';
 
 const facts: VerbFacts = {
-  strategy: 'overlap',
+  sequence: 'overlap',
   phase: 'distributing',
   direction: 'forward',
   gate: null,
+  wait: null,
   answering: false,
   paused: false,
   waitsForOperator: false,
@@ -18,7 +20,7 @@ const facts: VerbFacts = {
   expedited: false,
   consumers: ['web-1'],
 };
-const ask = { by: 'x', expectedPhase: null, reason: null, consumer: 'web-1' };
+const ask: VerbRequest = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: 'web-1' };
 const phases: Phase[] = [
   'planned',
   'preparing',
@@ -34,10 +36,11 @@ const phases: Phase[] = [
 ];
 
 const anyFacts = fc.record({
-  strategy: fc.constantFrom('overlap', 'in-place'),
+  sequence: fc.constantFrom('overlap', 'in-place'),
   phase: fc.constantFrom(...phases),
   direction: fc.constantFrom('forward', 'back'),
   gate: fc.constantFrom(null, 'start', 'take-away'),
+  wait: fc.constantFrom(null, 1),
   answering: fc.boolean(),
   paused: fc.boolean(),
   waitsForOperator: fc.boolean(),

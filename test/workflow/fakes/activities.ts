@@ -15,7 +15,7 @@ import {
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
-import type { Note, RunRecord } from '../../../workflows/domain/records.js';
+import { generationOf, type RunRecord, type SaidVerb } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -23,17 +23,13 @@ export type Find = (workflowId: string) => World;
 
 /** What is said of an attempt in the log. */
 function labelOf(activity: string, input: object): string {
-  const { step, host, note, outcome, consumer } = input as Partial<
-    StepInput & Record<'host' | 'outcome' | 'consumer', string>
-  > & {
-    note?: Note;
-  };
-  if (note)
-    return ['note', note.kind, note.kind === 'verb' ? note.verb : note.kind === 'round' ? note.round : ''].join(' ').trim();
+  const { step, host, said, round, outcome, consumer } = input as Partial<
+    StepInput & Record<'host' | 'outcome' | 'consumer', string> & { said: SaidVerb; round: number }
+  >;
   const [, ...rest] = step?.key.split('/') ?? [];
   // The key of a step names its consumer; letting go of one is no step of the journal.
   const released = activity === 'releaseLease' ? consumer : '';
-  return [activity, rest.join('/'), host, outcome, released].filter(Boolean).join(' ');
+  return [activity, rest.join('/'), host, said?.verb, round, outcome, released].filter(Boolean).join(' ');
 }
 
 const done = {};
@@ -88,7 +84,7 @@ export function storeActivities(find: Find): StoreActivities {
     adoptVersion: looks('adoptVersion', (_, { credential }) => ({ credential, generation: 1, adopted: true })),
     preflightStore: looks('preflightStore', (world) => ({ findings: [], usedBy: null, disables: world.disables })),
     mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
-      const { generation } = ledger.row;
+      const generation = generationOf(ledger.row);
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
       return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
     }),
@@ -120,8 +116,9 @@ export function storeActivities(find: Find): StoreActivities {
     regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
       const { ledger, outside, required } = world;
       outside.regenerate(ledger.row.previousGeneration!, required);
-      if (!ledger.states[ledger.row.generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
-      return { generation: ledger.row.generation, secretChanged: 'ours' };
+      const generation = generationOf(ledger.row);
+      if (!ledger.states[generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
+      return { generation, secretChanged: 'ours' };
     }),
     proveSecret: acts('proveSecret', () => ({ proof: 'accepted' as const })),
     compareKeys: looks('compareKeys', () => []),
@@ -176,20 +173,18 @@ export function hostActivities(find: Find): HostActivities {
 /**
  * What is committed together with the outcome of an effect at the store, whoever carried it out.
  */
-function changesOf(
-  effect: ManualEffect,
-  { generation, previousGeneration }: RunRecord,
-  about = previousGeneration!,
-): readonly Change[] {
+function changesOf(effect: ManualEffect, run: RunRecord, about = run.previousGeneration!): readonly Change[] {
+  const { generation, previousGeneration } = run;
   const added = (state: 'prepared' | 'active', origin: 'minted' | 'regenerated'): Change => ({
     kind: 'add-version',
-    generation,
+    generation: generationOf(run),
     state,
     account: 'account',
     keyId: `key-${generation}`,
     keyName: `key-${generation}`,
     origin,
     fingerprint: `fingerprint-${generation}`,
+    digest: `digest-${generation}`,
     secret: {} as never,
   });
   if (effect === 'mint') return [added('prepared', 'minted')];

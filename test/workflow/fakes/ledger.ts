@@ -10,27 +10,19 @@ import { RekeyError } from '../../../workflows/domain/errors.js';
 import type {
   ChainHead,
   Crossing,
-  Note,
+  OpenedWait,
   Recorded,
+  RecordedVerb,
   RunRecord,
+  SaidVerb,
   StepRef,
   VersionRecord,
+  Wait,
 } from '../../../workflows/domain/records.js';
-import { type Outcome, transition } from '../../../workflows/domain/states.js';
+import { type Outcome, sequenceOf, transition } from '../../../workflows/domain/states.js';
+import { type Books, emptyBooks, newRun, version } from './books.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
-
-interface Books {
-  row: RunRecord | null;
-  runId: string;
-  fence: number;
-  generation: number;
-  versions: VersionRecord[];
-  outcomes: Record<string, JsonObject>;
-  intents: Intent[];
-  leases: string[];
-  /** Hashes of the audit chain. */
-  chain: string[];
-}
+import { openWait, recordVerb, turnBackOf } from './said.js';
 
 /** What of the port is needed here: observations are not kept, and nothing is configured. */
 type Faked = Pick<
@@ -53,37 +45,18 @@ type Faked = Pick<
   | 'lease'
   | 'releaseLease'
   | 'releaseLeases'
-  | 'note'
+  | 'openWait'
+  | 'recordVerb'
+  | 'recordEffect'
+  | 'turnBack'
+  | 'beginRound'
   | 'close'
   | 'due'
   | 'openRuns'
 >;
 
-const version = (generation: number, state: VersionRecord['state']): VersionRecord => ({
-  generation,
-  state,
-  account: 'account',
-  keyId: `key-${generation}`,
-  keyName: null,
-  origin: generation === 1 ? 'adopted' : 'minted',
-  fingerprint: `fingerprint-${generation}`,
-  secretRef: `secret-${generation}`,
-  ageMs: 0,
-  changedMs: 0,
-});
-
 export class FakeLedger implements Faked {
-  #books: Books = {
-    row: null,
-    runId: '',
-    fence: 0,
-    generation: 1,
-    versions: [version(1, 'active')],
-    outcomes: {},
-    intents: [],
-    leases: [],
-    chain: [],
-  };
+  #books = emptyBooks();
 
   constructor(
     private readonly spec: CredentialSpec,
@@ -114,48 +87,29 @@ export class FakeLedger implements Faked {
     return Object.fromEntries(this.#books.versions.map((v) => [v.generation, v.state]));
   }
 
-  async open({ credential, options, runId, onlyIf }: Parameters<Ledger['open']>[0]) {
+  async open({ credential, options, by, workflowRun, onlyIf }: Parameters<Ledger['open']>[0]) {
     const books = this.#books;
     if (books.row && books.row.outcome === null) {
-      if (books.runId !== runId) this.#change({ fence: ++books.fence });
-      books.runId = runId;
-      return { run: this.row, head: this.#audit(), crossing: this.#crossing() };
+      if (books.workflowRun !== workflowRun) this.#change({ fence: ++books.fence });
+      books.workflowRun = workflowRun;
+      const turnBack = turnBackOf(books.said);
+      return { run: this.row, head: this.#audit(), crossing: this.#crossing(), turnBack };
     }
     if (onlyIf === 'open') throw new RekeyError('KR_NOT_CALLED_FOR', `no rotation of ${credential} is open`);
-    const generation = ++books.generation;
+    const generation = options.update ? null : ++books.generation;
     books.fence++;
-    books.runId = runId;
+    books.workflowRun = workflowRun;
     books.outcomes = {};
     books.intents = [];
-    books.row = {
-      id: `${credential}#${generation}`,
-      credential,
-      generation,
-      previousGeneration: books.versions.find((v) => v.state === 'active')?.generation ?? null,
-      strategy: options.update ? 'update' : this.spec.strategy,
-      fence: books.fence,
-      phase: 'planned',
-      direction: 'forward',
-      outcome: null,
-      reason: null,
-      options,
-      spec: this.spec,
-      stores: this.stores,
-      targets: null,
-      paused: false,
-      expedited: false,
-      exempt: options.without,
-      round: 1,
-      cutoverAt: null,
-    };
-    return { run: this.row, head: this.#audit(), crossing: null };
+    books.row = newRun(this.spec, this.stores, books, { credential, options, by }, generation);
+    return { run: this.row, head: this.#audit(), crossing: null, turnBack: null };
   }
 
-  async reconcile({ run, fence, targets, back, runId }: Parameters<Ledger['reconcile']>[0]) {
+  async reconcile({ run, fence, targets, back, workflowRun }: Parameters<Ledger['reconcile']>[0]) {
     const books = this.#books;
     books.fence = Math.max(books.fence, fence) + 1;
-    books.runId = runId;
-    books.generation = Math.max(books.generation, run.generation);
+    books.workflowRun = workflowRun;
+    books.generation = Math.max(books.generation, run.generation ?? 0);
     if (books.row?.id !== run.id) {
       books.outcomes = {};
       books.intents = [];
@@ -248,22 +202,43 @@ export class FakeLedger implements Faked {
     this.#books.leases = [];
   }
 
-  async note(step: StepRef, note: Note): Promise<ChainHead> {
+  async openWait(step: StepRef, wait: Wait): Promise<OpenedWait> {
+    this.#require(step);
+    this.#change({ phase: step.phase });
+    return { ...openWait(this.#books.said, wait), head: this.#audit() };
+  }
+
+  async recordVerb(step: StepRef, said: SaidVerb): Promise<RecordedVerb> {
+    const before = this.#books.said.verbs.find((v) => v.said.updateId === said.updateId);
+    if (before) return { head: this.#head(), whyNone: before.whyNone };
+    this.#require(step);
+    const whyNone = recordVerb(this.#books.said, said, this.#crossing());
+    const { verb, consumer, reason } = said;
+    if (verb === 'pause' || verb === 'resume') this.#change({ paused: verb === 'pause' });
+    else if (verb === 'expedite') this.#change({ expedited: true });
+    else if (verb === 'exempt') this.#change({ exempt: [...this.row.exempt, { consumer: consumer!, reason: reason ?? '' }] });
+    return { head: this.#audit(), whyNone };
+  }
+
+  async recordEffect(_: string, updateId: string): Promise<void> {
+    for (const verb of this.#books.said.verbs) if (verb.said.updateId === updateId) verb.pending = false;
+  }
+
+  async turnBack(step: StepRef, reason: string): Promise<ChainHead> {
     // A workflow task that ran out of time runs once more, and finds that it has turned back
     // itself.
     if (this.row.direction === 'back' && this.row.fence === step.fence + 1) return this.#head();
     this.#require(step);
-    const { exempt } = this.row;
-    if (note.kind === 'turn-back') {
-      const crossing = this.#crossing();
-      if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
-      this.#change({ direction: 'back', reason: note.reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
-    } else if (note.kind === 'round') this.#change({ round: note.round });
-    else if (note.kind === 'verb' && (note.verb === 'pause' || note.verb === 'resume'))
-      this.#change({ paused: note.verb === 'pause' });
-    else if (note.kind === 'verb' && note.verb === 'expedite') this.#change({ expedited: true });
-    else if (note.kind === 'verb' && note.verb === 'exempt')
-      this.#change({ exempt: [...exempt, { consumer: note.consumer!, reason: note.reason ?? '' }] });
+    const crossing = this.#crossing();
+    if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
+    for (const verb of this.#books.said.verbs) verb.pending = false;
+    this.#change({ direction: 'back', reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
+    return this.#audit();
+  }
+
+  async beginRound(step: StepRef, round: number): Promise<ChainHead> {
+    this.#require(step);
+    this.#change({ round });
     return this.#audit();
   }
 
@@ -277,7 +252,7 @@ export class FakeLedger implements Faked {
   due = async () => [];
   openRuns = async () => {
     const { row } = this.#books;
-    return row?.outcome === null ? [{ credential: row.credential, strategy: row.strategy, options: row.options }] : [];
+    return row?.outcome === null ? [{ credential: row.credential, sequence: sequenceOf(row), options: row.options }] : [];
   };
 
   /**

@@ -15,6 +15,9 @@ export const sideBySide = (...chains: readonly (string | readonly string[])[]): 
 
 type Filter = (label: string, entry: Entry) => boolean;
 
+/** What a run has written down between its steps. */
+export const notes = ['openWait', 'recordVerb', 'turnBack', 'beginRound'] as const;
+
 /** Labels that are one of these, or begin with one and a blank. */
 export const only =
   (...labels: readonly string[]) =>

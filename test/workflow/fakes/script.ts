@@ -10,7 +10,7 @@ import type { StepRef } from '../../../workflows/domain/records.js';
 export interface Entry {
   /**
    * Activity, and what tells it from its like: `distribute wave-1/web-1`, `inspectConsumers east`,
-   * `note verb abort`.
+   * `recordVerb abort`.
    */
   readonly label: string;
   readonly step: StepRef | null;

@@ -25,6 +25,7 @@ import {
 import type { ManualEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/manual.js';
 import type { Phase, Strategy } from '../../../workflows/domain/states.js';
 import type { Verb } from '../../../workflows/domain/verbs.js';
+import { tester } from '../../support/who.js';
 import { FakeLedger } from './ledger.js';
 import { Outside } from './outside.js';
 import { type Entry, type Hold, Script } from './script.js';
@@ -121,7 +122,7 @@ export class World {
       workflowId: rotationWorkflowId(this.credential),
       taskQueue: mainQueue,
       ...(this.setting.taskTimeout ? { workflowTaskTimeout: this.setting.taskTimeout } : {}),
-      args: [{ credential: this.credential, options: this.options, by: 'test', ...order }],
+      args: [{ credential: this.credential, options: this.options, by: tester, ...order }],
     });
     this.attach(handle);
   }
@@ -153,8 +154,15 @@ export class World {
     return this.ended();
   }
 
-  say(verb: Verb, consumer: string | null = null, expectedPhase: Phase | null = null): Promise<VerbReceipt> {
-    return this.handle.executeUpdate(verbUpdates[verb], { args: [{ by: 'test', expectedPhase, reason: 'a test', consumer }] });
+  say(
+    verb: Verb,
+    consumer: string | null = null,
+    expectedPhase: Phase | null = null,
+    wait: number | null = null,
+  ): Promise<VerbReceipt> {
+    return this.handle.executeUpdate(verbUpdates[verb], {
+      args: [{ by: tester, expectedPhase, wait, reason: 'a test', consumer }],
+    });
   }
 
   legalVerbs(): Promise<readonly Verb[]> {
@@ -181,7 +189,7 @@ export class World {
   }
 
   provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
-    const request = { by: 'test', secretRef: null, keyId: null, fingerprint: null, ...said };
+    const request = { by: tester, secretRef: null, keyId: null, fingerprint: null, ...said };
     return this.handle.executeUpdate(provideUpdate, { args: [request] });
   }
 
@@ -196,7 +204,7 @@ export class World {
    * Until it was noted that a person, or something else, is waited for, in words that hold `text`.
    */
   async untilWaits(text: string, times = 1): Promise<void> {
-    const waits = (e: Entry) => e.label === 'note wait' && e.how === 'done' && waitOf(e).includes(text);
+    const waits = (e: Entry) => e.label === 'openWait' && e.how === 'done' && waitOf(e).includes(text);
     await this.#until(`a wait for "${text}"`, (log) => log.filter(waits).length >= times);
   }
 
@@ -254,7 +262,7 @@ export class World {
 
   /** What the rotation was noted to wait for, one after the other. */
   get waits(): readonly string[] {
-    return this.#of('note wait').map(waitOf);
+    return this.#of('openWait').map(waitOf);
   }
 
   #of(label: string): readonly Entry[] {
@@ -283,9 +291,7 @@ export class World {
   #lately(): string {
     return this.script.log
       .slice(-8)
-      .map(
-        (e) => `${e.label}${e.label === 'note wait' ? ` (${waitOf(e)})` : ''}${e.how === 'done' ? '' : `: ${e.how ?? 'runs'}`}`,
-      )
+      .map((e) => `${e.label}${e.label === 'openWait' ? ` (${waitOf(e)})` : ''}${e.how === 'done' ? '' : `: ${e.how ?? 'runs'}`}`)
       .join(', ');
   }
 }
@@ -298,4 +304,4 @@ async function askedUntil(holds: () => Promise<boolean>): Promise<void> {
 /** Milliseconds after which what is waited for does not come any more. */
 const longest = 60_000;
 
-const waitOf = ({ input }: Entry): string => (input.note as { wait: { text: string } }).wait.text;
+const waitOf = ({ input }: Entry): string => (input as { wait: { text: string } }).wait.text;

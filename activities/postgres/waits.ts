@@ -1,0 +1,92 @@
+/** Owns what runs stand still for: opened once under their names, told again, ended. */
+import type { OpenedWait, StepRef, Wait } from '../../workflows/domain/records.js';
+import { appendAudit, readHead, recordedBy } from './audit.js';
+import { requireFence } from './once.js';
+import type { Queryable } from './pool.js';
+
+/**
+ * Opens the wait, or goes on with the one of its kind and step that is open. An approval that was
+ * given to it under the same plan stands, whoever asks for it now.
+ */
+export async function openWait(client: Queryable, step: StepRef, wait: Wait): Promise<OpenedWait> {
+  await requireFence(client, step);
+  await client.query('update runs set phase = $2 where id = $1 and phase <> $2', [step.run, step.phase]);
+  const given = await client.query(
+    `select number from waits w where run = $1 and kind = 'approval' and step = $2 and ended = 'approve'
+       and plan_hash is not distinct from (select plan_hash from runs where id = $1)`,
+    [step.run, wait.kind === 'approval' ? wait.step : null],
+  );
+  if (given.rowCount !== 0)
+    return {
+      number: (given.rows[0] as { number: number }).number,
+      approved: true,
+      head: await readHead(client, step.credential),
+    };
+
+  const told = [
+    step.run,
+    wait.kind,
+    wait.step ?? null,
+    wait.text,
+    wait.person,
+    wait.deadline,
+    JSON.stringify(wait.nextCommands),
+    wait.instructions ? JSON.stringify(wait.instructions) : null,
+  ];
+  const again = await client.query(
+    `update waits set text = $4, person = $5, deadline = $6, next_commands = $7, instructions = $8
+     where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null returning number`,
+    told,
+  );
+  const number = ((again.rows[0] as { number: number } | undefined) ?? (await addWait(client, told, wait.gate ?? null))).number;
+  const head = await appendAudit(client, step.credential, {
+    kind: 'wait',
+    who: recordedBy(step),
+    body: { run: step.run, number, wait: wait as never },
+  });
+  return { number, approved: false, head };
+}
+
+async function addWait(client: Queryable, told: readonly unknown[], gate: Wait['gate'] | null): Promise<{ number: number }> {
+  const { rows } = await client.query(
+    `insert into waits (run, number, kind, step, text, person, deadline, next_commands, instructions, gate, plan_hash)
+     select $1, coalesce((select max(number) from waits where run = $1), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, plan_hash
+     from runs where id = $1 returning number`,
+    [...told, gate],
+  );
+  return rows[0] as { number: number };
+}
+
+/** Ends the open waits of some kinds, or with `number` that one alone. How many there were. */
+export async function endWaits(
+  client: Queryable,
+  run: string,
+  ended: string,
+  kinds: readonly Wait['kind'][],
+  number: number | null = null,
+): Promise<number> {
+  const { rowCount } = await client.query(
+    `update waits set ended_at = clock_timestamp(), ended = $2
+     where run = $1 and ended_at is null and kind = any($3) and ($4::int is null or number = $4)`,
+    [run, ended, kinds, number],
+  );
+  return rowCount ?? 0;
+}
+
+/** Every wait that is open: nothing is waited for any more. */
+export async function endAllWaits(client: Queryable, run: string): Promise<void> {
+  await client.query(`update waits set ended_at = clock_timestamp(), ended = 'over' where run = $1 and ended_at is null`, [run]);
+}
+
+/**
+ * The step that the run is at, for everyone who looks; a step that is worked on waits for nobody.
+ * What only an operator ends stays, and what a person is asked for beside it.
+ */
+export async function showStep(client: Queryable, step: StepRef): Promise<void> {
+  await client.query(
+    `with moved as (update runs set phase = $2 where id = $1 and phase <> $2)
+     update waits set ended_at = clock_timestamp(), ended = 'over'
+     where run = $1 and ended_at is null and (kind in ('settle', 'quiet', 'window') or (kind = 'manual' and step = $3))`,
+    [step.run, step.phase, step.key],
+  );
+}

@@ -1,0 +1,216 @@
+/**
+ * What the ledger keeps of runs: waits and verbs, observations, marks and events, on a real
+ * PostgreSQL.
+ */
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Ledger } from '../../activities/ports/ledger.js';
+import { Secret } from '../../activities/ports/secret.js';
+import { openLedger } from '../../activities/postgres/ledger.js';
+import type { Database } from '../../activities/postgres/pool.js';
+import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
+import { KeyFolder } from '../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../activities/vault/vault.js';
+import type { Inspection } from '../../workflows/domain/observations.js';
+import type { Opened, OpenedWait, SaidVerb, StepRef, Wait } from '../../workflows/domain/records.js';
+import type { Verb } from '../../workflows/domain/verbs.js';
+import { schedule } from '../../workflows/domain/who.js';
+import { cloneDatabase } from '../support/database.js';
+import { declared, declaring } from '../support/declared.js';
+import { tester } from '../support/who.js';
+
+let database: Database;
+let ledger: Ledger;
+let vault: EnvelopeVault;
+const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked'];
+const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
+
+beforeAll(async () => {
+  database = (await cloneDatabase()).database;
+  ledger = await openLedger(database);
+  vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
+  await ledger.saveConfiguration(declaring(...names.map((name) => declared(name))), 'h1', tester);
+});
+
+const open = (credential: string, workflowRun = 'run-1'): Promise<Opened> =>
+  ledger.open({ credential, options: { without: [] }, by: tester, workflowRun });
+
+function stepOf({ run, head }: Opened, key = 'wait'): StepRef {
+  const { id, credential, fence } = run;
+  return { run: id, credential, fence, head, key, kind: key.split('/')[0]!, phase: 'preparing', subject: null };
+}
+
+const gate = (step = 'approve/start/1'): Wait => ({
+  kind: 'approval',
+  gate: 'start',
+  step,
+  text: 'an approval (start)',
+  person: true,
+  deadline: null,
+  nextCommands: ['approve'],
+});
+
+const said = (verb: Verb, { wait = null, updateId = verb }: { wait?: number | null; updateId?: string } = {}): SaidVerb => ({
+  updateId,
+  verb,
+  who: tester,
+  wait,
+  reason: 'a test',
+  consumer: null,
+});
+
+const verbsOf = async (run: string) =>
+  (await database.query('select verb, wait, effect, why_none from verbs where run = $1 order by accepted_at', [run])).rows;
+
+describe('a wait', () => {
+  it('is one, however often it is told; its approval stands for whoever takes the run over, and for no other wait', async () => {
+    const first = await open('gate');
+    const waits: OpenedWait[] = [];
+    for (const step of ['approve/start/1', 'approve/start/1', 'approve/start/2'])
+      waits.push(await ledger.openWait(stepOf(first), gate(step)));
+    expect(waits.map(({ number, approved }) => [number, approved])).toEqual([
+      [1, false],
+      [1, false],
+      [2, false],
+    ]);
+    expect((await ledger.recordVerb(stepOf(first), said('approve', { wait: 1 }))).whyNone).toBeNull();
+
+    const next = await open('gate', 'run-2');
+    expect(await ledger.openWait(stepOf(next), gate('approve/start/1'))).toMatchObject({ number: 1, approved: true });
+    expect(await ledger.openWait(stepOf(next), gate('approve/start/2'))).toMatchObject({ number: 2, approved: false });
+    const again = await ledger.recordVerb(stepOf(next), said('approve', { wait: 1, updateId: 'second' }));
+    expect(again.whyNone).toBe('that approval was answered before');
+    expect(await verbsOf(first.run.id)).toEqual([
+      { verb: 'approve', wait: 1, effect: 'applied', why_none: null },
+      { verb: 'approve', wait: 1, effect: 'none', why_none: again.whyNone },
+    ]);
+  });
+
+  it('is asked anew when the plan that was approved is another one', async () => {
+    const opened = await open('late');
+    const { number } = await ledger.openWait(stepOf(opened), gate());
+    await ledger.recordVerb(stepOf(opened), said('approve', { wait: number }));
+    await database.query('update runs set plan_hash = $2 where id = $1', [opened.run.id, 'another']);
+    expect(await ledger.openWait(stepOf(opened), gate())).toMatchObject({ number: number + 1, approved: false });
+    await ledger.close(stepOf(opened, 'close'), 'refused', null, null);
+    expect((await database.query('select ended from waits where run = $1 order by number', [opened.run.id])).rows).toEqual([
+      { ended: 'approve' },
+      { ended: 'over' },
+    ]);
+  });
+});
+
+describe('a verb', () => {
+  it('that was recorded and lost with its workflow is told to the next one, until it is obeyed', async () => {
+    const first = await open('lost');
+    await ledger.recordVerb(stepOf(first), said('abort'));
+    const next = await open('lost', 'run-2');
+    expect([first.turnBack, next.turnBack]).toEqual([null, 'aborted by test: a test']);
+    await ledger.turnBack(stepOf(next, 'turn-back'), next.turnBack!);
+    expect((await open('lost', 'run-3')).turnBack).toBeNull();
+    expect(await verbsOf(next.run.id)).toEqual([{ verb: 'abort', wait: null, effect: 'applied', why_none: null }]);
+  });
+
+  it('to go back has no effect behind an intent that may have been sent, and says so', async () => {
+    const opened = await open('crossed');
+    await ledger.once(stepOf(opened, 'regenerate/1'), quick, async () => ({}));
+    const { whyNone } = await ledger.recordVerb(stepOf(opened), said('abort'));
+    expect(whyNone).toBe('regenerate/1 may have been sent');
+    expect((await open('crossed', 'run-2')).turnBack).toBeNull();
+  });
+});
+
+describe('a run', () => {
+  it('takes a generation only where it makes a version, and says what made it begin', async () => {
+    const update = { without: [], update: { change: { kind: 'undo' }, accepted: false } } as const;
+    const ids: string[] = [];
+    for (const options of [update, { without: [] }, update]) {
+      const opened = await ledger.open({ credential: 'ids', options, by: schedule, workflowRun: 'run-1' });
+      ids.push(`${opened.run.id} ${opened.run.kind} ${opened.run.generation}`);
+      await ledger.close(stepOf(opened, 'close'), 'refused', null, null);
+    }
+    expect(ids).toEqual(['ids/update-1 update null', 'ids#1 rotate 1', 'ids/update-2 update null']);
+    const { rows } = await database.query<{ trigger: string }>(`select distinct trigger from runs where credential = 'ids'`);
+    expect(rows).toEqual([{ trigger: 'schedule' }]);
+  });
+});
+
+describe('what was seen', () => {
+  const inspection = (state: Inspection['state']): Inspection => ({
+    consumer: 'web-1',
+    state,
+    instances: [],
+    source: null,
+    showsSource: false,
+    healthy: true,
+    authenticationFailed: false,
+    detail: '',
+  });
+
+  it('is one row as long as it stays the same, as old as the newest look is since it began', async () => {
+    const opened = await open('seen');
+    const before = await ledger.now();
+    for (const state of ['running', 'running', 'stopped', 'running', 'running', 'running'] as const)
+      await ledger.recordInspections(stepOf(opened, 'inspect'), before - 5_000, [inspection(state)]);
+    const { rows } = await database.query<{ count: number; state: string }>(
+      `select count, seen->>'state' as state from observations where run = $1 order by id`,
+      [opened.run.id],
+    );
+    expect(rows).toEqual([
+      { count: 2, state: 'running' },
+      { count: 1, state: 'stopped' },
+      { count: 3, state: 'running' },
+    ]);
+    const [seen] = await ledger.inspections(opened.run.id);
+    expect(seen!.ageMs).toBeGreaterThanOrEqual(5_000);
+  });
+
+  it('of last use keeps the reading from which it counts apart from those before it', async () => {
+    const opened = await open('quiet');
+    const now = await ledger.now();
+    const read = (countsFrom: number) =>
+      ledger.recordReading(stepOf(opened, 'drain/1'), { round: 1, value: 'monday', lookedAt: now, countsFrom });
+    await read(now + 60_000);
+    await read(now + 60_000);
+    const counts = await ledger.now();
+    const { readings } = await read(counts);
+    const folded = await read(counts);
+    expect([readings.length, folded.readings.length, new Set(folded.readings.map((r) => r.value)).size]).toEqual([4, 4, 1]);
+    expect(folded.readings.at(-1)!.at).toBeGreaterThan(folded.readings.at(-2)!.at);
+  });
+});
+
+describe('a version', () => {
+  it('is known by the whole digest of its secret, and a compromised one is never made active again', async () => {
+    const secret = new Secret('0123456789abcdef0123456789abcdef');
+    await ledger.adopt(
+      'leaked',
+      {
+        account: 'org',
+        keyId: 'k1',
+        keyName: 'k1',
+        fingerprint: secret.fingerprint,
+        digest: secret.digest,
+        secret: await vault.seal(secret),
+      },
+      tester,
+    );
+    const found = await database.query('select generation from versions where digest = $1', [secret.digest]);
+    expect(found.rows).toEqual([{ generation: 1 }]);
+    // The mark does not end it: it serves until it is replaced.
+    await database.query(`update versions set compromised_at = clock_timestamp() where credential = 'leaked'`);
+    await database.query(`update versions set state = 'retiring' where credential = 'leaked'`);
+    await expect(database.query(`update versions set state = 'active' where credential = 'leaked'`)).rejects.toMatchObject({
+      detail: expect.stringContaining('versions_compromised_never_active') as string,
+    });
+  });
+});
+
+describe('an event', () => {
+  it('has a row in the outbox, in its own transaction', async () => {
+    const { rows } = await database.query(
+      `select count(*)::int as events, (select count(*)::int from outbox) as told from audit_events`,
+    );
+    expect(rows[0]).toMatchObject({ told: (rows[0] as { events: number }).events });
+    expect((rows[0] as { told: number }).told).toBeGreaterThan(10);
+  });
+});

@@ -1,0 +1,79 @@
+/** Owns what the ledger in memory holds of one credential, and what it begins with. */
+import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
+import type { OpenRequest, RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
+import type { Intent } from './intents.js';
+import type { Said } from './said.js';
+
+export interface Books {
+  row: RunRecord | null;
+  workflowRun: string;
+  fence: number;
+  generation: number;
+  versions: VersionRecord[];
+  outcomes: Record<string, JsonObject>;
+  intents: Intent[];
+  leases: string[];
+  said: Said;
+  /** Hashes of the audit chain. */
+  chain: string[];
+}
+
+export const version = (generation: number, state: VersionRecord['state']): VersionRecord => ({
+  generation,
+  state,
+  account: 'account',
+  keyId: `key-${generation}`,
+  keyName: null,
+  origin: generation === 1 ? 'adopted' : 'minted',
+  fingerprint: `fingerprint-${generation}`,
+  secretRef: `secret-${generation}`,
+  ageMs: 0,
+  changedMs: 0,
+});
+
+export const emptyBooks = (): Books => ({
+  row: null,
+  workflowRun: '',
+  fence: 0,
+  generation: 1,
+  versions: [version(1, 'active')],
+  outcomes: {},
+  intents: [],
+  leases: [],
+  said: { waits: [], verbs: [] },
+  chain: [],
+});
+
+/** The row of a run that has just been opened; a change makes no version. */
+export function newRun(
+  spec: CredentialSpec,
+  stores: RunRecord['stores'],
+  books: Books,
+  { credential, options, by }: Pick<OpenRequest, 'credential' | 'options' | 'by'>,
+  generation: number | null,
+): RunRecord {
+  return {
+    id: options.update ? `${credential}/update-1` : `${credential}#${generation}`,
+    credential,
+    kind: options.update ? 'update' : 'rotate',
+    number: generation ?? 1,
+    generation,
+    previousGeneration: books.versions.find((v) => v.state === 'active')?.generation ?? null,
+    strategy: spec.strategy,
+    openedBy: by,
+    fence: books.fence,
+    phase: 'planned',
+    direction: 'forward',
+    outcome: null,
+    reason: null,
+    options,
+    spec,
+    stores,
+    targets: null,
+    paused: false,
+    expedited: false,
+    exempt: options.without,
+    round: 1,
+    cutoverAt: null,
+  };
+}
