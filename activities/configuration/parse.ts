@@ -54,7 +54,7 @@ export function parseConfiguration(
 }
 
 /** The same for two files that mean the same, however they are written. */
-export function configurationHash(configuration: Configuration): string {
+function configurationHash(configuration: Configuration): string {
   // Every part of it was made by jsonOf, or has a type that is plain JSON.
   const json = configuration as unknown as Json;
   return createHash('sha256').update(canonicalJson(json)).digest('hex');

@@ -14,7 +14,7 @@ export interface FaultKind {
 }
 
 /** A body that repeats secrets, in the form in which each vendor says what is wrong. */
-export const echo = (vendor: string, secrets: readonly string[]): string => {
+const echo = (vendor: string, secrets: readonly string[]): string => {
   const text = `this does not work: ${secrets.join(' ')}`;
   if (vendor === 'datadog') return JSON.stringify({ errors: [text] });
   if (vendor === 'docspace') return JSON.stringify({ status: 1, statusCode: 500, error: { message: text, hresult: 0 } });

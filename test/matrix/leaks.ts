@@ -37,7 +37,7 @@ export async function leaksOf(
   return places.filter(([, text]) => holds(text, secrets)).map(([place]) => `a secret in ${place}`);
 }
 
-export function holds(text: string, secrets: readonly string[]): boolean {
+function holds(text: string, secrets: readonly string[]): boolean {
   return secrets.flatMap(forms).some((form) => text.includes(form));
 }
 

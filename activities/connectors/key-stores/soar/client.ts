@@ -308,7 +308,7 @@ export class SoarClient {
  * One answer for all of it: which it was stands in the server's log only (IBM Support, node/6562213
  * and node/7238942).
  */
-export const causesOf401 =
+const causesOf401 =
   'SOAR says so of a wrong secret, a locked account (Users > API Keys, column Locked), an expired secret and a banned address (System Settings > Blocked IPs) alike';
 
 function basic(id: string, secret: Secret): Record<string, Secret> {
