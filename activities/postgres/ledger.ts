@@ -10,7 +10,7 @@ import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } fr
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { recordNote, showWait } from './notes.js';
 import { readInspections, recordInspections, recordReading } from './observations.js';
-import { once, requireFence, showStep, tagFamily } from './once.js';
+import { familyOf, once, requireFence, showStep } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { closeRun, openRun, readRun, readVersions } from './runs.js';
@@ -44,7 +44,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
     declined: (step) => declined(database, step),
     openAsks: (run) => openAsks(database, run),
-    tagFamily: (run) => tagFamily(id, run),
+    tagFamily: (run) => familyOf(id, run),
     tags: (run, kind) => readTags(database, run, kind),
     seenBefore: (run, kind) => readSeenBefore(database, run, kind),
     mayHaveSent: (run, kind) => mayHaveSent(database, run, kind),

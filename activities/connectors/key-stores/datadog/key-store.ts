@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
 import type {
   CreateKey,
@@ -75,7 +76,7 @@ class DatadogKeyStore implements KeyStore {
     const { keys } = await this.#client.list(signal);
     // Datadog's own `filter` is not used: what it compares is not documented, and a key that it
     // overlooks would be minted twice.
-    return keys.filter((key) => key.attributes.name.split(' ').some((word) => word.startsWith(prefix))).map(describeKey);
+    return keys.filter((key) => carriesTag(key.attributes.name, prefix)).map(describeKey);
   }
 
   async describe(keyId: string, signal: AbortSignal): Promise<KeyDescription | null> {

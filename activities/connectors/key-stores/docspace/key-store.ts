@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
 import type {
   CreateKey,
@@ -76,7 +77,7 @@ class DocSpaceKeyStore implements KeyStore {
   }
 
   async findByTag(prefix: string, signal: AbortSignal): Promise<readonly KeyDescription[]> {
-    return (await this.list(signal)).filter(({ name }) => name.split(' ').some((word) => word.startsWith(prefix)));
+    return (await this.list(signal)).filter(({ name }) => carriesTag(name, prefix));
   }
 
   /** There is no call for one key. */
