@@ -6,25 +6,26 @@ import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import { Secret } from '../../../ports/secret.js';
+import type { Secret } from '../../../ports/secret.js';
 import { HttpClient, type Reply } from '../../http/client.js';
 import { storeFaults } from '../../http/faults.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
 import { scrub } from '../../http/scrub.js';
+import { shownSecret } from '../../http/shown-secret.js';
 import type { AlgoliaSettings } from './config.js';
 import { existsAlready, faultOf, faultText, isAliveThough } from './errors.js';
 import type { ReadRights } from './rights.js';
 
 const shown = z.looseObject({
-  value: z.string().min(1),
+  value: shownSecret,
   createdAt: z.number(),
   description: z.string().default(''),
   validity: z.number().default(0),
 });
 const listed = z.object({ keys: z.array(shown) });
-const made = z.object({ key: z.string().min(1) });
-const itself = z.object({ value: z.string() });
+const made = z.object({ key: shownSecret });
+const itself = z.object({ value: shownSecret });
 
 export interface ApiKey {
   readonly value: Secret;
@@ -66,7 +67,7 @@ export class AlgoliaClient {
 
   async create(body: JsonObject, signal: AbortSignal): Promise<Secret> {
     const call = { title: 'create a key', method: 'POST', path: '/1/keys', body, answers: [200] } as const;
-    return new Secret((await this.#api.effect({ ...call, headers: await this.#management() }, signal)).read(made).key);
+    return (await this.#api.effect({ ...call, headers: await this.#management() }, signal)).read(made).key;
   }
 
   /** Replaces everything but the value; false when there is no such key. */
@@ -115,7 +116,7 @@ export class AlgoliaClient {
   }
 
   #accepts(reply: Reply, key: Secret): boolean {
-    if (reply.status === 200) return reply.read(itself).value === key.reveal();
+    if (reply.status === 200) return reply.read(itself).value.equals(key);
     if (reply.status === 404) return false;
     const alive = isAliveThough(reply.body);
     if (alive === null) throw this.#refused('probe a key', reply, key);
@@ -166,5 +167,5 @@ export class AlgoliaClient {
 }
 
 function keyOf({ value, description, ...rights }: z.infer<typeof shown>): ApiKey {
-  return { value: new Secret(value), description, rights: rights as ReadRights };
+  return { value, description, rights: rights as ReadRights };
 }

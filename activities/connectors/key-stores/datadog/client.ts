@@ -5,17 +5,22 @@
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import type { Secret } from '../../../ports/secret.js';
+import type { MintedKey } from '../../../ports/key-store.js';
+import { Secret } from '../../../ports/secret.js';
 import { HttpClient, type Reply } from '../../http/client.js';
 import { storeFaults } from '../../http/faults.js';
 import { path } from '../../http/path.js';
+import { shownSecret } from '../../http/shown-secret.js';
 import type { DatadogSettings } from './config.js';
 import { faultOf, faultText } from './errors.js';
 
 const attributes = z
   .record(z.string(), z.json())
   .and(z.object({ name: z.string(), last4: z.string().optional(), key: z.string().optional() }));
-const resource = z.object({ id: z.string().min(1), attributes });
+/** Its value is part of a key that is read alone, and empty or absent where Datadog keeps it back. */
+const resource = z
+  .object({ id: z.string().min(1), attributes })
+  .transform(({ id, attributes: { key, ...shown } }) => ({ id, attributes: shown, secret: key ? new Secret(key) : null }));
 const one = z.object({ data: resource });
 const page = z.object({
   data: z.array(resource),
@@ -23,9 +28,9 @@ const page = z.object({
     .object({ max_allowed: z.number().optional(), page: z.object({ total_filtered_count: z.number().optional() }).optional() })
     .optional(),
 });
-const minted = z.object({
-  data: z.object({ id: z.string().min(1), attributes: z.object({ name: z.string(), key: z.string().min(1) }) }),
-});
+const minted = z
+  .object({ data: z.object({ id: z.string().min(1), attributes: z.object({ name: z.string(), key: shownSecret }) }) })
+  .transform(({ data: { id, attributes } }): MintedKey => ({ id, name: attributes.name, secret: attributes.key }));
 const validation = z.object({ valid: z.boolean() });
 const owner = z.object({
   data: z.object({ id: z.string().min(1), attributes: z.object({ api_key_id: z.string().min(1).optional() }) }),
@@ -139,10 +144,7 @@ export class DatadogClient {
     return reply.status === 404 ? null : reply.read(one).data;
   }
 
-  async create(
-    wanted: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ): Promise<{ id: string; name: string; key: string }> {
+  async create(wanted: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<MintedKey> {
     const body = { data: { type: 'api_keys', attributes: wanted } };
     const reply = await this.#api.effect(
       {
@@ -155,8 +157,7 @@ export class DatadogClient {
       },
       signal,
     );
-    const { id, attributes: made } = reply.read(minted).data;
-    return { id, name: made.name, key: made.key };
+    return reply.read(minted);
   }
 
   /** 404 is the answer to a key that is already gone. */

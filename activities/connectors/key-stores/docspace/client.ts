@@ -6,11 +6,13 @@ import { z } from 'zod';
 import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
+import type { MintedKey } from '../../../ports/key-store.js';
 import { Secret } from '../../../ports/secret.js';
 import { type Call, HttpClient } from '../../http/client.js';
 import { storeFaults } from '../../http/faults.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
+import { shownSecret } from '../../http/shown-secret.js';
 import type { DocSpaceSettings } from './config.js';
 import { bareStatuses, faultText } from './errors.js';
 
@@ -27,7 +29,9 @@ const apiKey = z
     isActive: z.boolean(),
   })
   .catchall(z.json());
-const minted = z.object({ id: z.guid(), name: z.string(), key: z.string().min(1) });
+const minted = z
+  .object({ id: z.guid(), name: z.string(), key: shownSecret })
+  .transform(({ key, ...rest }): MintedKey => ({ ...rest, secret: key }));
 
 export type ApiKey = z.infer<typeof apiKey>;
 
@@ -95,7 +99,7 @@ export class DocSpaceClient {
   async create(
     wanted: { readonly name: string; readonly permissions: readonly string[]; readonly expiresInDays?: number },
     signal: AbortSignal,
-  ): Promise<z.infer<typeof minted>> {
+  ): Promise<MintedKey> {
     const call = { title: 'create a key', method: 'POST', path: keys, body: wanted, answers: [200, 201] } as const;
     return (await this.#management.effect({ ...call, ...(await this.#asManagement()) }, signal)).read(envelope(minted)).response;
   }

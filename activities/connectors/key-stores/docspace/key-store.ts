@@ -19,7 +19,6 @@ import type {
   Probe,
   StoreAccount,
 } from '../../../ports/key-store.js';
-import { Secret } from '../../../ports/secret.js';
 import { type ApiKey, DocSpaceClient, type Outcome, unknownRights } from './client.js';
 import { attributes, config, type DocSpaceSettings, everything, longestName, permissionsOf } from './config.js';
 
@@ -92,11 +91,10 @@ class DocSpaceKeyStore implements KeyStore {
     if (!wanted.permissions)
       throw this.#refused('a first key needs `permissions` among its attributes: * for everything that its user may');
     const { expiresInDays } = wanted;
-    const made = await this.#client.create(
+    return this.#client.create(
       { name: request.tag, permissions: wanted.permissions, ...(expiresInDays !== undefined && { expiresInDays }) },
       signal,
     );
-    return { id: made.id, name: made.name, secret: new Secret(made.key) };
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {

@@ -297,7 +297,7 @@ export class SoarClient {
     const { clientSecret } = this.settings.calls.fields;
     return apiKey.transform((key, context) => {
       const shown = key[clientSecret];
-      if (typeof shown === 'string' && shown !== '') return { ...key, secret: new Secret(shown) };
+      if (typeof shown === 'string' && shown !== '') return { ...key, [clientSecret]: undefined, secret: new Secret(shown) };
       context.addIssue({ code: 'custom', path: [clientSecret], message: 'missing' });
       return z.NEVER;
     });
