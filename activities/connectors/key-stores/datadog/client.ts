@@ -5,12 +5,14 @@
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import type { MintedKey } from '../../../ports/key-store.js';
+import type { MintedKey, Probe } from '../../../ports/key-store.js';
 import { Secret } from '../../../ports/secret.js';
-import { HttpClient, type Reply } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import type { HttpClient, Reply } from '../../http/client.js';
+import { Endpoints } from '../../http/endpoints.js';
 import { path } from '../../http/path.js';
 import { shownSecret } from '../../http/shown-secret.js';
+import { readSteadyList } from '../../http/steady-list.js';
+import { storeClient } from '../../http/store-client.js';
 import type { DatadogSettings } from './config.js';
 import { faultOf, faultText } from './errors.js';
 
@@ -44,25 +46,22 @@ export interface KeyList {
 
 const pageSize = 100;
 const mostPages = 50;
-/**
- * The list moves while it is read page by page; so often is it read anew before we say that it
- * cannot be read.
- */
-const listTries = 4;
 
 export class DatadogClient {
   readonly #api: HttpClient;
-  readonly #endpoints: readonly { readonly endpoint: string; readonly http: HttpClient }[];
+  readonly #endpoints: Endpoints;
 
   constructor(
     private readonly settings: DatadogSettings,
     private readonly context: ConnectorContext,
   ) {
-    this.#api = this.#client(settings.url, context.name, faultOf);
-    this.#endpoints = settings.endpoints.map((url) => ({
-      endpoint: new URL(url).host,
-      http: this.#client(url, `${context.name} at ${new URL(url).host}`),
-    }));
+    // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and no
+    // Retry-After.
+    const common = { faultText, waitHeaders: ['retry-after', 'x-ratelimit-reset'] };
+    this.#api = storeClient(context, settings, { ...common, baseUrl: settings.url, faultOf });
+    this.#endpoints = new Endpoints(settings.endpoints, (baseUrl, host) =>
+      storeClient(context, settings, { ...common, baseUrl, label: `${context.name} at ${host}` }),
+    );
   }
 
   /** Throws KR_STORE_UNAUTHORIZED unless both management keys are accepted. */
@@ -98,18 +97,8 @@ export class DatadogClient {
     return { organisation: found.data.data.id, keyId: found.data.data.attributes.api_key_id ?? null };
   }
 
-  /**
-   * Every key. A list of several pages moves while it is read, so it counts only when it reads the
-   * same twice: no key may fall between two pages.
-   */
-  async list(signal: AbortSignal): Promise<KeyList> {
-    let before: KeyList | null = null;
-    for (let tries = 0; tries < listTries; tries++) {
-      const { pages, ...found } = await this.#readPages(signal);
-      if (pages === 1 || (before && sameKeys(before, found))) return found;
-      before = found;
-    }
-    throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.context.name}: list keys: the list changed each time while it was read`);
+  list(signal: AbortSignal): Promise<KeyList> {
+    return readSteadyList(this.context.name, () => this.#readPages(signal));
   }
 
   async #readPages(signal: AbortSignal): Promise<KeyList & { pages: number }> {
@@ -175,7 +164,7 @@ export class DatadogClient {
   }
 
   /** Asks every endpoint; never by sending data, since intake takes any well-formed key. */
-  async validate(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
+  async validate(key: Secret, signal: AbortSignal): Promise<Probe['endpoints']> {
     const call = {
       title: 'validate a key',
       method: 'GET',
@@ -183,13 +172,7 @@ export class DatadogClient {
       headers: { 'dd-api-key': key },
       answers: [200, 401, 403],
     } as const;
-    const asked = await Promise.allSettled(
-      this.#endpoints.map(async ({ endpoint, http }) => ({ endpoint, accepted: accepts(await http.observe(call, signal)) })),
-    );
-    return asked.map((answer) => {
-      if (answer.status === 'rejected') throw answer.reason;
-      return answer.value;
-    });
+    return this.#endpoints.ask(async (http) => accepts(await http.observe(call, signal)));
   }
 
   async #management(): Promise<Record<string, Secret>> {
@@ -202,27 +185,8 @@ export class DatadogClient {
   #apiKey(): Promise<Secret> {
     return this.context.resolve(this.settings.management.apiKey);
   }
-
-  #client(baseUrl: string, label: string, meaning?: typeof faultOf): HttpClient {
-    return new HttpClient({
-      label,
-      baseUrl,
-      userAgent: this.context.userAgent,
-      deadline: this.settings.timing.request,
-      faults: storeFaults,
-      faultText,
-      ...(meaning && { faultOf: meaning }),
-      // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and
-      // no Retry-After.
-      waitHeaders: ['retry-after', 'x-ratelimit-reset'],
-    });
-  }
 }
 
 function accepts(reply: Reply): boolean {
   return reply.status === 200 && reply.read(validation).valid;
-}
-
-function sameKeys(a: KeyList, b: KeyList): boolean {
-  return a.keys.length === b.keys.length && a.keys.every(({ id }, at) => id === b.keys[at]!.id);
 }

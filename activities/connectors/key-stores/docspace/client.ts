@@ -7,12 +7,13 @@ import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
 import type { MintedKey } from '../../../ports/key-store.js';
-import { Secret } from '../../../ports/secret.js';
-import { type Call, HttpClient } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import type { Secret } from '../../../ports/secret.js';
+import { bearer } from '../../http/bearer.js';
+import type { Call, HttpClient } from '../../http/client.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
 import { shownSecret } from '../../http/shown-secret.js';
+import { storeClient } from '../../http/store-client.js';
 import type { DocSpaceSettings } from './config.js';
 import { bareStatuses, faultText } from './errors.js';
 
@@ -62,18 +63,11 @@ export class DocSpaceClient {
     private readonly settings: DocSpaceSettings,
     private readonly context: ConnectorContext,
   ) {
-    const common = {
-      label: context.name,
-      baseUrl: settings.url,
-      userAgent: context.userAgent,
-      deadline: settings.timing.request,
-      faults: storeFaults,
-      faultText,
-    };
-    this.#management = new HttpClient({ ...common, bareStatuses });
+    const common = { baseUrl: settings.url, faultText };
+    this.#management = storeClient(context, settings, { ...common, bareStatuses });
     // That a key is dead is believed of a bare 401 only: a page that says 401 comes from somebody
     // in between.
-    this.#endpoint = new HttpClient(common);
+    this.#endpoint = storeClient(context, settings, common);
   }
 
   /** The key that we manage the store with, as the portal sees it. */
@@ -147,10 +141,6 @@ export class DocSpaceClient {
       `${this.context.name}: the management token is not an API key: those of DocSpace begin with sk-; nothing was sent`,
     );
   }
-}
-
-function bearer(key: Secret): { headers: Record<string, Secret>; secrets: Secret[] } {
-  return { headers: { authorization: new Secret(`Bearer ${key.reveal()}`) }, secrets: [key] };
 }
 
 /** Fields of a key that say which one it is and what became of it, not what it may. */
