@@ -1,4 +1,4 @@
-/** Owns asking all endpoints at which a vendor takes keys: a probe counts when each has answered. */
+/** Owns asking every endpoint of a vendor: a probe counts only when all have answered. */
 import type { Probe } from '../../ports/key-store.js';
 import type { HttpClient } from './client.js';
 

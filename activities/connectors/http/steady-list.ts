@@ -1,4 +1,4 @@
-/** Owns reading a list of several pages, which moves while it is read: no key may fall between two. */
+/** Owns reading a list whose pages move while they are read, so that no key is overlooked. */
 import { RekeyError } from '../../../workflows/domain/errors.js';
 
 interface Pages {

@@ -1,4 +1,4 @@
-/** Owns how a key store opens its HTTP client: its own name, address and times, a store's faults. */
+/** Owns how a key store opens its HTTP client: with its own name, address and times. */
 import type { ConnectorContext } from '../../ports/connector.js';
 import { HttpClient, type HttpClientOptions } from './client.js';
 import { storeFaults } from './faults.js';

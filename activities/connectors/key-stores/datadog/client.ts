@@ -19,7 +19,7 @@ import { faultOf, faultText } from './errors.js';
 const attributes = z
   .record(z.string(), z.json())
   .and(z.object({ name: z.string(), last4: z.string().optional(), key: z.string().optional() }));
-/** Its value is part of a key that is read alone, and empty or absent where Datadog keeps it back. */
+/** The value is shown of a key that is read alone, unless it belongs to an integration. */
 const resource = z
   .object({ id: z.string().min(1), attributes })
   .transform(({ id, attributes: { key, ...shown } }) => ({ id, attributes: shown, secret: key ? new Secret(key) : null }));
@@ -55,8 +55,8 @@ export class DatadogClient {
     private readonly settings: DatadogSettings,
     private readonly context: ConnectorContext,
   ) {
-    // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and no
-    // Retry-After.
+    // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and
+    // no Retry-After.
     const common = { faultText, waitHeaders: ['retry-after', 'x-ratelimit-reset'] };
     this.#api = storeClient(context, settings, { ...common, baseUrl: settings.url, faultOf });
     this.#endpoints = new Endpoints(settings.endpoints, (baseUrl, host) =>
