@@ -1,5 +1,6 @@
 /** Owns the faults of the matrix: what is done to a request, in the words of the sandbox. */
-import { type Credential, concerning, type Point, vendorsOf } from './points.js';
+import type { Point } from './points.js';
+import { type Credential, concerning, vendorsOf } from './requests.js';
 
 export interface FaultKind {
   readonly name: string;

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { dataConverter } from '../../client/codec.js';
-import type { Credential } from './points.js';
+import type { Credential } from './requests.js';
 import type { Observed } from './world.js';
 
 /** Every secret of the vendors, those to come included. */

@@ -9,7 +9,8 @@ import type { Lane } from '../support/lane.js';
 import { withTicketing } from '../support/soar-credentials.js';
 import type { FaultKind } from './faults.js';
 import { secretsOf } from './leaks.js';
-import { asked, type Credential, lastRequest, nameOf, type Point, pointsOf } from './points.js';
+import { nameOf, type Point, pointsOf } from './points.js';
+import { asked, type Credential, lastRequest } from './requests.js';
 import { observed } from './world.js';
 
 export interface Case {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
 import { withoutSchedules } from './lanes.js';
-import { asked, type Credential, lastRequest, nameOf, type Point } from './points.js';
+import { nameOf, type Point } from './points.js';
+import { asked, type Credential, lastRequest } from './requests.js';
 import { all, freshLane, recordPoints, vendorOf } from './run.js';
 
 const longest = 10_000;
