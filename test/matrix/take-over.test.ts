@@ -14,7 +14,7 @@ const longest = 10_000;
 const moments = [
   'mint: POST /api/v2/api_keys',
   'prove: GET /api/v1/validate',
-  'hand-out: POST /hosts/apps/{app}/restart',
+  'distribute: POST /hosts/apps/{app}/restart',
   'drain: GET /api/v2/api_keys/{id}',
   'revoke: DELETE /api/v2/api_keys/{id}',
 ];
