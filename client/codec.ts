@@ -83,7 +83,7 @@ export function dataConverter(keysFolder: string) {
  * Loaded by `require`, also into the workflow bundle: without it there, failures of workflow code
  * would be in clear.
  */
-export const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
+const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('utf8');

@@ -6,7 +6,7 @@ import Table from 'cli-table3';
 import { type ErrorCode, errorCodes, isErrorCode, RekeyError } from '../workflows/domain/errors.js';
 
 /** 0 done, 1 failed, 2 usage or configuration, 3 waiting for a person, 4 refused by preflight. */
-export type ExitCode = 0 | 1 | 2 | 3 | 4;
+type ExitCode = 0 | 1 | 2 | 3 | 4;
 
 export interface Answer {
   readonly json: object;

@@ -78,7 +78,7 @@ export async function serveControl(app: FastifyInstance, sandbox: Controlled): P
   });
 }
 
-function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Controlled): void {
+function serveRecords(app: FastifyInstance, { vendors, consumers, requests, reset }: Controlled): void {
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/timing', async () => TIMING);
 
@@ -96,6 +96,9 @@ function serveRecords(app: FastifyInstance, { vendors, requests, reset }: Contro
 
   app.post('/reset', async (request) => {
     const { management, keys, programs } = Reset.parse(request.body);
+    const unknown = programs?.filter((name) => !consumers.names.includes(name)) ?? [];
+    if (unknown.length > 0)
+      throw new BadWish(`There is no program ${unknown.join(', ')}; there are ${consumers.names.join(', ')}.`);
     const names = [...new Set([...Object.keys(management), ...Object.keys(keys)])];
     await reset(
       Object.fromEntries(names.map((name) => [named(vendors, name).name, { management: management[name], key: keys[name] }])),

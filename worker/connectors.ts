@@ -16,7 +16,7 @@ import { resolveReference } from './references.js';
 import { appHostConnectors, keyStoreConnectors } from './registry.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-export const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
+const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
 
 /**
  * Where a worker looks for a package that the configuration names, before it looks beside rekey.

@@ -19,7 +19,7 @@ export const keyStoreConnectors = byKind<KeyStoreConnector>([datadog, soar, docs
 export const appHostConnectors = byKind<AppHostConnector>([fileHost, soarAppHost, webhook, ssh, manual]);
 
 /** Two connectors of one kind would make it a matter of order which one is used. */
-export function byKind<Connector extends { readonly config: { readonly kind: string } }>(
+function byKind<Connector extends { readonly config: { readonly kind: string } }>(
   connectors: readonly Connector[],
 ): ReadonlyMap<string, Connector> {
   const map = new Map<string, Connector>();

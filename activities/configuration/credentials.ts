@@ -32,7 +32,7 @@ export interface Surroundings {
   readonly defaults: Defaults;
 }
 
-export interface Defaults {
+interface Defaults {
   readonly rollout: Partial<Rollout>;
   readonly policy: Partial<Policy>;
 }

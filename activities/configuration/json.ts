@@ -1,6 +1,6 @@
 /**
- * Owns turning what a connector's schema made into plain JSON, which goes through payloads and the
- * ledger unchanged.
+ * Owns turning what a schema made into plain JSON, which goes through payloads and the ledger
+ * unchanged.
  */
 import type { Json, JsonObject } from '../../workflows/domain/credential.js';
 

@@ -4,12 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { Configuration, ConnectorDeclaration } from '../../workflows/domain/configuration.js';
-import type { Json } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import { Check, type Problem } from './check.js';
 import { type Declared, readHosts, readStores } from './connections.js';
 import { readCredentials } from './credentials.js';
 import { SourceDocument } from './document.js';
+import { jsonOf } from './json.js';
 import { Modules } from './modules.js';
 import { type ConnectorConfigs, defaultsFields, fileFields, policyFields, rolloutFields } from './schema.js';
 
@@ -54,10 +54,10 @@ export function parseConfiguration(
 }
 
 /** The same for two files that mean the same, however they are written. */
-export function configurationHash(configuration: Configuration): string {
-  // Every part of it was made by jsonOf, or has a type that is plain JSON.
-  const json = configuration as unknown as Json;
-  return createHash('sha256').update(canonicalJson(json)).digest('hex');
+function configurationHash(configuration: Configuration): string {
+  return createHash('sha256')
+    .update(canonicalJson(jsonOf(configuration)))
+    .digest('hex');
 }
 
 function declarations(declared: ReadonlyMap<string, Declared<unknown>>): Record<string, ConnectorDeclaration> {

@@ -24,7 +24,7 @@ const nameOf = (pattern: RegExp, example: string) =>
 export const connectorName = nameOf(/^[a-z0-9][a-z0-9-]*$/, 'datadog-eu');
 export const credentialName = nameOf(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/, 'datadog/agents');
 /** Often the name of a machine or an app, so it may look like one. */
-export const consumerName = z
+const consumerName = z
   .string()
   .max(longestName)
   .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, dashes, dots and underscores, such as "web-1"');

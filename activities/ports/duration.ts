@@ -2,8 +2,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../../workflows/domain/duration.js';
 
-export { formatDuration, parseDuration } from '../../workflows/domain/duration.js';
-
 /** "90d", "1h30m", "500ms" → milliseconds. */
 export const duration = z
   .string({ error: 'expected a duration such as "500ms", "5m", "1h30m" or "90d"' })

@@ -9,7 +9,7 @@ import { adopt, readConfiguration, readConfigurationHash, readCredential, saveCo
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { readInspections, readNow, recordInspections, recordReading } from './observations.js';
-import { once, requireFence, tagFamily } from './once.js';
+import { familyOf, once, requireFence } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { beginRound, closeRun, openRun, readRun, readVersions } from './runs.js';
@@ -50,7 +50,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
     declined: (step) => declined(database, step),
     openAsks: (run) => openAsks(database, run),
-    tagFamily: (run) => tagFamily(id, run),
+    tagFamily: (run) => familyOf(id, run),
     tags: (run, kind) => readTags(database, run, kind),
     seenBefore: (run, kind) => readSeenBefore(database, run, kind),
     mayHaveSent: (run, kind) => mayHaveSent(database, run, kind),

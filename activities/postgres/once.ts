@@ -6,6 +6,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Recorded, StepRef } from '../../workflows/domain/records.js';
+import { tagFamily, tagOf } from '../../workflows/domain/tag.js';
 import type { Attempt, Change, EarlierAttempt, OnceOptions } from '../ports/journal.js';
 import { appendAudit, readHead, recordedBy, requireHead } from './audit.js';
 import { applyChange } from './changes.js';
@@ -236,25 +237,10 @@ export async function closeNotSent(client: Queryable, step: StepRef, attempts: r
   await appendAudit(client, step.credential, { kind: `${step.kind}-not-sent`, who: recordedBy(step), body: { step: step.key } });
 }
 
-/**
- * 28 characters, below the 30 that DocSpace allows: what all tags of a rotation begin with, and 8
- * random ones.
- */
 export function newTag(ledgerId: string, run: string): string {
-  return `${tagFamily(ledgerId, run)}${inLetters(randomBytes(6), 8)}`;
+  return tagOf(familyOf(ledgerId, run), randomBytes(6));
 }
 
-/**
- * `rekey-`, 8 of the ledger's id, `-`, 5 that stand for the rotation: by it a key is found whose
- * intent a ledger has lost.
- */
-export function tagFamily(ledgerId: string, run: string): string {
-  return `rekey-${ledgerId.slice(0, 8)}-${inLetters(createHash('sha256').update(run).digest(), 5)}`;
-}
-
-function inLetters(bytes: Buffer, length: number): string {
-  return BigInt(`0x${bytes.toString('hex')}`)
-    .toString(36)
-    .padStart(length, '0')
-    .slice(-length);
+export function familyOf(ledgerId: string, run: string): string {
+  return tagFamily(ledgerId, createHash('sha256').update(run).digest());
 }

@@ -55,6 +55,10 @@ export class Consumers {
     return this.#all.get(app);
   }
 
+  get names(): readonly string[] {
+    return [...this.#all.keys()];
+  }
+
   refuse(consumer: Consumer, on: boolean): void {
     consumer.refuse = on;
     this.#plant(consumer);

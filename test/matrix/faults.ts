@@ -1,5 +1,6 @@
 /** Owns the faults of the matrix: what is done to a request, in the words of the sandbox. */
-import { type Credential, concerning, type Point, vendorsOf } from './points.js';
+import type { Point } from './points.js';
+import { type Credential, concerning, vendorsOf } from './requests.js';
 
 export interface FaultKind {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface FaultKind {
 }
 
 /** A body that repeats secrets, in the form in which each vendor says what is wrong. */
-export const echo = (vendor: string, secrets: readonly string[]): string => {
+const echo = (vendor: string, secrets: readonly string[]): string => {
   const text = `this does not work: ${secrets.join(' ')}`;
   if (vendor === 'datadog') return JSON.stringify({ errors: [text] });
   if (vendor === 'docspace') return JSON.stringify({ status: 1, statusCode: 500, error: { message: text, hresult: 0 } });

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { dataConverter } from '../../client/codec.js';
-import type { Credential } from './points.js';
+import type { Credential } from './requests.js';
 import type { Observed } from './world.js';
 
 /** Every secret of the vendors, those to come included. */
@@ -37,7 +37,7 @@ export async function leaksOf(
   return places.filter(([, text]) => holds(text, secrets)).map(([place]) => `a secret in ${place}`);
 }
 
-export function holds(text: string, secrets: readonly string[]): boolean {
+function holds(text: string, secrets: readonly string[]): boolean {
   return secrets.flatMap(forms).some((form) => text.includes(form));
 }
 

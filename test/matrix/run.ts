@@ -9,7 +9,8 @@ import type { Lane } from '../support/lane.js';
 import { withTicketing } from '../support/soar-credentials.js';
 import type { FaultKind } from './faults.js';
 import { secretsOf } from './leaks.js';
-import { asked, type Credential, lastRequest, nameOf, type Point, pointsOf } from './points.js';
+import { nameOf, type Point, pointsOf } from './points.js';
+import { asked, type Credential, lastRequest } from './requests.js';
 import { observed } from './world.js';
 
 export interface Case {
@@ -63,7 +64,7 @@ const removed = ['web-1', 'web-2', 'exports-2', 'ticketing', 'stock-sync'];
  * Waits that are policy are left out, and a command that hangs is given up sooner: no delay of a
  * simulator is touched.
  */
-export const quick = (text: string): string =>
+const quick = (text: string): string =>
   text
     .replace('{ kind: file }', '{ kind: file, timing: { request: 6s, settle: 500ms } }')
     .replace('bake: 500ms', 'bake: 0s')

@@ -6,14 +6,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { faultKinds, planted } from './faults.js';
 import { withoutSchedules } from './lanes.js';
-import { asked, type Credential, lastRequest, nameOf, type Point } from './points.js';
+import { nameOf, type Point } from './points.js';
+import { asked, type Credential, lastRequest } from './requests.js';
 import { all, freshLane, recordPoints, vendorOf } from './run.js';
 
 const longest = 10_000;
 const moments = [
   'mint: POST /api/v2/api_keys',
   'prove: GET /api/v1/validate',
-  'hand-out: POST /hosts/apps/{app}/restart',
+  'distribute: POST /hosts/apps/{app}/restart',
   'drain: GET /api/v2/api_keys/{id}',
   'revoke: DELETE /api/v2/api_keys/{id}',
 ];

@@ -6,7 +6,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { type Lane, sleep } from '../support/lane.js';
 import { planted } from './faults.js';
 import { leaksOf } from './leaks.js';
-import { asked, type Credential, nameOf, type Placed, type Point, pointsOf } from './points.js';
+import { nameOf, type Point, pointsOf } from './points.js';
+import { asked, type Credential, type Placed } from './requests.js';
 import { type Begun, type Case, caseName, freshLane, fromTheStart, running, vendorOf } from './run.js';
 import { type Figures, judge, observed } from './world.js';
 

@@ -5,7 +5,8 @@
 import { expect } from 'vitest';
 import type { Lane } from '../support/lane.js';
 import { changed, faultKinds, fits } from './faults.js';
-import { asked, type Credential, lastRequest, nameOf, type Placed, type Point, pointsOf, templateOf } from './points.js';
+import { nameOf, type Point, pointsOf, templateOf } from './points.js';
+import { asked, type Credential, lastRequest, type Placed } from './requests.js';
 import { all, type Case, type Drive, freshLane } from './run.js';
 
 /** Behind these an abort is refused, since a revoke or a regenerate may be out. */

@@ -9,7 +9,7 @@ import { inject } from 'vitest';
 import { Secret } from '../../activities/ports/secret.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
 import { type KeyShown, type Lane, sleep, type TrafficShown } from '../support/lane.js';
-import type { Credential } from './points.js';
+import type { Credential } from './requests.js';
 
 /** An installation, as far as a test looks at it from outside. */
 export interface Observed {

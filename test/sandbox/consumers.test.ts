@@ -128,3 +128,10 @@ it('can be given marked credentials at a reset', async () => {
   expect((await sandbox.ask('POST', '/reset', { keys: { datadog: 'short' } })).status).toBe(400);
   expect((await sandbox.ask('POST', '/reset', { keys: { nobody: 'x' } })).status).toBe(400);
 });
+
+it('is not reset for programs that it does not have', async () => {
+  const before = await sandbox.tell('GET', '/keys');
+  const refused = await sandbox.ask('POST', '/reset', { programs: ['web-1', 'web-9'] });
+  expect(refused).toMatchObject({ status: 400, body: { error: expect.stringMatching(/web-9.*; there are .*web-1, web-2/) } });
+  expect(await sandbox.tell('GET', '/keys')).toEqual(before);
+});

@@ -10,7 +10,7 @@ import { dataConverter } from '../../client/codec.js';
 import { rotationWorkflowId } from '../../workflows/contract.js';
 import { type FaultKind, faultKinds } from '../matrix/faults.js';
 import { leaksOf, secretsOf } from '../matrix/leaks.js';
-import { vendorsOf } from '../matrix/points.js';
+import { vendorsOf } from '../matrix/requests.js';
 import { judge, type Observed } from '../matrix/world.js';
 import { sleep } from '../support/lane.js';
 import { programsOf } from '../support/programs.js';

@@ -14,7 +14,7 @@ import type { Lane } from '../support/lane.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-export interface Snapshot {
+interface Snapshot {
   readonly migrations: readonly string[];
   /** Rows as the database prints them, table by table. */
   readonly tables: Readonly<Record<string, readonly object[]>>;

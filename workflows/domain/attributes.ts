@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject, KeyChange } from './credential.js';
 import { canonicalJson } from './json.js';
+import { tagIn } from './tag.js';
 
 /** All that can be changed of a key without changing its secret. */
 export type KeyImage = {
@@ -101,7 +102,7 @@ export function wantedImage(change: Exclude<KeyChange, { kind: 'undo' }>, presen
  * both.
  */
 function withTag(name: string, present: string, longest: number): string {
-  const tag = present.split(' ').find((word) => /^rekey-[0-9a-z]{8}-[0-9a-z]{13}$/.test(word));
+  const tag = tagIn(present);
   const both = `${name} ${tag}`;
   return tag === undefined || name.includes(tag) || both.length > longest ? name : both;
 }

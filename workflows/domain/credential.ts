@@ -100,7 +100,7 @@ export interface RunOptions {
   readonly update?: UpdateRequest;
 }
 
-export interface UpdateRequest {
+interface UpdateRequest {
   readonly change: KeyChange;
   /** Whoever asked has said yes beforehand to whatever it opens. */
   readonly accepted: boolean;

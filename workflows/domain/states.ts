@@ -102,8 +102,3 @@ export function transition(from: VersionState, event: VersionEvent): VersionStat
 export function mayEnter(strategy: Sequence, from: Phase, to: Phase): boolean {
   return from === to || (phaseTransitions[strategy][from]?.includes(to) ?? false);
 }
-
-/** States in which the store still accepts the key. */
-export function isAlive(state: VersionState): boolean {
-  return state === 'prepared' || state === 'active' || state === 'retiring';
-}

@@ -4,12 +4,12 @@
  * `schedule`: a clock of ours. `intake`: a report that came in. `system`: rekey itself, such as the
  * sweep, or a run that records its own step.
  */
-export type WhoKind = 'person' | 'token' | 'schedule' | 'intake' | 'system';
+type WhoKind = 'person' | 'token' | 'schedule' | 'intake' | 'system';
 
 /** What stands behind the name; with `none` it is only said. */
-export type Proof = 'none' | 'operating-system' | 'token' | 'openid-connect';
+type Proof = 'none' | 'operating-system' | 'token' | 'openid-connect';
 
-export type Channel = 'command-line' | 'server' | 'console' | 'worker';
+type Channel = 'command-line' | 'server' | 'console' | 'worker';
 
 export interface Who {
   readonly kind: WhoKind;

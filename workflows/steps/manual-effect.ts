@@ -18,7 +18,7 @@ export interface StoreEffect {
 }
 
 /** Whether `manual:` of the store names the effect. */
-export function isManual(run: Run, effect: ManualEffect): boolean {
+function isManual(run: Run, effect: ManualEffect): boolean {
   return run.row.stores.store.manual?.includes(effect) ?? false;
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { duration } from '../http/settings.js';
 
-export const formats = ['yaml', 'json', 'ini', 'datadog-conf', 'dotenv', 'whole'] as const;
+const formats = ['yaml', 'json', 'ini', 'datadog-conf', 'dotenv', 'whole'] as const;
 export type FormatName = (typeof formats)[number];
 
 /**
@@ -19,7 +19,7 @@ export type NamedProcess = { readonly name: string } | { readonly pidFile: strin
  * The first three ask a program to read its configuration again; TERM ends it, and what supervises
  * it starts it anew.
  */
-export const signals = ['HUP', 'USR1', 'USR2', 'TERM'] as const;
+const signals = ['HUP', 'USR1', 'USR2', 'TERM'] as const;
 export type SignalName = (typeof signals)[number];
 
 /**
@@ -28,7 +28,7 @@ export type SignalName = (typeof signals)[number];
  */
 export type Shows = 'last4' | 'fingerprint';
 
-export type Confirm =
+type Confirm =
   | { readonly last4: string }
   | { readonly fingerprint: string }
   | { readonly http: string; readonly shows: Shows }

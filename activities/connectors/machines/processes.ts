@@ -6,7 +6,7 @@ import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { NamedProcess, SignalName } from './consumer.js';
 import { CommandEnded, type CommandResult, type Machine } from './machine.js';
 
-export interface ProcessSeen {
+interface ProcessSeen {
   readonly pid: number;
   /** In clock ticks since boot: with the number it names one process for good. */
   readonly ticks: string;

@@ -23,7 +23,7 @@ const settling = 50;
  * Processes are dated in hundredths of a second: one that is started after this wait is seen to be
  * younger than the file.
  */
-export const clockTick = 20;
+const clockTick = 20;
 
 /** No configuration is longer; whatever is, was named by mistake. */
 export const longestSource = 4 * 1024 * 1024;

@@ -100,7 +100,7 @@ export class Authentication {
 }
 
 /** Patterns with `*` at either end, as in "API key restrictions". */
-export function matches(pattern: string, text: string): boolean {
+function matches(pattern: string, text: string): boolean {
   const inner = pattern.replace(/^\*|\*$/g, '');
   if (pattern.startsWith('*') && pattern.endsWith('*')) return text.includes(inner);
   if (pattern.startsWith('*')) return text.endsWith(inner);

@@ -10,7 +10,7 @@ import { Secret } from '../../../activities/ports/secret.js';
 import { type RunningSandbox, WORKER } from '../../sandbox/support.js';
 import type { KeyRow } from './expect.js';
 
-export { changesNothing, expectNoSecret, failure, type KeyRow, requestDeadline, throughLedger } from './expect.js';
+export { changesNothing, expectNoSecret, failure, requestDeadline, throughLedger } from './expect.js';
 
 export interface VendorKeyRow extends KeyRow {
   readonly vendor: string;

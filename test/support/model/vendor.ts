@@ -42,8 +42,8 @@ export interface Request {
  * How a request fares. The caller hears the truth in the first three; in the last three it hears
  * nothing, and learns that the answer is unclear.
  */
-export const fates = ['done', 'twice', 'refused', 'lost', 'dropped', 'held'] as const;
-export type Fate = (typeof fates)[number];
+const fates = ['done', 'twice', 'refused', 'lost', 'dropped', 'held'] as const;
+type Fate = (typeof fates)[number];
 
 export class ModelVendor {
   readonly keys = new Map<string, ModelKey>();

@@ -6,7 +6,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { connector } from '../../../activities/connectors/key-stores/docspace/key-store.js';
 import type { KeyStore } from '../../../activities/ports/key-store.js';
 import { Secret } from '../../../activities/ports/secret.js';
-import { json, startServer, type TestServer } from '../http/server.js';
+import { json, type Seen, startServer, type TestServer } from '../http/server.js';
 
 export const token = `sk-${'a'.repeat(60)}0001`;
 export const user = '6f1c9f6e-2b0a-4a6e-9d3a-0c1d2e3f4a5b';
@@ -67,5 +67,5 @@ export function portal(keys: readonly Shown[], special: Record<string, (response
   });
 }
 
-export const sent = (method: string) => server.seen.filter((seen) => seen.method === method);
+export const sent = (method: string): Seen[] => server.seen.filter((seen) => seen.method === method);
 export const bodyOf = (method: string) => JSON.parse(sent(method).at(-1)!.body);

@@ -11,7 +11,7 @@ import { fileFault, refusedFile } from '../../machines/errors.js';
 import { type Memory, memoryOf, nothing, parseMemory } from '../../machines/memory.js';
 
 /** Which key a person said that the program is on, and whether the program itself showed it. */
-export interface Said {
+interface Said {
   readonly fingerprint: string;
   readonly shown: boolean;
 }

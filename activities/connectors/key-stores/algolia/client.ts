@@ -6,25 +6,28 @@ import { z } from 'zod';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import { Secret } from '../../../ports/secret.js';
-import { HttpClient, type Reply } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import type { Probe } from '../../../ports/key-store.js';
+import type { Secret } from '../../../ports/secret.js';
+import type { HttpClient, Reply } from '../../http/client.js';
+import { Endpoints } from '../../http/endpoints.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
 import { scrub } from '../../http/scrub.js';
+import { shownSecret } from '../../http/shown-secret.js';
+import { storeClient } from '../../http/store-client.js';
 import type { AlgoliaSettings } from './config.js';
 import { existsAlready, faultOf, faultText, isAliveThough } from './errors.js';
 import type { ReadRights } from './rights.js';
 
 const shown = z.looseObject({
-  value: z.string().min(1),
+  value: shownSecret,
   createdAt: z.number(),
   description: z.string().default(''),
   validity: z.number().default(0),
 });
 const listed = z.object({ keys: z.array(shown) });
-const made = z.object({ key: z.string().min(1) });
-const itself = z.object({ value: z.string() });
+const made = z.object({ key: shownSecret });
+const itself = z.object({ value: shownSecret });
 
 export interface ApiKey {
   readonly value: Secret;
@@ -40,17 +43,16 @@ export interface KeyList {
 
 export class AlgoliaClient {
   readonly #api: HttpClient;
-  readonly #endpoints: readonly { readonly endpoint: string; readonly http: HttpClient }[];
+  readonly #endpoints: Endpoints;
 
   constructor(
     private readonly settings: AlgoliaSettings,
     private readonly context: ConnectorContext,
   ) {
-    this.#api = this.#client(settings.url, context.name, faultOf);
-    this.#endpoints = settings.endpoints.map((url) => ({
-      endpoint: new URL(url).host,
-      http: this.#client(url, `${context.name} at ${new URL(url).host}`),
-    }));
+    this.#api = storeClient(context, settings, { baseUrl: settings.url, faultText, faultOf });
+    this.#endpoints = new Endpoints(settings.endpoints, (baseUrl, host) =>
+      storeClient(context, settings, { baseUrl, faultText, label: `${context.name} at ${host}` }),
+    );
   }
 
   /**
@@ -66,7 +68,7 @@ export class AlgoliaClient {
 
   async create(body: JsonObject, signal: AbortSignal): Promise<Secret> {
     const call = { title: 'create a key', method: 'POST', path: '/1/keys', body, answers: [200] } as const;
-    return new Secret((await this.#api.effect({ ...call, headers: await this.#management() }, signal)).read(made).key);
+    return (await this.#api.effect({ ...call, headers: await this.#management() }, signal)).read(made).key;
   }
 
   /** Replaces everything but the value; false when there is no such key. */
@@ -94,7 +96,7 @@ export class AlgoliaClient {
    * Asks every host for the key by itself, which needs no right at all to tell a live one from a
    * dead one.
    */
-  async probe(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
+  async probe(key: Secret, signal: AbortSignal): Promise<Probe['endpoints']> {
     const call = {
       title: 'probe a key',
       method: 'GET',
@@ -102,20 +104,11 @@ export class AlgoliaClient {
       headers: { 'x-algolia-application-id': this.settings.appId, 'x-algolia-api-key': key },
       answers: [200, 403, 404],
     } as const;
-    const asked = await Promise.allSettled(
-      this.#endpoints.map(async ({ endpoint, http }) => ({
-        endpoint,
-        accepted: this.#accepts(await http.observe(call, signal), key),
-      })),
-    );
-    return asked.map((answer) => {
-      if (answer.status === 'rejected') throw answer.reason;
-      return answer.value;
-    });
+    return this.#endpoints.ask(async (http) => this.#accepts(await http.observe(call, signal), key));
   }
 
   #accepts(reply: Reply, key: Secret): boolean {
-    if (reply.status === 200) return reply.read(itself).value === key.reveal();
+    if (reply.status === 200) return reply.read(itself).value.equals(key);
     if (reply.status === 404) return false;
     const alive = isAliveThough(reply.body);
     if (alive === null) throw this.#refused('probe a key', reply, key);
@@ -151,20 +144,8 @@ export class AlgoliaClient {
       'x-algolia-api-key': await this.context.resolve(this.settings.management.adminKey),
     };
   }
-
-  #client(baseUrl: string, label: string, meaning?: typeof faultOf): HttpClient {
-    return new HttpClient({
-      label,
-      baseUrl,
-      userAgent: this.context.userAgent,
-      deadline: this.settings.timing.request,
-      faults: storeFaults,
-      faultText,
-      ...(meaning && { faultOf: meaning }),
-    });
-  }
 }
 
 function keyOf({ value, description, ...rights }: z.infer<typeof shown>): ApiKey {
-  return { value: new Secret(value), description, rights: rights as ReadRights };
+  return { value, description, rights: rights as ReadRights };
 }

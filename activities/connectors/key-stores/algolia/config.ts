@@ -13,7 +13,7 @@ import { openRights, rightsWith, widens } from './rights.js';
  * own client asks for up to eight minutes (`waitForApiKey`: 100 tries, at most 5 s apart). The
  * numbers are ours and may be raised.
  */
-export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 120_000, lastUsedLag: 0 };
+const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 120_000, lastUsedLag: 0 };
 
 export interface AlgoliaSettings {
   readonly appId: string;

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { parseDuration } from '../../../../workflows/domain/duration.js';
 import { errorCodes, RekeyError } from '../../../../workflows/domain/errors.js';
 import { canonicalJson } from '../../../../workflows/domain/json.js';
+import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
 import type {
   CreateKey,
@@ -83,7 +84,7 @@ class AlgoliaKeyStore implements KeyStore {
   }
 
   async findByTag(prefix: string, signal: AbortSignal): Promise<readonly KeyDescription[]> {
-    return (await this.list(signal)).filter(({ name }) => name.split(' ').some((word) => word.startsWith(prefix)));
+    return (await this.list(signal)).filter(({ name }) => carriesTag(name, prefix));
   }
 
   async describe(keyId: string, signal: AbortSignal): Promise<KeyDescription | null> {

@@ -5,17 +5,24 @@
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import type { Secret } from '../../../ports/secret.js';
-import { HttpClient, type Reply } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import type { MintedKey, Probe } from '../../../ports/key-store.js';
+import { Secret } from '../../../ports/secret.js';
+import type { HttpClient, Reply } from '../../http/client.js';
+import { Endpoints } from '../../http/endpoints.js';
 import { path } from '../../http/path.js';
+import { shownSecret } from '../../http/shown-secret.js';
+import { readSteadyList } from '../../http/steady-list.js';
+import { storeClient } from '../../http/store-client.js';
 import type { DatadogSettings } from './config.js';
 import { faultOf, faultText } from './errors.js';
 
 const attributes = z
   .record(z.string(), z.json())
   .and(z.object({ name: z.string(), last4: z.string().optional(), key: z.string().optional() }));
-const resource = z.object({ id: z.string().min(1), attributes });
+/** The value is shown of a key that is read alone, unless it belongs to an integration. */
+const resource = z
+  .object({ id: z.string().min(1), attributes })
+  .transform(({ id, attributes: { key, ...shown } }) => ({ id, attributes: shown, secret: key ? new Secret(key) : null }));
 const one = z.object({ data: resource });
 const page = z.object({
   data: z.array(resource),
@@ -23,9 +30,9 @@ const page = z.object({
     .object({ max_allowed: z.number().optional(), page: z.object({ total_filtered_count: z.number().optional() }).optional() })
     .optional(),
 });
-const minted = z.object({
-  data: z.object({ id: z.string().min(1), attributes: z.object({ name: z.string(), key: z.string().min(1) }) }),
-});
+const minted = z
+  .object({ data: z.object({ id: z.string().min(1), attributes: z.object({ name: z.string(), key: shownSecret }) }) })
+  .transform(({ data: { id, attributes } }): MintedKey => ({ id, name: attributes.name, secret: attributes.key }));
 const validation = z.object({ valid: z.boolean() });
 const owner = z.object({
   data: z.object({ id: z.string().min(1), attributes: z.object({ api_key_id: z.string().min(1).optional() }) }),
@@ -39,25 +46,22 @@ export interface KeyList {
 
 const pageSize = 100;
 const mostPages = 50;
-/**
- * The list moves while it is read page by page; so often is it read anew before we say that it
- * cannot be read.
- */
-const listTries = 4;
 
 export class DatadogClient {
   readonly #api: HttpClient;
-  readonly #endpoints: readonly { readonly endpoint: string; readonly http: HttpClient }[];
+  readonly #endpoints: Endpoints;
 
   constructor(
     private readonly settings: DatadogSettings,
     private readonly context: ConnectorContext,
   ) {
-    this.#api = this.#client(settings.url, context.name, faultOf);
-    this.#endpoints = settings.endpoints.map((url) => ({
-      endpoint: new URL(url).host,
-      http: this.#client(url, `${context.name} at ${new URL(url).host}`),
-    }));
+    // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and
+    // no Retry-After.
+    const common = { faultText, waitHeaders: ['retry-after', 'x-ratelimit-reset'] };
+    this.#api = storeClient(context, settings, { ...common, baseUrl: settings.url, faultOf });
+    this.#endpoints = new Endpoints(settings.endpoints, (baseUrl, host) =>
+      storeClient(context, settings, { ...common, baseUrl, label: `${context.name} at ${host}` }),
+    );
   }
 
   /** Throws KR_STORE_UNAUTHORIZED unless both management keys are accepted. */
@@ -93,18 +97,8 @@ export class DatadogClient {
     return { organisation: found.data.data.id, keyId: found.data.data.attributes.api_key_id ?? null };
   }
 
-  /**
-   * Every key. A list of several pages moves while it is read, so it counts only when it reads the
-   * same twice: no key may fall between two pages.
-   */
-  async list(signal: AbortSignal): Promise<KeyList> {
-    let before: KeyList | null = null;
-    for (let tries = 0; tries < listTries; tries++) {
-      const { pages, ...found } = await this.#readPages(signal);
-      if (pages === 1 || (before && sameKeys(before, found))) return found;
-      before = found;
-    }
-    throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.context.name}: list keys: the list changed each time while it was read`);
+  list(signal: AbortSignal): Promise<KeyList> {
+    return readSteadyList(this.context.name, () => this.#readPages(signal));
   }
 
   async #readPages(signal: AbortSignal): Promise<KeyList & { pages: number }> {
@@ -139,10 +133,7 @@ export class DatadogClient {
     return reply.status === 404 ? null : reply.read(one).data;
   }
 
-  async create(
-    wanted: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ): Promise<{ id: string; name: string; key: string }> {
+  async create(wanted: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<MintedKey> {
     const body = { data: { type: 'api_keys', attributes: wanted } };
     const reply = await this.#api.effect(
       {
@@ -155,8 +146,7 @@ export class DatadogClient {
       },
       signal,
     );
-    const { id, attributes: made } = reply.read(minted).data;
-    return { id, name: made.name, key: made.key };
+    return reply.read(minted);
   }
 
   /** 404 is the answer to a key that is already gone. */
@@ -174,7 +164,7 @@ export class DatadogClient {
   }
 
   /** Asks every endpoint; never by sending data, since intake takes any well-formed key. */
-  async validate(key: Secret, signal: AbortSignal): Promise<readonly { endpoint: string; accepted: boolean }[]> {
+  async validate(key: Secret, signal: AbortSignal): Promise<Probe['endpoints']> {
     const call = {
       title: 'validate a key',
       method: 'GET',
@@ -182,13 +172,7 @@ export class DatadogClient {
       headers: { 'dd-api-key': key },
       answers: [200, 401, 403],
     } as const;
-    const asked = await Promise.allSettled(
-      this.#endpoints.map(async ({ endpoint, http }) => ({ endpoint, accepted: accepts(await http.observe(call, signal)) })),
-    );
-    return asked.map((answer) => {
-      if (answer.status === 'rejected') throw answer.reason;
-      return answer.value;
-    });
+    return this.#endpoints.ask(async (http) => accepts(await http.observe(call, signal)));
   }
 
   async #management(): Promise<Record<string, Secret>> {
@@ -201,27 +185,8 @@ export class DatadogClient {
   #apiKey(): Promise<Secret> {
     return this.context.resolve(this.settings.management.apiKey);
   }
-
-  #client(baseUrl: string, label: string, meaning?: typeof faultOf): HttpClient {
-    return new HttpClient({
-      label,
-      baseUrl,
-      userAgent: this.context.userAgent,
-      deadline: this.settings.timing.request,
-      faults: storeFaults,
-      faultText,
-      ...(meaning && { faultOf: meaning }),
-      // Datadog's "Rate Limits" page: seconds until the period ends. Its client reads this one, and
-      // no Retry-After.
-      waitHeaders: ['retry-after', 'x-ratelimit-reset'],
-    });
-  }
 }
 
 function accepts(reply: Reply): boolean {
   return reply.status === 200 && reply.read(validation).valid;
-}
-
-function sameKeys(a: KeyList, b: KeyList): boolean {
-  return a.keys.length === b.keys.length && a.keys.every(({ id }, at) => id === b.keys[at]!.id);
 }

@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
 import type {
   CreateKey,
@@ -15,7 +16,7 @@ import type {
   Probe,
   StoreAccount,
 } from '../../../ports/key-store.js';
-import { Secret } from '../../../ports/secret.js';
+import type { Secret } from '../../../ports/secret.js';
 import { type ApiKey, DatadogClient } from './client.js';
 import { attributes, config, type DatadogSettings, longestName } from './config.js';
 
@@ -75,7 +76,7 @@ class DatadogKeyStore implements KeyStore {
     const { keys } = await this.#client.list(signal);
     // Datadog's own `filter` is not used: what it compares is not documented, and a key that it
     // overlooks would be minted twice.
-    return keys.filter((key) => key.attributes.name.split(' ').some((word) => word.startsWith(prefix))).map(describeKey);
+    return keys.filter((key) => carriesTag(key.attributes.name, prefix)).map(describeKey);
   }
 
   async describe(keyId: string, signal: AbortSignal): Promise<KeyDescription | null> {
@@ -86,7 +87,7 @@ class DatadogKeyStore implements KeyStore {
   async create(request: CreateKey, signal: AbortSignal): Promise<MintedKey> {
     const declared = attributes.parse(request.attributes);
     const rights = request.likeKeyId === null ? {} : await this.#rightsOf(request.likeKeyId, signal);
-    const made = await this.#client.create(
+    return this.#client.create(
       {
         name: `${declared.name} ${request.tag}`,
         ...(declared.category !== undefined && { category: declared.category }),
@@ -97,13 +98,12 @@ class DatadogKeyStore implements KeyStore {
       },
       signal,
     );
-    return { id: made.id, name: made.name, secret: new Secret(made.key) };
   }
 
   async readSecret(keyId: string, signal: AbortSignal): Promise<Secret | null> {
     const key = await this.#client.get(keyId, signal);
     if (!key) return null;
-    if (key.attributes.key) return new Secret(key.attributes.key);
+    if (key.secret) return key.secret;
     throw new RekeyError(
       'KR_STORE_REFUSED',
       `${this.context.name}: key ${keyId} belongs to an integration of Datadog's, which shows its value to nobody`,
@@ -146,8 +146,8 @@ class DatadogKeyStore implements KeyStore {
     const ours = await this.context.resolve(this.settings.management.apiKey);
     for (const { id, attributes } of keys) {
       if (!attributes.last4 || !ours.endsWith(attributes.last4)) continue;
-      const value = (await this.#client.get(id, signal))?.attributes.key;
-      if (value && ours.equals(new Secret(value))) return id;
+      const value = (await this.#client.get(id, signal))?.secret;
+      if (value && ours.equals(value)) return id;
     }
     return null;
   }
@@ -174,7 +174,7 @@ function describeKey({ id, attributes: { name, ...rest } }: ApiKey): KeyDescript
   return { id, name, state: 'live', rights, secretChanged: null };
 }
 
-const notRights = /^(key|last4|.*_at|.*_by|.*last_used.*|used_in_.*)$/;
+const notRights = /^(last4|.*_at|.*_by|.*last_used.*|used_in_.*)$/;
 
 /**
  * Datadog's own text of last use. Where it shows only a flag, a raised one must never look like

@@ -7,9 +7,11 @@ import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
 import { Secret } from '../../../ports/secret.js';
-import { type Call, HttpClient, type Reply } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import { bearer } from '../../http/bearer.js';
+import type { Call, HttpClient, Reply } from '../../http/client.js';
 import { path } from '../../http/path.js';
+import { readSteadyList } from '../../http/steady-list.js';
+import { storeClient } from '../../http/store-client.js';
 import { type Assumption, assumptions, type DnnSettings, type Read } from './config.js';
 import { faultText } from './errors.js';
 
@@ -26,11 +28,6 @@ const anyList = list(z.unknown());
 
 const pageSize = 100;
 const mostPages = 50;
-/**
- * The list moves while it is read page by page; so often is it read anew before we say that it
- * cannot be read.
- */
-const listTries = 4;
 
 const readPaths: Readonly<Record<Read, string>> = { 'content-items': '/api/ContentItems', 'content-types': '/api/ContentTypes' };
 
@@ -41,14 +38,7 @@ export class DnnClient {
     private readonly settings: DnnSettings,
     private readonly context: ConnectorContext,
   ) {
-    this.#http = new HttpClient({
-      label: context.name,
-      baseUrl: settings.url,
-      userAgent: context.userAgent,
-      deadline: settings.timing.request,
-      faults: storeFaults,
-      faultText,
-    });
+    this.#http = storeClient(context, settings, { baseUrl: settings.url, faultText });
   }
 
   /**
@@ -62,18 +52,9 @@ export class DnnClient {
     );
   }
 
-  /**
-   * Every key of the site. A list of several pages moves while it is read, so it counts only when
-   * it reads the same twice.
-   */
+  /** Every key of the site. */
   async list(signal: AbortSignal): Promise<readonly ApiKey[]> {
-    let before: readonly ApiKey[] | null = null;
-    for (let tries = 0; tries < listTries; tries++) {
-      const { pages, keys } = await this.#readPages(signal);
-      if (pages === 1 || (before && sameKeys(before, keys))) return keys;
-      before = keys;
-    }
-    throw new RekeyError('KR_STORE_UNAVAILABLE', `${this.context.name}: list keys: the list changed each time while it was read`);
+    return (await readSteadyList(this.context.name, () => this.#readPages(signal))).keys;
   }
 
   /** Null where the site has no such key. */
@@ -183,12 +164,4 @@ export class DnnClient {
       return { id: text(fields.id), name: text(fields.name), key, permissions: shown[fields.permissions] ?? null };
     });
   }
-}
-
-function bearer(secret: Secret): Pick<Call, 'headers' | 'secrets'> {
-  return { headers: { authorization: new Secret(`Bearer ${secret.reveal()}`) }, secrets: [secret] };
-}
-
-function sameKeys(a: readonly ApiKey[], b: readonly ApiKey[]): boolean {
-  return a.length === b.length && a.every(({ id }, at) => id === b[at]!.id);
 }

@@ -26,7 +26,7 @@ export type Assumption = keyof typeof assumptions;
  * How fast a key spreads is not documented, and there is no last use; all times are ours, on the
  * long side.
  */
-export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 10_000, lastUsedLag: 0 };
+const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 10_000, lastUsedLag: 0 };
 
 /**
  * The toggles of the key form, and how they are assumed to travel (resources and actions of the
@@ -75,7 +75,7 @@ const calls = z
   })
   .prefault({});
 
-export type DnnCalls = z.infer<typeof calls>;
+type DnnCalls = z.infer<typeof calls>;
 
 export interface DnnSettings {
   readonly url: string;

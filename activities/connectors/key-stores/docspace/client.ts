@@ -6,11 +6,14 @@ import { z } from 'zod';
 import type { Json } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import { Secret } from '../../../ports/secret.js';
-import { type Call, HttpClient } from '../../http/client.js';
-import { storeFaults } from '../../http/faults.js';
+import type { MintedKey } from '../../../ports/key-store.js';
+import type { Secret } from '../../../ports/secret.js';
+import { bearer } from '../../http/bearer.js';
+import type { Call, HttpClient } from '../../http/client.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
+import { shownSecret } from '../../http/shown-secret.js';
+import { storeClient } from '../../http/store-client.js';
 import type { DocSpaceSettings } from './config.js';
 import { bareStatuses, faultText } from './errors.js';
 
@@ -27,7 +30,9 @@ const apiKey = z
     isActive: z.boolean(),
   })
   .catchall(z.json());
-const minted = z.object({ id: z.guid(), name: z.string(), key: z.string().min(1) });
+const minted = z
+  .object({ id: z.guid(), name: z.string(), key: shownSecret })
+  .transform(({ key, ...rest }): MintedKey => ({ ...rest, secret: key }));
 
 export type ApiKey = z.infer<typeof apiKey>;
 
@@ -58,18 +63,11 @@ export class DocSpaceClient {
     private readonly settings: DocSpaceSettings,
     private readonly context: ConnectorContext,
   ) {
-    const common = {
-      label: context.name,
-      baseUrl: settings.url,
-      userAgent: context.userAgent,
-      deadline: settings.timing.request,
-      faults: storeFaults,
-      faultText,
-    };
-    this.#management = new HttpClient({ ...common, bareStatuses });
+    const common = { baseUrl: settings.url, faultText };
+    this.#management = storeClient(context, settings, { ...common, bareStatuses });
     // That a key is dead is believed of a bare 401 only: a page that says 401 comes from somebody
     // in between.
-    this.#endpoint = new HttpClient(common);
+    this.#endpoint = storeClient(context, settings, common);
   }
 
   /** The key that we manage the store with, as the portal sees it. */
@@ -95,7 +93,7 @@ export class DocSpaceClient {
   async create(
     wanted: { readonly name: string; readonly permissions: readonly string[]; readonly expiresInDays?: number },
     signal: AbortSignal,
-  ): Promise<z.infer<typeof minted>> {
+  ): Promise<MintedKey> {
     const call = { title: 'create a key', method: 'POST', path: keys, body: wanted, answers: [200, 201] } as const;
     return (await this.#management.effect({ ...call, ...(await this.#asManagement()) }, signal)).read(envelope(minted)).response;
   }
@@ -143,10 +141,6 @@ export class DocSpaceClient {
       `${this.context.name}: the management token is not an API key: those of DocSpace begin with sk-; nothing was sent`,
     );
   }
-}
-
-function bearer(key: Secret): { headers: Record<string, Secret>; secrets: Secret[] } {
-  return { headers: { authorization: new Secret(`Bearer ${key.reveal()}`) }, secrets: [key] };
 }
 
 /** Fields of a key that say which one it is and what became of it, not what it may. */

@@ -13,7 +13,7 @@ import { baseUrl, commonAssumptions, requireAccepted, type Timing, timing, withD
  * are for replicas of it. Last use is kept to the second (ApiKeyManager.cs, ValidateApiKeyAsync).
  * Request and settle are ours, on the long side.
  */
-export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 2_000 };
+const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 2_000 };
 
 export interface DocSpaceSettings {
   readonly url: string;

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
 import type {
   CreateKey,
@@ -18,7 +19,6 @@ import type {
   Probe,
   StoreAccount,
 } from '../../../ports/key-store.js';
-import { Secret } from '../../../ports/secret.js';
 import { type ApiKey, DocSpaceClient, type Outcome, unknownRights } from './client.js';
 import { attributes, config, type DocSpaceSettings, everything, longestName, permissionsOf } from './config.js';
 
@@ -76,7 +76,7 @@ class DocSpaceKeyStore implements KeyStore {
   }
 
   async findByTag(prefix: string, signal: AbortSignal): Promise<readonly KeyDescription[]> {
-    return (await this.list(signal)).filter(({ name }) => name.split(' ').some((word) => word.startsWith(prefix)));
+    return (await this.list(signal)).filter(({ name }) => carriesTag(name, prefix));
   }
 
   /** There is no call for one key. */
@@ -91,11 +91,10 @@ class DocSpaceKeyStore implements KeyStore {
     if (!wanted.permissions)
       throw this.#refused('a first key needs `permissions` among its attributes: * for everything that its user may');
     const { expiresInDays } = wanted;
-    const made = await this.#client.create(
+    return this.#client.create(
       { name: request.tag, permissions: wanted.permissions, ...(expiresInDays !== undefined && { expiresInDays }) },
       signal,
     );
-    return { id: made.id, name: made.name, secret: new Secret(made.key) };
   }
 
   async probe(key: KeyReference, signal: AbortSignal): Promise<Probe> {

@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
 import { Secret } from '../../../ports/secret.js';
-import { type Call, HttpClient, type Reply } from '../../http/client.js';
+import type { Call, HttpClient, Reply } from '../../http/client.js';
 import type { FaultCodes } from '../../http/faults.js';
 import { path } from '../../http/path.js';
 import { single } from '../../http/retry-after.js';
+import { storeClient } from '../../http/store-client.js';
 import { type Assumption, assumptions, type SoarSettings } from './config.js';
 import { bareStatuses, faultOf, faultText } from './errors.js';
 import { Logins } from './refusals.js';
@@ -96,16 +97,7 @@ export class SoarClient {
     private readonly label: string,
   ) {
     this.#logins = new Logins(settings.url);
-    this.#http = new HttpClient({
-      label,
-      baseUrl: settings.url,
-      userAgent: context.userAgent,
-      deadline: settings.timing.request,
-      faults,
-      faultText,
-      faultOf,
-      bareStatuses,
-    });
+    this.#http = storeClient(context, settings, { label, baseUrl: settings.url, faults, faultText, faultOf, bareStatuses });
   }
 
   /** Throws unless rekey.yaml takes the assumption on; nothing is sent before that. */
@@ -297,7 +289,7 @@ export class SoarClient {
     const { clientSecret } = this.settings.calls.fields;
     return apiKey.transform((key, context) => {
       const shown = key[clientSecret];
-      if (typeof shown === 'string' && shown !== '') return { ...key, secret: new Secret(shown) };
+      if (typeof shown === 'string' && shown !== '') return { ...key, [clientSecret]: undefined, secret: new Secret(shown) };
       context.addIssue({ code: 'custom', path: [clientSecret], message: 'missing' });
       return z.NEVER;
     });
@@ -308,7 +300,7 @@ export class SoarClient {
  * One answer for all of it: which it was stands in the server's log only (IBM Support, node/6562213
  * and node/7238942).
  */
-export const causesOf401 =
+const causesOf401 =
   'SOAR says so of a wrong secret, a locked account (Users > API Keys, column Locked), an expired secret and a banned address (System Settings > Blocked IPs) alike';
 
 function basic(id: string, secret: Secret): Record<string, Secret> {

@@ -29,7 +29,7 @@ export type Assumption = keyof typeof assumptions;
  * New logins see a change at once (one database); there is no last use. Request and settle are
  * ours, on the long side.
  */
-export const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 0 };
+const ownTiming: Timing = { request: 10_000, settle: 30_000, propagation: 5_000, lastUsedLag: 0 };
 
 const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 /** Below `/rest/orgs/<organisation>`; `{id}` and `{name}` are filled in. */
@@ -70,7 +70,7 @@ const calls = z
   })
   .prefault({});
 
-export type SoarCalls = z.infer<typeof calls>;
+type SoarCalls = z.infer<typeof calls>;
 
 export interface SoarSettings {
   readonly url: string;
