@@ -91,6 +91,7 @@ function readCredential(check: Check, name: string, value: unknown, around: Surr
     rollout: { ...defaultRollout, ...defaults.rollout, ...rollout },
     policy: { ...defaultPolicy, ...(fields.strategy === 'in-place' ? defaultInPlace : {}), ...defaults.policy, ...policy },
     accept: [...new Set(fields.accept)],
+    labels: [...new Set(fields.labels)].sort(),
     current,
   };
   const lifetimes = lifetimesHold(credential);

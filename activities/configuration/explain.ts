@@ -28,12 +28,21 @@ function viewOfConnector({ kind, module, settings, manual }: ConnectorDeclaratio
 }
 
 /** What has no effect under the strategy is left out, as it is where it is written. */
-function viewOfCredential({ store, strategy, current, attributes, consumers, ...spec }: CredentialDeclaration): JsonObject {
+function viewOfCredential({
+  store,
+  strategy,
+  labels,
+  current,
+  attributes,
+  consumers,
+  ...spec
+}: CredentialDeclaration): JsonObject {
   const idle = withoutEffect[strategy];
   const rollout = without(viewOfRollout(spec.rollout), idle.rollout);
   return {
     store,
     strategy,
+    ...(labels.length > 0 ? { labels } : {}),
     ...(current
       ? {
           current: without(

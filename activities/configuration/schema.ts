@@ -29,6 +29,9 @@ const consumerName = z
   .max(longestName)
   .regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected lower-case letters, digits, dashes, dots and underscores, such as "web-1"');
 
+/** What groups credentials for people; it has no effect of its own. */
+const label = nameOf(/^[a-z0-9][a-z0-9._-]*$/, 'payments');
+
 const forms = '"env:NAME", "file:/absolute/path" or "exec:command"';
 
 /**
@@ -106,6 +109,7 @@ const risks = ['no-way-back', 'source-not-shown', 'no-last-used'] as const satis
 export const credentialFields = {
   store: z.string(),
   strategy: z.enum(['overlap', 'in-place']),
+  labels: z.array(label).optional(),
   current: z.unknown(),
   attributes: z.unknown(),
   consumers: z.unknown(),

@@ -44,9 +44,10 @@ export async function saveConfiguration(
       | { spec: CredentialDeclaration }
       | undefined;
     await client.query(
-      `insert into credentials (name, store, strategy, spec) values ($1,$2,$3,$4)
-       on conflict (name) do update set store = excluded.store, strategy = excluded.strategy, spec = excluded.spec, declared = true`,
-      [spec.name, spec.store, spec.strategy, spec],
+      `insert into credentials (name, store, strategy, spec, labels) values ($1,$2,$3,$4,$5)
+       on conflict (name) do update set store = excluded.store, strategy = excluded.strategy, spec = excluded.spec,
+         labels = excluded.labels, declared = true`,
+      [spec.name, spec.store, spec.strategy, spec, spec.labels],
     );
     if (!before || canonicalJson(before.spec as never) !== canonicalJson(spec as never)) {
       await appendAudit(client, spec.name, { kind: 'declare', who: by, body: { configuration: hash } });
@@ -149,9 +150,10 @@ export async function adopt(
 }
 
 /**
- * Everything that a running rotation relies on; `current` is looked at only when a key is adopted.
+ * Everything that a running rotation relies on; `current` is looked at only when a key is adopted,
+ * and labels are for people.
  */
 function frozenPart(spec: CredentialDeclaration): never {
-  const { current: _, ...frozen } = spec;
+  const { current: _, labels: __, ...frozen } = spec;
   return frozen as never;
 }

@@ -205,6 +205,16 @@ describe('a version', () => {
   });
 });
 
+describe('a credential', () => {
+  it('has the labels that it was declared with last, and an open run does not keep them', async () => {
+    await open('lost', 'run-4');
+    const labelled = names.map((name) => declared(name, name === 'lost' ? { labels: ['payments'] } : {}));
+    await ledger.saveConfiguration(declaring(...labelled), 'h2', tester);
+    const { rows } = await database.query(`select name from credentials where labels @> array['payments']`);
+    expect(rows).toEqual([{ name: 'lost' }]);
+  });
+});
+
 describe('an event', () => {
   it('has a row in the outbox, in its own transaction', async () => {
     const { rows } = await database.query(

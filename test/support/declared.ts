@@ -22,6 +22,7 @@ export const declared = (name: string, changes: Partial<CredentialDeclaration> =
   },
   accept: [],
   current: null,
+  labels: [],
   ...changes,
 });
 

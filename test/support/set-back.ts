@@ -10,11 +10,14 @@ const tables = [
   'vault_secrets',
   'versions',
   'runs',
+  'waits',
+  'verbs',
   'steps',
   'intents',
   'observations',
   'leases',
   'audit_events',
+  'outbox',
 ];
 
 /** A copy of every row, as they are at one moment. */

@@ -106,7 +106,7 @@ export class Up {
 
   async rotation(credential: string): Promise<RunShown | undefined> {
     return (
-      await this.query<RunShown>('select * from run_status where credential = $1 order by generation desc limit 1', [credential])
+      await this.query<RunShown>('select * from run_status where credential = $1 order by opened_at desc limit 1', [credential])
     )[0];
   }
 

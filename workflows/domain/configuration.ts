@@ -2,7 +2,6 @@
  * Owns the shape of a whole configuration after it was checked and its defaults were filled in:
  * what `apply` hands to the workflow and the ledger keeps.
  */
-
 import type { CredentialSpec, JsonObject } from './credential.js';
 import type { ManualEffect } from './manual.js';
 
@@ -34,4 +33,6 @@ export interface CredentialDeclaration extends CredentialSpec {
    * null where none is needed; `id` is null where it is the secret.
    */
   readonly current: { readonly id: string | null; readonly secret: string | null } | null;
+  /** What groups credentials for people, in order; without effect on a rotation. */
+  readonly labels: readonly string[];
 }

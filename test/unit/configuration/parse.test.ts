@@ -33,6 +33,7 @@ describe('a configuration without problems', () => {
         approveWithin: 3 * day,
       },
       accept: [],
+      labels: [],
       current: { id: '17', secret: 'file:/run/secrets/web' },
     });
   });

@@ -20,7 +20,7 @@ describe('a problem', () => {
       'a misspelt key',
       'strategy: overlap',
       'strategy: overlap\n    polcy: {}',
-      '15:5: credentials.team/web: unknown key "polcy"; expected "policy", or another of: store, strategy, current, attributes, consumers, rollout, accept',
+      '15:5: credentials.team/web: unknown key "polcy"; expected "policy", or another of: store, strategy, labels, current, attributes, consumers, rollout, accept',
     ],
     [
       'a misspelt key of a connector',
@@ -238,6 +238,12 @@ describe('a problem', () => {
       'strategy: overlap',
       'strategy: overlap\n    accept: [no-lastused]',
       '15:14: credentials.team/web.accept[0]: is not known; expected "no-last-used", or another of: no-way-back, source-not-shown',
+    ],
+    [
+      'a label that could not be typed',
+      'strategy: overlap',
+      'strategy: overlap\n    labels: [Payments EU]',
+      '15:14: credentials.team/web.labels[0]: is not right; expected lower-case letters, digits and dashes, such as "payments"',
     ],
     [
       'an assumption that the connector does not know',
