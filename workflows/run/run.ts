@@ -8,16 +8,18 @@ import {
   CancellationScope,
   condition,
   setCurrentDetails,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
-import type { RunOrder, RunReport } from '../contract.js';
+import { type JoinRequest, joinUpdate, type RunOrder, type RunReport } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
+import { canonicalJson } from '../domain/json.js';
 import type { Finding } from '../domain/preflight.js';
 import type { ChainHead, Crossing, Recorded, RunRecord, StepRef, Wait } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase } from '../domain/states.js';
 import type { Verb, VerbRequest } from '../domain/verbs.js';
-import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
+import { codeOf, copyOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
 
@@ -75,8 +77,11 @@ export class Run {
   static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
     const root = CancellationScope.current();
     return CancellationScope.nonCancellable(async () => {
-      const { run: row, head, crossing } = await localLedger.openRun({ ...order, runId: workflowInfo().runId });
-      const run = new Run(row, head, crossing);
+      const opening = localLedger.openRun({ ...order, runId: workflowInfo().runId });
+      const run = await Run.#joined(
+        order,
+        opening.then(({ run: row, head, crossing }) => new Run(row, head, crossing)),
+      );
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
       for (;;) {
         try {
@@ -87,6 +92,32 @@ export class Run {
         }
       }
     });
+  }
+
+  /** Tells whoever asks for the same which run it is, or why there is none. */
+  static async #joined(order: RunOrder, opening: Promise<Run>): Promise<Run> {
+    let open: Run | null = null;
+    const validator = ({ options }: JoinRequest) => {
+      if (canonicalJson(options as never) === canonicalJson(order.options as never)) return;
+      const name = open?.row.id ?? `a rotation of ${order.credential}`;
+      throw ApplicationFailure.nonRetryable(`${name} is open with other options`, 'KR_ALREADY_OPEN');
+    };
+    const join = async () => {
+      try {
+        const run = await opening;
+        return { run: run.row.id, phase: run.#phase };
+      } catch (error) {
+        throw copyOf(error);
+      }
+    };
+    setHandler(joinUpdate, join, { validator });
+    try {
+      open = await opening;
+      return open;
+    } catch (error) {
+      await condition(allHandlersFinished);
+      throw error;
+    }
   }
 
   get spec() {
