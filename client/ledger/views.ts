@@ -9,7 +9,7 @@ import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../wo
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Direction, Outcome, Phase, Sequence, Strategy } from '../../workflows/domain/states.js';
-import { findInstallation, type Installation } from '../environment.js';
+import type { Installation } from '../environment.js';
 
 export interface WaitShown {
   readonly text: string;
@@ -194,15 +194,5 @@ export class LedgerView {
       if (code === '42P01') throw new RekeyError('KR_SCHEMA_OLDER', 'the database has no ledger yet');
       throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL stopped answering${code ? ` (${code})` : ''}`);
     }
-  }
-}
-
-/** Asks the ledger of this installation, and lets go of it. */
-export async function withView<Result>(use: (view: LedgerView) => Promise<Result>): Promise<Result> {
-  const view = await LedgerView.open(findInstallation());
-  try {
-    return await use(view);
-  } finally {
-    await view.close();
   }
 }
