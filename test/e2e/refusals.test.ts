@@ -98,6 +98,9 @@ describe('a rotation that no worker takes up', () => {
     await ended;
     const without = await rekey(['rotate', 'datadog/agents', '--json']);
     expect(without.json).toMatchObject({ error: { code: 'KR_SERVICE_AWAY' } });
+    const begun = lane.client.workflow.getHandle(rotationWorkflowId('datadog/agents'));
+    const { runId, status: state } = await begun.describe();
+    expect(state.name).toBe('RUNNING');
     let isOver = false;
     const waiting = rekey(['rotate', 'datadog/agents', '--wait', '--json']).finally(() => (isOver = true));
     await sleep(11_000);
@@ -106,6 +109,7 @@ describe('a rotation that no worker takes up', () => {
     const { status, text } = await waiting;
     expect(status, text).toBe(0);
     expect(text).toContain('no worker took the rotation up');
+    expect((await begun.describe()).runId).toBe(runId);
   });
 });
 
