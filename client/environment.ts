@@ -8,7 +8,7 @@ import path from 'node:path';
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { Who } from '../workflows/domain/who.js';
 
-/** The account of this machine that asks; nothing proves it to those who read it later. */
+/** The account that runs this program; a name, and no proof of it. */
 export const whoAsks = (): Who => ({ kind: 'person', name: userInfo().username, proof: 'none', channel: 'command-line' });
 
 export interface Installation {
@@ -26,6 +26,12 @@ interface EmbeddedState {
   readonly database?: string;
   readonly passwordFile?: string;
   readonly keys?: string;
+  readonly services?: Readonly<Record<string, RecordedService>>;
+}
+
+export interface RecordedService {
+  readonly pid: number;
+  readonly state: string;
 }
 
 export const homeFolder = (env = process.env): string => path.resolve(env.REKEY_HOME ?? '.rekey');

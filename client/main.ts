@@ -89,9 +89,12 @@ command(rekey, 'rotate <name>', 'rotates a credential now', 'rotate datadog/agen
   );
 
 command(rekey, 'status [name]', 'every credential, and what its rotation waits for', 'status --watch')
+  .option('--label <label>', 'only credentials that are labelled so')
   .option('--watch', 'again every second')
-  .action((name: string | undefined, options: { watch?: boolean }) =>
-    options.watch && !json ? statusOf().then(({ watch }) => watch(name)) : run(async () => (await statusOf()).status(name)),
+  .action((name: string | undefined, { label, watch }: { label?: string; watch?: boolean }) =>
+    watch && !json
+      ? statusOf().then((words) => words.watch(name, label))
+      : run(async () => (await statusOf()).status(name, label)),
   );
 command(rekey, 'show <rotation>', 'steps, evidence, what it waits for, what may be said to it', "show 'datadog/agents#2'").action(
   (id: string) => run(async () => (await import('./commands/show.js')).show(id)),

@@ -3,7 +3,8 @@
  * code.
  */
 import Table from 'cli-table3';
-import { type ErrorCode, errorCodes, isErrorCode, RekeyError } from '../workflows/domain/errors.js';
+import { type ErrorCode, errorCodes } from '../workflows/domain/errors.js';
+import { asRekeyError } from './errors.js';
 
 /** 0 done, 1 failed, 2 usage or configuration, 3 waiting for a person, 4 refused by preflight. */
 type ExitCode = 0 | 1 | 2 | 3 | 4;
@@ -39,26 +40,6 @@ export async function answerWith(json: boolean, run: () => Promise<Answer>): Pro
   }
   process.exit(exit);
 }
-
-/**
- * An error of ours that came through Temporal keeps its code; anything else shows its first line,
- * which holds no payload.
- */
-export function asRekeyError(error: unknown): RekeyError {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof RekeyError) return cause;
-    const { type } = cause as { type?: unknown };
-    if (isErrorCode(type)) return new RekeyError(type, cause.message);
-  }
-  const namespace =
-    error instanceof Error
-      ? /^Namespace (?:not found: )?'?([\w.-]+?)'?(?: (?:was|is) not found.*)?$/.exec(firstLine(error))
-      : null;
-  if (namespace) return new RekeyError('KR_NAMESPACE_MISSING', `there is no namespace ${namespace[1]}`);
-  return new RekeyError('KR_INTERNAL', error instanceof Error ? firstLine(error) : 'unknown');
-}
-
-const firstLine = (error: Error): string => error.message.split('\n', 1)[0]!;
 
 export function table(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const made = new Table({ head: [...head], style: { head: [], border: [], compact: true }, chars: plainLines });

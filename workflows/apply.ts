@@ -3,9 +3,9 @@
  * that changes goes one way, through a workflow.
  */
 import { ActivityFailure } from '@temporalio/workflow';
-import type { AdoptInput, AdoptResult, ApplyInput, CompareInput } from '../activities/index.js';
+import type { AdoptInput, ApplyInput, CompareInput } from '../activities/index.js';
 import { adoptingAtStore, ledger } from './activity-options.js';
-import type { ApplyReport } from './contract.js';
+import type { AdoptReport, ApplyReport } from './contract.js';
 import type { KeyLook } from './domain/attributes.js';
 import type { Configuration } from './domain/configuration.js';
 import type { Who } from './domain/who.js';
@@ -79,7 +79,7 @@ export async function compareKeys(input: CompareInput): Promise<readonly KeyLook
   }
 }
 
-export function adoptCredential(input: AdoptInput & { store: string }): Promise<AdoptResult> {
+export function adoptCredential(input: AdoptInput & { store: string }): Promise<AdoptReport> {
   const { store, ...adoption } = input;
   return adoptingAtStore(store).adoptVersion(adoption);
 }

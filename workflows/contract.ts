@@ -69,11 +69,33 @@ export const verbUpdates = Object.fromEntries(
   verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)]),
 ) as Readonly<Record<Verb, VerbUpdate>>;
 
+export interface JoinRequest {
+  readonly options: RunOptions;
+}
+
+export interface JoinReceipt {
+  readonly run: string;
+  readonly phase: Phase;
+}
+
+/**
+ * Asks for a rotation with these options, sent together with the start of one: answers once the run
+ * is open in the ledger, and is refused by a rotation that has other options.
+ */
+export const joinUpdate = defineUpdate<JoinReceipt, [JoinRequest]>('join');
+
 /** A person has done what the rotation asked for; answers when it was looked at. */
 export const provideUpdate = defineUpdate<ProvideReceipt, [ProvideRequest]>('provide');
 
 /** What may be said to the rotation now. */
 export const legalVerbsQuery = defineQuery<readonly Verb[]>('legalVerbs');
+
+export interface AdoptReport {
+  readonly credential: string;
+  readonly generation: number;
+  /** False where the credential had a key already: then nothing was changed. */
+  readonly adopted: boolean;
+}
 
 export interface ApplyReport {
   readonly changed: boolean;

@@ -1,29 +1,23 @@
 /**
- * Owns `attributes show` and `attributes set`: what a key may do, seen at its store through a
- * worker, and changed without a new secret.
+ * Owns the words of `attributes show` and `attributes set`, and the change of a key that their
+ * arguments amount to.
  */
-import { type Client, WorkflowIdConflictPolicy } from '@temporalio/client';
 import { parse } from 'yaml';
-import { connectors } from '../../activities/configuration/connectors.js';
-import { findingsOf } from '../../activities/configuration/wording.js';
-import { attributesWorkflowId, mainQueue } from '../../workflows/contract.js';
-import { inWords, type KeyLook } from '../../workflows/domain/attributes.js';
-import type { Json, JsonObject, KeyChange } from '../../workflows/domain/credential.js';
+import type { Json, KeyChange } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import { connect } from '../connection.js';
-import { findInstallation } from '../environment.js';
-import { type CredentialShown, withView } from '../ledger/views.js';
-import { type Answer, asRekeyError } from '../output.js';
-import { begin } from './rotate.js';
+import { withAccess } from '../local-access.js';
+import { changeKey } from '../operations/change-key.js';
+import { showAttributes as lookUp } from '../operations/look-at-key.js';
+import type { Answer } from '../output.js';
+import { follow } from './follow.js';
+import { compared } from './key-look.js';
 
 export async function showAttributes(name: string): Promise<Answer> {
-  const { credential } = await declared(name);
-  const look = await lookAtKey(name, credential.store);
-  if (!look.key) throw new RekeyError('KR_NOT_FOUND', look.problem ?? `the key of ${name} cannot be seen in ${credential.store}`);
+  const { declared, look } = await withAccess((who, access) => lookUp(who, access, { credential: name }));
   const { key } = look;
   return {
-    json: { ok: true, ...look, declared: credential.spec.attributes },
+    json: { ok: true, ...look, declared },
     text: [
       `${name}: generation ${look.generation}, key ${key.id}, ${key.state}`,
       `name: ${key.name}`,
@@ -32,38 +26,6 @@ export async function showAttributes(name: string): Promise<Answer> {
     ].join('\n'),
     next: look.differences.length > 0 ? 'apply -f rekey.yaml' : `attributes set ${name} --help`,
   };
-}
-
-/** Lines for people: how a key differs from what rekey.yaml declares. */
-export function compared({ differences, widens, problem }: KeyLook): readonly string[] {
-  if (problem) return [`attributes: ${problem}`];
-  if (differences.length === 0) return ['attributes: as they are declared'];
-  const opened = widens.length > 0 ? `; that opens: ${widens.join('; ')}` : '';
-  return [`attributes: apply would change ${inWords(differences)}${opened}`];
-}
-
-/**
- * Asks a worker that can reach the store; an answer that does not come is a problem, not an error.
- */
-export async function lookAtKey(name: string, store: string): Promise<KeyLook> {
-  const nothing = { credential: name, generation: null, key: null, differences: [], widens: [] };
-  let connected: { client: Client; close(): Promise<void> } | null = null;
-  try {
-    connected = await connect(findInstallation());
-    const looks = (await connected.client.workflow.execute('compareKeys', {
-      workflowId: attributesWorkflowId(name),
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      workflowExecutionTimeout: '40s',
-      workflowTaskTimeout: '2s',
-      taskQueue: mainQueue,
-      args: [{ store, credentials: [name], changeable: false }],
-    })) as readonly KeyLook[];
-    return looks[0]!;
-  } catch (error) {
-    return { ...nothing, problem: `the key cannot be looked at now: ${asRekeyError(error).detail}` };
-  } finally {
-    await connected?.close();
-  }
 }
 
 export interface SetOptions {
@@ -78,9 +40,11 @@ export interface SetOptions {
 }
 
 export async function setAttributes(name: string, options: SetOptions): Promise<Answer> {
-  const { credential, kind } = await declared(name);
-  const change = options.undo ? undo(options) : changeOf(options, credential.spec.attributes, kind);
-  return begin(name, { without: [], update: { change, accepted: options.yes ?? false } }, true);
+  const change = options.undo ? undo(options) : changeOf(options);
+  const accepted = options.yes ?? false;
+  return withAccess((who, access) =>
+    follow(who, access, (patience) => changeKey(who, access, { credential: name, change, accepted }, patience)),
+  );
 }
 
 function undo({ name, permissions, active, set, resetUnspecified }: SetOptions): KeyChange {
@@ -89,15 +53,13 @@ function undo({ name, permissions, active, set, resetUnspecified }: SetOptions):
   return { kind: 'undo' };
 }
 
-function changeOf(options: SetOptions, declaredAttributes: JsonObject, kind: string): KeyChange {
-  const { name, permissions, active, set, resetUnspecified = false } = options;
+function changeOf({ name, permissions, active, set, resetUnspecified = false }: SetOptions): KeyChange {
   if (active !== undefined && active !== 'true' && active !== 'false')
     throw new RekeyError('KR_USAGE', '--active is true or false');
   const said: Record<string, Json> = Object.fromEntries(set.map(assignment));
   if (permissions !== undefined) said.permissions = permissions.split(/[\s,]+/).filter(Boolean);
   if (name === undefined && active === undefined && Object.keys(said).length === 0 && !resetUnspecified)
     throw new RekeyError('KR_USAGE', 'nothing is said that could be changed');
-  requireValid(said, declaredAttributes, kind);
   return {
     kind: 'set',
     name: name ?? null,
@@ -116,27 +78,4 @@ function assignment(text: string): [string, Json] {
   } catch {
     throw new RekeyError('KR_USAGE', `the value of ${right} is not written as in rekey.yaml`);
   }
-}
-
-/**
- * The connector's own schema looks at what was said, together with what is declared, since some of
- * it must be there.
- */
-function requireValid(said: JsonObject, declaredAttributes: JsonObject, kind: string): void {
-  const schema = connectors.stores.find((store) => store.kind === kind)?.attributes;
-  // A store that a package brings looks at it itself.
-  if (!schema) return;
-  const checked = findingsOf(schema, { ...declaredAttributes, ...said });
-  if ('value' in checked) return;
-  const problems = checked.findings.map(
-    ({ path, message, expected }) => `${path.join('.')} ${message}${expected ? `; expected ${expected}` : ''}`,
-  );
-  throw new RekeyError('KR_USAGE', problems.join('; '));
-}
-
-function declared(name: string): Promise<{ credential: CredentialShown; kind: string }> {
-  return withView(async (view) => {
-    const credential = await view.credential(name);
-    return { credential, kind: (await view.configuration())!.document.stores[credential.store]!.kind };
-  });
 }

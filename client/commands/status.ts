@@ -1,54 +1,24 @@
 /**
- * Owns `rekey status`: every credential, what its rotation waits for, and which services answer.
+ * Owns the words of `rekey status`: every credential, what its rotation waits for, and which
+ * services answer.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { requireReachable } from '../connection.js';
-import { findInstallation, homeFolder, readState } from '../environment.js';
-import { LedgerView, withView } from '../ledger/views.js';
-import { type Answer, asRekeyError, table } from '../output.js';
+import { homeFolder, readState } from '../environment.js';
+import { asRekeyError } from '../errors.js';
+import { withAccess } from '../local-access.js';
+import { listCredentials } from '../operations/list-credentials.js';
+import { probeServices, type ServicesShown } from '../operations/probe-services.js';
+import { type Answer, table } from '../output.js';
 
-interface ServiceShown {
-  readonly pid: number | null;
-  readonly state: string;
-}
-
-/** What `up` wrote down, held against what answers now. */
-async function services(): Promise<Readonly<Record<string, ServiceShown>>> {
-  const { services: recorded = {} } = readState(homeFolder()) as { services?: Record<string, { pid: number; state: string }> };
-  const shown: Record<string, ServiceShown> = {};
-  for (const [name, { pid, state }] of Object.entries(recorded)) shown[name] = { pid, state: isAlive(pid) ? state : 'away' };
-  const installation = findInstallation();
-  const probes = {
-    postgres: LedgerView.open(installation).then((view) => view.close()),
-    temporal: requireReachable('Temporal', installation.temporalAddress),
-  };
-  for (const [name, probe] of Object.entries(probes)) {
-    const answers = await probe.then(
-      () => true,
-      () => false,
-    );
-    shown[name] = { pid: shown[name]?.pid ?? null, state: answers ? 'running' : 'away' };
-  }
-  return shown;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM';
-  }
-}
-
-export async function status(name: string | undefined): Promise<Answer> {
-  const running = await services();
-  try {
-    return await withView(async (view) => {
-      if (name) await view.credential(name);
-      const credentials = (await view.credentials(name)).map((c) => ({
+export function status(name: string | undefined, label?: string): Promise<Answer> {
+  return withAccess(async (who, access) => {
+    const services = await probeServices(who, access, { recorded: readState(homeFolder()).services ?? {} });
+    try {
+      const found = await listCredentials(who, access, { credential: name, label });
+      const credentials = found.map((c) => ({
         name: c.name,
         store: c.store,
+        labels: c.labels,
         generation: c.generation,
         rotation: c.run,
         phase: c.phase,
@@ -76,33 +46,33 @@ export async function status(name: string | undefined): Promise<Answer> {
           ? `rotate ${credentials[0].name} --wait`
           : 'apply -f rekey.yaml';
       return {
-        json: { services: running, credentials },
-        text: `${serviceLine(running)}\n${credentials.length > 0 ? lines : 'no credentials yet'}`,
+        json: { services, credentials },
+        text: `${serviceLine(services)}\n${credentials.length > 0 ? lines : 'no credentials yet'}`,
         next,
       };
-    });
-  } catch (error) {
-    const fault = asRekeyError(error);
-    if (fault.code !== 'KR_SERVICE_AWAY') throw fault;
-    return {
-      json: { services: running, credentials: [], ok: false, error: { code: fault.code, message: fault.detail } },
-      text: `${serviceLine(running)}\n${fault.detail}`,
-      next: 'doctor',
-      exit: 1,
-    };
-  }
+    } catch (error) {
+      const fault = asRekeyError(error);
+      if (fault.code !== 'KR_SERVICE_AWAY') throw fault;
+      return {
+        json: { services, credentials: [], ok: false, error: { code: fault.code, message: fault.detail } },
+        text: `${serviceLine(services)}\n${fault.detail}`,
+        next: 'doctor',
+        exit: 1,
+      };
+    }
+  });
 }
 
-export async function watch(name: string | undefined): Promise<never> {
+export async function watch(name: string | undefined, label?: string): Promise<never> {
   for (;;) {
-    const { text } = await status(name);
+    const { text } = await status(name, label);
     process.stdout.write(`${process.stdout.isTTY ? '\x1b[2J\x1b[H' : ''}${text}\n`);
     await pause(1_000);
   }
 }
 
-function serviceLine(running: Readonly<Record<string, ServiceShown>>): string {
-  return Object.entries(running)
+function serviceLine(services: ServicesShown): string {
+  return Object.entries(services)
     .map(([name, { state }]) => `${name} ${state}`)
     .join(', ');
 }

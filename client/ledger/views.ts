@@ -11,7 +11,7 @@ import type { Inspection } from '../../workflows/domain/observations.js';
 import type { WaitKind } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
-import { findInstallation, type Installation } from '../environment.js';
+import type { Installation } from '../environment.js';
 
 export interface WaitShown {
   readonly number: number;
@@ -29,6 +29,7 @@ export interface CredentialShown {
   readonly store: string;
   readonly strategy: Strategy;
   readonly spec: CredentialSpec;
+  readonly labels: readonly string[];
   readonly next_due: Date | null;
   readonly declared: boolean;
   readonly generation: number | null;
@@ -132,19 +133,19 @@ export class LedgerView {
   }
 
   /** By its id, or the newest one of a credential. */
-  async rotation(idOrName: string): Promise<RunShown> {
-    const found = await this.findRotation(idOrName);
+  async run(idOrName: string): Promise<RunShown> {
+    const found = await this.findRun(idOrName);
     if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no rotation ${idOrName}`);
     return found;
   }
 
-  async findRotation(idOrName: string): Promise<RunShown | null> {
-    const column = /#\d+$|\/[a-z]+-\d+$/.test(idOrName) ? 'id' : 'credential';
-    return (
-      (
-        await this.#rows<RunShown>(`select * from run_status where ${column} = $1 order by opened_at desc limit 1`, [idOrName])
-      )[0] ?? null
+  /** A run by its id; else the newest one of the credential of that name. */
+  async findRun(idOrName: string): Promise<RunShown | null> {
+    const rows = await this.#rows<RunShown>(
+      'select * from run_status where id = $1 or credential = $1 order by id = $1 desc, opened_at desc limit 1',
+      [idOrName],
     );
+    return rows[0] ?? null;
   }
 
   steps(rotation: string): Promise<readonly StepShown[]> {
@@ -200,15 +201,5 @@ export class LedgerView {
       if (code === '42P01') throw new RekeyError('KR_SCHEMA_OLDER', 'the database has no ledger yet');
       throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL stopped answering${code ? ` (${code})` : ''}`);
     }
-  }
-}
-
-/** Asks the ledger of this installation, and lets go of it. */
-export async function withView<Result>(use: (view: LedgerView) => Promise<Result>): Promise<Result> {
-  const view = await LedgerView.open(findInstallation());
-  try {
-    return await use(view);
-  } finally {
-    await view.close();
   }
 }

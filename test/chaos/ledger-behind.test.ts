@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
 import { copyLedger, setBackLedger } from '../support/set-back.js';
+import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -81,7 +82,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
     await done('distribute/wave-1/%');
     await copyLedger(lane.database);
     await lane.client.workflow.getHandle(`rotation/${agents}`).executeUpdate('abort', {
-      args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }],
+      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
     });
     await lane.until('the way back', async () => (await lane.rotation(agents))?.direction === 'back');
     await setBackLedger(lane.database);

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import { type KeyShown, Lane } from '../support/lane.js';
+import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -71,7 +72,9 @@ describe('an indexing key, which may not even read itself', () => {
     const old = (await live()).find(({ name }) => name === 'indexer')!;
     const running = await lane.rotate('algolia/indexing');
     await lane.until('it to be disabled', async () => !(await live()).some(({ id }) => id === old.id));
-    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await running.executeUpdate('abort', {
+      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
+    });
     expect(((await running.result()) as RunReport).outcome).toBe('compensated');
     expect((await live()).filter(({ name }) => name.startsWith('indexer')).map(({ id }) => id)).toEqual([old.id]);
     await expectNothingRefused('indexer');

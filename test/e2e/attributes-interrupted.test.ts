@@ -17,6 +17,7 @@ import {
 } from '../support/changes.js';
 import { Lane } from '../support/lane.js';
 import { copyLedger, setBackLedger } from '../support/set-back.js';
+import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -55,7 +56,9 @@ describe('a change that is interrupted', () => {
     await lane.until('the change', async () =>
       (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => f.id === id && f.hits > 0),
     );
-    await running.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await running.executeUpdate('abort', {
+      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
+    });
     await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
     await lane.ask('POST', `/faults/${id}/release`);
     expect((await running.result()) as RunReport).toMatchObject({ outcome: 'compensated' });
@@ -67,7 +70,9 @@ describe('a change that is interrupted', () => {
     await lane.settled(exported);
     const { id } = await atDocSpace();
     await portal('PUT', `/${id}`, { permissions: ['files:write'] });
-    await running.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: null, consumer: null }] });
+    await running.executeUpdate('approve', {
+      args: [{ by: tester, expectedPhase: null, wait: null, reason: null, consumer: null }],
+    });
     expect((await running.result()) as RunReport).toMatchObject({
       outcome: 'refused',
       reason: expect.stringContaining('KR_KEY_CHANGED') as string,

@@ -1,9 +1,12 @@
 /** Rotations that are refused before anything is changed, and the command line on bad days. */
 
 import { once } from 'node:events';
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rotationWorkflowId } from '../../workflows/contract.js';
 import { rekey as run } from '../support/command-line.js';
 import { Lane, sleep } from '../support/lane.js';
+import { overlapMoments, reach } from '../support/moments.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -65,8 +68,24 @@ describe('a second rotation of a credential', () => {
     const second = (await rekey(['rotate', 'datadog/agents', '--json'])).json as { rotation: string };
     expect(second.rotation).toBe(first.rotation);
     const other = await rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
-    expect(other.json).toMatchObject({ ok: false, error: { code: 'KR_ALREADY_OPEN' } });
+    expect(other.json).toMatchObject({
+      ok: false,
+      error: { code: 'KR_ALREADY_OPEN', message: `${first.rotation} is open with other options` },
+    });
     expect((await lane.settled('datadog/agents')).outcome).toBe('completed');
+    const { rows } = await lane.database.query(`select who from audit_events where kind = 'open'`);
+    expect(rows).toEqual([{ who: { kind: 'person', name: userInfo().username, proof: 'none', channel: 'command-line' } }]);
+  });
+
+  it('is refused, or takes over, where the workflow of the open one is lost', async () => {
+    await reach(lane, 'datadog/agents', overlapMoments[2]!);
+    await lane.client.workflow.getHandle(rotationWorkflowId('datadog/agents')).terminate('it is lost');
+    const other = await rekey(['rotate', 'datadog/agents', '--json', '--without', 'web-1', '--reason', 'x']);
+    expect(other.json).toMatchObject({
+      error: { code: 'KR_ALREADY_OPEN', message: 'datadog/agents#2 is open with other options' },
+    });
+    const same = await rekey(['rotate', 'datadog/agents', '--wait', '--json']);
+    expect(same.json).toMatchObject({ rotation: 'datadog/agents#2', outcome: 'completed' });
   });
 });
 
@@ -79,6 +98,9 @@ describe('a rotation that no worker takes up', () => {
     await ended;
     const without = await rekey(['rotate', 'datadog/agents', '--json']);
     expect(without.json).toMatchObject({ error: { code: 'KR_SERVICE_AWAY' } });
+    const begun = lane.client.workflow.getHandle(rotationWorkflowId('datadog/agents'));
+    const { runId, status: state } = await begun.describe();
+    expect(state.name).toBe('RUNNING');
     let isOver = false;
     const waiting = rekey(['rotate', 'datadog/agents', '--wait', '--json']).finally(() => (isOver = true));
     await sleep(11_000);
@@ -87,6 +109,7 @@ describe('a rotation that no worker takes up', () => {
     const { status, text } = await waiting;
     expect(status, text).toBe(0);
     expect(text).toContain('no worker took the rotation up');
+    expect((await begun.describe()).runId).toBe(runId);
   });
 });
 

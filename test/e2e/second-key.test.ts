@@ -9,6 +9,7 @@ import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
 import { programsOf } from '../support/programs.js';
 import { asOperator } from '../support/soar-credentials.js';
+import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -111,7 +112,9 @@ describe('a SOAR key that is rotated by overlap', () => {
     const both = await queue();
     expect(both.api_keys).toHaveLength(2);
     await asOperator(lane, 'PUT', 'message_destinations/12', { ...both, api_keys: both.api_keys.slice(0, 1) });
-    await handle.executeUpdate('approve', { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer: null }] });
+    await handle.executeUpdate('approve', {
+      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
+    });
     expect(await handle.result()).toMatchObject({ outcome: 'completed' });
     expect((await queue()).api_keys).toEqual(both.api_keys.slice(1));
     await lane.ask('POST', '/apps/phishing/crash');

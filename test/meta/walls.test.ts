@@ -112,6 +112,21 @@ function placeOf(file: string): string {
   return place;
 }
 
+/**
+ * Inside the client: operations are asked by more than the command line, and commands are words
+ * around operations. Of what is marked `type:` they may use the types.
+ */
+const mayNotImport: Readonly<Record<string, readonly string[]>> = {
+  'client/operations': [
+    'client/commands',
+    'client/main.ts',
+    'client/output.ts',
+    'client/local-access.ts',
+    'type:client/environment.ts',
+  ],
+  'client/commands': ['@temporalio', 'type:client/ledger/views.ts', 'client/connection.ts'],
+};
+
 /** Null where the import is allowed; else the edge that the table does not have. */
 function breach({ from, to, typeOnly }: Import): string | null {
   const [source, target] = [placeOf(from), placeOf(to)];
@@ -144,6 +159,17 @@ describe('the walls of the house', () => {
       .filter((i) => inside(i.to))
       .flatMap((i) => (breach(i) ? [`${breach(i)}: ${i.from} imports ${i.to}`] : []));
     expect(found).toEqual([]);
+  });
+
+  it.each(Object.entries(mayNotImport))('part %s from what only others may use', (folder, forbidden) => {
+    const from = imports.filter((i) => i.from.startsWith(`${folder}/`));
+    const isForbidden = ({ to, typeOnly }: Import) =>
+      forbidden.some((rule) => {
+        const place = rule.replace(/^type:/, '');
+        return (to === place || to.startsWith(`${place}/`)) && !(typeOnly && rule !== place);
+      });
+    expect(from.length).toBeGreaterThan(10);
+    expect(from.filter(isForbidden).map((i) => `${i.from} imports ${i.to}`)).toEqual([]);
   });
 
   it('lead nowhere out of the house', () => {

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, inject, it } from 'vitest';
 import { EncryptionCodec } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import { Lane, sleep } from '../support/lane.js';
+import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -76,7 +77,9 @@ it('records an overlap rotation that is aborted and compensated', async () => {
       ).rowCount,
   );
   await sleep(200);
-  await handle.executeUpdate('abort', { args: [{ by: 'test', expectedPhase: null, reason: 'to be recorded', consumer: null }] });
+  await handle.executeUpdate('abort', {
+    args: [{ by: tester, expectedPhase: null, wait: null, reason: 'to be recorded', consumer: null }],
+  });
   await handle.result();
   await record('datadog/agents', 'overlap-compensated');
 });

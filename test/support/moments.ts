@@ -5,6 +5,7 @@
 import { strangersOf } from './converged.js';
 import type { Lane } from './lane.js';
 import type { SandboxCredential } from './programs.js';
+import { tester } from './who.js';
 
 export interface Moment {
   readonly phase: string;
@@ -47,7 +48,7 @@ export const isIn = (lane: Lane, credential: string, phase: string) =>
 export const say = (lane: Lane, credential: string, verb: string, consumer: string | null = null) =>
   lane.client.workflow
     .getHandle(`rotation/${credential}`)
-    .executeUpdate(verb, { args: [{ by: 'test', expectedPhase: null, reason: 'a test', consumer }] });
+    .executeUpdate(verb, { args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer }] });
 
 /** Brings a fresh rotation to the moment. Answers with the keys that belong to nobody here. */
 export async function reach(

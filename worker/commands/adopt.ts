@@ -2,11 +2,10 @@
  * Owns the process behind `rekey adopt`: a secret goes from standard input straight into the vault,
  * and only its reference travels on.
  */
-import type { AdoptResult } from '../../activities/index.js';
 import { Secret } from '../../activities/ports/secret.js';
-import { connect } from '../../client/connection.js';
-import { findInstallation, whoAsks } from '../../client/environment.js';
-import { adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
+import { findInstallation } from '../../client/environment.js';
+import { withAccess } from '../../client/local-access.js';
+import { adoptKey } from '../../client/operations/adopt-key.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { compose } from '../composition.js';
 import { answer, main, option } from './process.js';
@@ -30,12 +29,7 @@ await main(async () => {
     );
 
   const secret = value ? `vault:${await deps.vault.keep(new Secret(value))}` : null;
-  const { client } = await connect(findInstallation());
-  const result = (await client.workflow.execute('adoptCredential', {
-    workflowId: adoptWorkflowId(credential),
-    taskQueue: mainQueue,
-    args: [{ credential, keyId, secret, store: spec.store, by: whoAsks() }],
-  })) as AdoptResult;
+  const result = await withAccess((who, access) => adoptKey(who, access, { credential, store: spec.store, keyId, secret }));
   const said = result.adopted
     ? `${keyId === null ? 'the key' : `key ${keyId}`} is generation ${result.generation} of ${credential} now; it was not rotated`
     : `${credential} has generation ${result.generation} already; nothing was adopted, since to replace a key is what a rotation is for`;

@@ -2,7 +2,7 @@
  * Owns how a command's process ends: an error with a code goes to standard error, or as JSON to
  * standard output, with the exit code of its kind.
  */
-import { asRekeyError } from '../../client/output.js';
+import { asRekeyError } from '../../client/errors.js';
 import { errorCodes } from '../../workflows/domain/errors.js';
 
 export async function main(run: () => Promise<void>): Promise<void> {

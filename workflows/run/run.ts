@@ -18,6 +18,7 @@ import {
   type ChainHead,
   type Crossing,
   generationOf,
+  type Opened,
   type OpenedWait,
   type Recorded,
   type RecordedVerb,
@@ -28,6 +29,7 @@ import {
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
 import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
+import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
 
@@ -51,11 +53,10 @@ export class Run {
   readonly #forward = new CancellationScope();
   targets: readonly ConsumerSpec[];
 
-  private constructor(
-    public row: RunRecord,
-    head: ChainHead,
-    crossing: Crossing | null,
-  ) {
+  row: RunRecord;
+
+  private constructor({ run: row, head, crossing, turnBack }: Opened) {
+    this.row = row;
     this.#head = head;
     this.#fence = row.fence;
     this.#phase = row.phase;
@@ -76,6 +77,7 @@ export class Run {
       recordEffect: (updateId, whyNone) => localLedger.recordEffect({ step: this.step('verb'), updateId, whyNone }),
       requestRollback: (why) => this.#requestRollback(why),
     });
+    if (turnBack) this.#requestRollback(turnBack);
   }
 
   /**
@@ -86,18 +88,12 @@ export class Run {
   static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
     const root = CancellationScope.current();
     return CancellationScope.nonCancellable(async () => {
-      const {
-        run: row,
-        head,
-        crossing,
-        turnBack,
-      } = await localLedger.openRun({
-        ...order,
-        workflowRun: workflowInfo().runId,
-      });
-      const run = new Run(row, head, crossing);
+      const opening = localLedger.openRun({ ...order, workflowRun: workflowInfo().runId });
+      const run = await answerJoins(
+        order,
+        opening.then((opened) => new Run(opened)),
+      );
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
-      if (turnBack) run.#requestRollback(turnBack);
       for (;;) {
         try {
           return await way(run);
@@ -116,6 +112,10 @@ export class Run {
   /** The one that this run makes. */
   get generation(): number {
     return generationOf(this.row);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
   }
 
   get reason(): string | null {

@@ -1,7 +1,8 @@
 /** How a command ends: one document or plain words, and an exit code that scripts can rely on. */
 import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Answer, answerWith, asRekeyError, table } from '../../../client/output.js';
+import { asRekeyError } from '../../../client/errors.js';
+import { type Answer, answerWith, table } from '../../../client/output.js';
 import { type ErrorCode, errorCodes, RekeyError } from '../../../workflows/domain/errors.js';
 
 class Exit extends Error {

@@ -28,7 +28,10 @@ describe('a configuration that is shown', () => {
     const defaults =
       'defaults: { rollout: { bake: 1m }, policy: { grace: 3h, downtime: 9m, approve: [start, take-away] } }\ncredentials:';
     const policy = 'policy: { every: 90d, window: "Sun 02:00-06:00 UTC", jitter: 2h, approve: [take-away] }';
-    const own = edited('attributes:', `rollout: { wave: 7 }\n    ${policy}\n    accept: [no-last-used]\n    labels: [prod, payments]\n    attributes:`);
+    const own = edited(
+      'attributes:',
+      `rollout: { wave: 7 }\n    ${policy}\n    accept: [no-last-used]\n    labels: [prod, payments]\n    attributes:`,
+    );
     for (const text of [small, own, edited('credentials:', defaults), edited('credentials:', defaults, own)]) {
       expect(configurationOf(formatConfiguration(configurationOf(text)))).toEqual(configurationOf(text));
     }

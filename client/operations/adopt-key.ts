@@ -1,0 +1,24 @@
+/** Owns taking over a key that exists. */
+import { type AdoptReport, adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
+import type { Who } from '../../workflows/domain/who.js';
+import type { Access } from './access.js';
+
+export interface AdoptInput {
+  readonly credential: string;
+  readonly store: string;
+  /** Null where the id is the secret: then it is computed from the secret. */
+  readonly keyId: string | null;
+  /** Its reference; null where the secret stays unknown. */
+  readonly secret: string | null;
+}
+
+export function adoptKey(who: Who, access: Access, input: AdoptInput): Promise<AdoptReport> {
+  return access.callTemporal(
+    (client) =>
+      client.workflow.execute('adoptCredential', {
+        workflowId: adoptWorkflowId(input.credential),
+        taskQueue: mainQueue,
+        args: [{ ...input, by: who }],
+      }) as Promise<AdoptReport>,
+  );
+}

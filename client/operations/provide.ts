@@ -1,0 +1,17 @@
+/** Owns telling a run that a person has done what it asked for. */
+import { provideUpdate, rotationWorkflowId } from '../../workflows/contract.js';
+import type { ProvideReceipt, ProvideRequest } from '../../workflows/domain/manual.js';
+import type { Who } from '../../workflows/domain/who.js';
+import type { Access } from './access.js';
+import { requireOpenRun } from './open-run.js';
+
+/** A secret is in the vault already, and only its reference goes on. */
+export type ProvideInput = Omit<ProvideRequest, 'by'> & { readonly run: string };
+
+/** Answers when it was looked at, also where it was not taken. */
+export async function provide(who: Who, access: Access, { run, ...provided }: ProvideInput): Promise<ProvideReceipt> {
+  const { credential } = await requireOpenRun(who, access, { run });
+  return access.callTemporal((client) =>
+    client.workflow.getHandle(rotationWorkflowId(credential)).executeUpdate(provideUpdate, { args: [{ ...provided, by: who }] }),
+  );
+}

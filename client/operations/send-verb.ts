@@ -1,0 +1,29 @@
+/**
+ * Owns what an operator says to an open run: each verb is an update of its workflow, with the phase
+ * that the operator saw.
+ */
+import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Verb } from '../../workflows/domain/verbs.js';
+import type { Who } from '../../workflows/domain/who.js';
+import type { Access } from './access.js';
+import { requireOpenRun } from './open-run.js';
+
+export interface VerbInput {
+  readonly run: string;
+  readonly verb: Verb;
+  readonly reason: string | null;
+  /** For `exempt`. */
+  readonly consumer: string | null;
+}
+
+export async function sendVerb(who: Who, access: Access, { run, verb, reason, consumer }: VerbInput): Promise<VerbReceipt> {
+  const { credential, phase, waits_for } = await requireOpenRun(who, access, { run });
+  if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
+  const wait = waits_for?.kind === 'approval' ? waits_for.number : null;
+  return access.callTemporal((client) =>
+    client.workflow.getHandle(rotationWorkflowId(credential)).executeUpdate(verbUpdates[verb], {
+      args: [{ by: who, expectedPhase: phase, wait, reason, consumer }],
+    }),
+  );
+}
