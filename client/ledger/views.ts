@@ -13,7 +13,7 @@ import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflo
 import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
 
-export interface WaitShown {
+interface WaitShown {
   readonly number: number;
   readonly kind: WaitKind;
   readonly text: string;

@@ -18,7 +18,7 @@ export type RunProgress =
   | { readonly kind: 'ledger-away'; readonly detail: string };
 
 /** Null where Temporal does not tell. */
-export interface RunCost {
+interface RunCost {
   readonly activities: number | null;
   readonly historyEvents: number | null;
 }

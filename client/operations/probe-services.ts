@@ -5,7 +5,7 @@ import type { RecordedService } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import type { Access } from './access.js';
 
-export interface ServiceShown {
+interface ServiceShown {
   readonly pid: number | null;
   readonly state: string;
 }
