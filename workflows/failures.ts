@@ -1,10 +1,20 @@
 /** Owns how a failed step is read: its code, and the words for people. */
 import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import { isErrorCode } from './domain/errors.js';
+import type { Finding } from './domain/preflight.js';
 
 /** Why the forward way ended. */
 export class RollbackRequested extends Error {
   override readonly name = 'RollbackRequested';
+}
+
+/** Something speaks against beginning, and nothing was changed. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+
+  constructor(readonly findings: readonly Finding[]) {
+    super(findings.map((f) => f.message).join('; '));
+  }
 }
 
 /** The code of a failed activity; null for what is none of ours. */

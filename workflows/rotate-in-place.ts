@@ -26,9 +26,7 @@ export function rotateInPlace(order: RunOrder): Promise<RunReport> {
   return Run.of(order, async (run) => {
     let down: Downtime;
     try {
-      const begun = await run.forward(() => regenerateStopped(run, memory));
-      if ('outcome' in begun) return begun;
-      down = begun;
+      down = await run.forward(() => regenerateStopped(run, memory));
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
@@ -46,9 +44,8 @@ interface Downtime {
 }
 
 /** Up to and with the regenerate; beyond it there is only the way forward. */
-async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime | RunReport> {
+async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime> {
   const prepared = await prepare(run);
-  if ('outcome' in prepared) return prepared;
   memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
   const before = memory.running;
   await pausePoint(run);

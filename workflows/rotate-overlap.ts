@@ -20,8 +20,7 @@ export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   const memory: OverlapMemory = { minted: null, distributed: false };
   return Run.of(order, async (run) => {
     try {
-      const refused = await run.forward(() => replace(run, memory));
-      if (refused) return refused;
+      await run.forward(() => replace(run, memory));
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
@@ -31,13 +30,9 @@ export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   });
 }
 
-/**
- * Everything up to the revoke of the old version; null when it is done, a report when preflight
- * refused.
- */
-async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | null> {
-  const prepared = await prepare(run);
-  if ('outcome' in prepared) return prepared;
+/** Everything up to the revoke of the old version. */
+async function replace(run: Run, memory: OverlapMemory): Promise<void> {
+  const { disables } = await prepare(run);
 
   const store = run.spec.store;
   const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.generation }, () =>
@@ -62,8 +57,8 @@ async function replace(run: Run, memory: OverlapMemory): Promise<RunReport | nul
       await passGate(run, 'take-away', [], round);
     }
     run.enter('retiring');
-    const old = await retire(run, round, prepared.disables);
-    if ('done' in old) return null;
+    const old = await retire(run, round, disables);
+    if ('done' in old) return;
     // Somebody is behind: everyone is handed the new version again, and the old one has to be quiet
     // anew.
     await run.newRound(round + 1, old.reason);

@@ -7,7 +7,7 @@ import type { UpdatePlan } from '../activities/index.js';
 import { effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
-import { codeOf, isOvertaken, messageOf, RollbackRequested } from './failures.js';
+import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from './failures.js';
 import { passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
@@ -25,9 +25,7 @@ export function updateKey(order: RunOrder): Promise<RunReport> {
   const memory: Memory = { plan: null, sent: false };
   return Run.of(order, async (run) => {
     try {
-      const done = await run.forward(() => change(run, memory));
-      if (typeof done !== 'string') return done;
-      run.remark(done);
+      run.remark(await run.forward(() => change(run, memory)));
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
@@ -52,11 +50,11 @@ async function begun(run: Run, memory: Memory): Promise<boolean> {
 /** How often a change that the store does not keep is sent before the key is put back. */
 const mostTries = 3;
 
-/** What was done, in words; or the report of a refusal that changed nothing. */
-async function change(run: Run, memory: Memory): Promise<RunReport | string> {
+/** What was done, in words. */
+async function change(run: Run, memory: Memory): Promise<string> {
   run.enter('preparing');
   const plan = await planChange(run, memory);
-  if (plan.findings.length > 0) return run.refuse(plan.findings);
+  if (plan.findings.length > 0) throw new Refused(plan.findings);
   if (plan.differences.length === 0) return 'the key is so already';
   // What was sent was permitted before.
   if (!(await begun(run, memory))) await passGate(run, 'start', run.row.options.update!.accepted ? [] : plan.widens);

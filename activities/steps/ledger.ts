@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
-import type { Finding } from '../../workflows/domain/preflight.js';
 import {
   type ChainHead,
   generationOf,
@@ -163,8 +162,6 @@ export function createLedgerSteps(deps: Deps) {
       downtimeMs,
     }: StepInput & { outcome: Outcome; reason: string | null; downtimeMs: number | null }): Promise<ChainHead> =>
       ledger.close(step, outcome, reason, downtimeMs),
-    refuse: ({ step, findings }: StepInput & { findings: readonly Finding[] }): Promise<ChainHead> =>
-      ledger.close(step, 'refused', findings.map((f) => f.message).join('; '), null),
   };
 }
 

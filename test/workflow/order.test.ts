@@ -115,7 +115,7 @@ describe.concurrent('an overlap rotation', () => {
     world.script.answers('preflightHost east', ill);
     expect(await world.run()).toMatchObject({ outcome: 'refused', reason: 'it is full; web-1 is ill' });
     expect(world.last('preflightHost west').input.usedBy).toEqual(['cron']);
-    expectOrder(world, [...prepared.slice(0, 3), 'refuse']);
+    expectOrder(world, [...prepared.slice(0, 3), 'close refused']);
   });
 });
 

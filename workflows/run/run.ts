@@ -13,7 +13,6 @@ import {
 import { localLedger } from '../activity-options.js';
 import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
-import type { Finding } from '../domain/preflight.js';
 import {
   type ChainHead,
   type Crossing,
@@ -28,7 +27,7 @@ import {
   type Wait,
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
-import { codeOf, isOvertaken, messageOf, RollbackRequested } from '../failures.js';
+import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
@@ -98,6 +97,7 @@ export class Run {
         try {
           return await way(run);
         } catch (error) {
+          if (error instanceof Refused) return await run.#refuse(error);
           if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
           await run.#reconcile();
         }
@@ -181,7 +181,7 @@ export class Run {
 
   /**
    * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step
-   * turns it back. Once a revoke or regenerate may be out, nothing turns it back any more: then a
+   * turns it back, and lets `Refused` through. Once a revoke or regenerate may be out, nothing turns it back any more: then a
    * person is asked, and the way is gone again, on the outcomes that the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
@@ -190,7 +190,7 @@ export class Run {
       try {
         return await this.#forward.run(way);
       } catch (error) {
-        if (isOvertaken(error) || error instanceof RollbackRequested) throw error;
+        if (isOvertaken(error) || error instanceof RollbackRequested || error instanceof Refused) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
         if (!this.#crossed && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new RollbackRequested(this.#reason ?? messageOf(error));
         await waitForOperator(this, messageOf(error));
@@ -242,10 +242,10 @@ export class Run {
     this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
   }
 
-  async refuse(findings: readonly Finding[]): Promise<RunReport> {
+  async #refuse({ message }: Refused): Promise<RunReport> {
     this.enter('closing');
-    await localLedger.refuse({ step: this.step('close'), findings });
-    return this.#report('refused', findings.map((f) => f.message).join('; '), null);
+    await localLedger.close({ step: this.step('close'), outcome: 'refused', reason: message, downtimeMs: null });
+    return this.#report('refused', message, null);
   }
 
   async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {

@@ -3,7 +3,7 @@
  * against it at once, freeze the plan, wait for leave.
  */
 import { atStore, localLedger } from '../activity-options.js';
-import type { RunReport } from '../contract.js';
+import { Refused } from '../failures.js';
 import { awaitWindow, calendarFinding, passGate } from '../run/gates.js';
 import type { Run } from '../run/run.js';
 import { preflightHosts } from './inspect.js';
@@ -16,8 +16,8 @@ export interface Prepared {
   readonly disables: boolean;
 }
 
-/** What was found, or the report of a refusal that changed nothing. */
-export async function prepare(run: Run): Promise<Prepared | RunReport> {
+/** Throws `Refused` where something speaks against beginning. */
+export async function prepare(run: Run): Promise<Prepared> {
   run.enter('preparing');
   const atTheStore = await atStore(run.spec.store).preflightStore({ step: run.step('preflight') });
   let atTheHosts = await preflightHosts(run, atTheStore.usedBy);
@@ -34,7 +34,7 @@ export async function prepare(run: Run): Promise<Prepared | RunReport> {
   const findings = [...found(), ...unattested];
   // A rotation that was taken over has changed things already: then a finding is for a person, and
   // compensation the way out.
-  if (findings.length > 0 && run.row.targets === null) return run.refuse(findings);
+  if (findings.length > 0 && run.row.targets === null) throw new Refused(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;
   await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets }));
   await passGate(run, 'start');
