@@ -41,7 +41,6 @@ export async function requireMayTakeAway(
     .filter((name) => !delivered || delivered.has(name));
   const decision = mayRevoke(
     {
-      owned: true,
       isManagementKey: account.managementKeyId === target.keyId,
       target: target.generation,
       survivor: survivor.generation,
