@@ -3,7 +3,7 @@
  * and all the moves by which the two can go wrong together.
  */
 
-import type { Deps } from '../../../activities/deps.js';
+import { type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
 import type { Ledger } from '../../../activities/ports/ledger.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';
@@ -33,10 +33,8 @@ export interface Move {
  * cannot end the others.
  */
 export interface Task {
-  /** Whether its success is on record; else it only looks and clears up. */
-  readonly recorded: boolean;
   readonly step: () => StepRef;
-  readonly run: (deps: Deps, step: StepRef) => Promise<unknown>;
+  readonly run: (deps: EffectDeps, step: StepRef) => Promise<unknown>;
   readonly done: (result: unknown) => void | Promise<void>;
   /** A failure that is not repeated; returns whether it was understood. */
   readonly refused: (code: string) => boolean | Promise<boolean>;
@@ -244,8 +242,8 @@ export abstract class World {
     const valid: { worker: Worker; task: Task; result?: unknown } = { worker, task };
     this.#valid = valid;
     await worker.start(async () => {
-      valid.result = await task.run(deps, step);
-      if (task.recorded && worker.fence !== this.fence)
+      valid.result = await task.run(withOnce(deps), step);
+      if (worker.fence !== this.fence)
         throw new Error(`I6: worker ${worker.number} was told success under fence ${worker.fence}`);
     });
   }
