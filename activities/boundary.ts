@@ -23,6 +23,13 @@ export function asEffect<Input, Result>(run: (input: Input) => Promise<Result>):
   return (input) => bounded(() => run(input));
 }
 
+/** A local activity: it has no heartbeat, and touches our own ledger alone. */
+export function asBookkeeping<Input extends unknown[], Result>(
+  run: (...input: Input) => Promise<Result>,
+): (...input: Input) => Promise<Result> {
+  return (...input) => run(...input).catch((error: unknown) => Promise.reject(toFailure(error, false)));
+}
+
 async function bounded<Result>(run: (context: Context) => Promise<Result>): Promise<Result> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), heartbeatEvery);

@@ -1,14 +1,19 @@
-/** Owns what activities are given, and the small things that many of them need. */
-import { type ConsumerSpec, leaseKey } from '../workflows/domain/credential.js';
+/**
+ * Owns what activities are given, so that one that only looks has nothing in its hands that could
+ * change anything outside; and the small things that many of them need.
+ */
+import { type ConsumerSpec, type JsonObject, leaseKey } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import type { RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
-import type { AppHost, Delivery, KnownVersion } from './ports/app-host.js';
+import type { Recorded, RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
+import type { AppHost, AppHostEffects, AppHostView, Delivery, KnownVersion } from './ports/app-host.js';
 import type { StoreConfig } from './ports/connector.js';
-import type { KeyStore } from './ports/key-store.js';
+import type { Attempt, Journal, OnceOptions } from './ports/journal.js';
+import type { KeyStore, KeyStoreEffects, KeyStoreView } from './ports/key-store.js';
 import type { Ledger } from './ports/ledger.js';
 import type { Secret } from './ports/secret.js';
 import type { Vault } from './ports/vault.js';
 
+/** What the worker composes; no activity is given all of it. */
 export interface Deps {
   readonly ledger: Ledger;
   readonly vault: Vault;
@@ -16,6 +21,56 @@ export interface Deps {
   readonly stores: { of(name: string): Promise<KeyStore>; configOf(name: string): Promise<StoreConfig> };
   readonly hosts: { of(name: string): Promise<AppHost> };
   readonly resolve: (reference: string) => Promise<Secret>;
+}
+
+/** What an observation is given: it looks, and keeps what it saw. */
+export interface ObservationDeps extends Pick<Deps, 'vault' | 'resolve'> {
+  readonly ledger: Omit<Ledger, keyof Asking | 'once'>;
+  readonly stores: { of(name: string): Promise<KeyStoreView>; configOf(name: string): Promise<StoreConfig> };
+  readonly hosts: { of(name: string): Promise<AppHostView> };
+}
+
+/** What an effect is given: it looks as well, and changes the outside through `once` alone. */
+export interface EffectDeps extends ObservationDeps {
+  readonly outside: {
+    store(name: string): Promise<Outside<KeyStoreView, KeyStoreEffects>>;
+    host(name: string): Promise<Outside<AppHostView, AppHostEffects>>;
+  };
+}
+
+/** What asks a person for an effect is given, and what takes that person's answer. */
+export interface AskingDeps extends ObservationDeps {
+  readonly ledger: Omit<Ledger, 'once'>;
+}
+
+type Asking = Pick<Journal, 'ask' | 'answered' | 'declined'>;
+
+/** A system outside: what is seen of it, and the one way to change it. */
+interface Outside<View, Effects> {
+  readonly view: View;
+  readonly once: Once<Effects>;
+}
+
+/** `Journal.once`, whose body alone is handed what changes something. */
+export type Once<Effects> = <Result extends JsonObject, Before extends JsonObject | null = null>(
+  step: StepRef,
+  options: OnceOptions<Before>,
+  body: (attempt: Attempt<Before>, effects: Effects) => Promise<Result>,
+) => Promise<Recorded<Result>>;
+
+/** For effects, and for what asks a person; an observation is given less by its type alone. */
+export function withOnce(deps: Deps): AskingDeps & EffectDeps {
+  const outside = <Port>(port: Port): { view: Port; once: Once<Port> } => ({
+    view: port,
+    once: (step, options, body) => deps.ledger.once(step, options, (attempt) => body(attempt, port)),
+  });
+  return {
+    ...deps,
+    outside: {
+      store: async (name) => outside(await deps.stores.of(name)),
+      host: async (name) => outside(await deps.hosts.of(name)),
+    },
+  };
 }
 
 /** What every activity of a rotation is told. */
@@ -32,14 +87,14 @@ export function versionOf(versions: readonly VersionRecord[], generation: number
   return found;
 }
 
-export async function secretOf(deps: Deps, version: VersionRecord): Promise<Secret> {
+export async function secretOf(deps: ObservationDeps, version: VersionRecord): Promise<Secret> {
   if (!version.secretRef)
     throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
   return deps.vault.open(version.secretRef);
 }
 
 /** The versions that a consumer may be found on: all that are not revoked. */
-export async function knownVersions(deps: Deps, credential: string): Promise<readonly KnownVersion[]> {
+export async function knownVersions(deps: ObservationDeps, credential: string): Promise<readonly KnownVersion[]> {
   const live = (await deps.ledger.versions(credential)).filter((v) => v.state !== 'revoked');
   return Promise.all(
     live.map(async (v) => ({
@@ -53,34 +108,72 @@ export async function knownVersions(deps: Deps, credential: string): Promise<rea
 /** What a step at a key store works on, as the ledger has it now. */
 export interface StepContext {
   readonly run: RunRecord;
-  readonly store: KeyStore;
+  readonly store: KeyStoreView;
   readonly versions: readonly VersionRecord[];
   /** Throws KR_LEDGER_BEHIND where the ledger does not know it. */
   versionAt(generation: number | null): VersionRecord;
 }
 
-export async function contextOf({ ledger, stores }: Deps, step: StepRef): Promise<StepContext> {
+export async function contextOf({ ledger, stores }: ObservationDeps, step: StepRef): Promise<StepContext> {
   const run = await ledger.run(step.run);
   const store = await stores.of(run.spec.store);
-  const versions = await ledger.versions(step.credential);
-  return { run, store, versions, versionAt: (generation) => versionOf(versions, generation) };
+  return { run, store, ...(await versionsOf(ledger, step)) };
+}
+
+/** The same for an effect. */
+export async function effectAtStore(
+  { ledger, outside }: EffectDeps,
+  step: StepRef,
+): Promise<StepContext & { readonly once: Once<KeyStoreEffects> }> {
+  const run = await ledger.run(step.run);
+  const { view, once } = await outside.store(run.spec.store);
+  return { run, store: view, once, ...(await versionsOf(ledger, step)) };
+}
+
+async function versionsOf(
+  ledger: ObservationDeps['ledger'],
+  { credential }: StepRef,
+): Promise<Pick<StepContext, 'versions' | 'versionAt'>> {
+  const versions = await ledger.versions(credential);
+  return { versions, versionAt: (generation) => versionOf(versions, generation) };
 }
 
 /** What a step at an app host works on. */
 export interface ConsumerContext {
   readonly run: RunRecord;
   readonly consumer: ConsumerSpec;
-  readonly host: AppHost;
+  readonly host: AppHostView;
 }
 
-export async function consumerContextOf({ ledger, hosts }: Deps, step: StepRef, name: string): Promise<ConsumerContext> {
+export async function consumerContextOf(
+  { ledger, hosts }: ObservationDeps,
+  step: StepRef,
+  name: string,
+): Promise<ConsumerContext> {
   const run = await ledger.run(step.run);
   const consumer = targetOf(run, name);
   return { run, consumer, host: await hosts.of(consumer.host) };
 }
 
+/** The same for an effect. */
+export async function effectAtHost(
+  { ledger, outside }: EffectDeps,
+  step: StepRef,
+  name: string,
+): Promise<ConsumerContext & { readonly once: Once<AppHostEffects> }> {
+  const run = await ledger.run(step.run);
+  const consumer = targetOf(run, name);
+  const { view, once } = await outside.host(consumer.host);
+  return { run, consumer, host: view, once };
+}
+
 /** Takes the consumer's lease: by its number the newest delivery wins. */
-export async function deliveryOf(deps: Deps, step: StepRef, consumer: ConsumerSpec, generation: number): Promise<Delivery> {
+export async function deliveryOf(
+  deps: ObservationDeps,
+  step: StepRef,
+  consumer: ConsumerSpec,
+  generation: number,
+): Promise<Delivery> {
   const versions = await deps.ledger.versions(step.credential);
   const version = versionOf(versions, generation);
   const { keyId } = version;
@@ -109,7 +202,7 @@ export function requiredOf(run: RunRecord): readonly ConsumerSpec[] {
  * The database's clock, asked once and carried on by our own: never ahead of it, so that what was
  * seen is held to be at least as old as it is.
  */
-export async function databaseClock({ ledger }: Deps): Promise<() => number> {
+export async function databaseClock({ ledger }: ObservationDeps): Promise<() => number> {
   const then = await ledger.now();
   const asked = performance.now();
   return () => then + (performance.now() - asked);

@@ -3,9 +3,10 @@
  * factories, so that nothing here knows a concrete class.
  */
 
-import { asEffect, asObservation, toFailure } from './boundary.js';
-import type { Deps } from './deps.js';
+import { asBookkeeping, asEffect, asObservation } from './boundary.js';
+import { type AskingDeps, type Deps, type EffectDeps, type ObservationDeps, withOnce } from './deps.js';
 import { adoptVersion, saveConfiguration } from './steps/apply.js';
+import { askPerson } from './steps/ask-person.js';
 import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
 import {
   awaitStopped,
@@ -20,29 +21,54 @@ import {
 import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './steps/disable.js';
 import { awaitSettled, createLedgerSteps, takeLeases } from './steps/ledger.js';
 import { askForAttestation, recordAttestation, withdrawStaged } from './steps/manual-delivery.js';
-import { askPerson, takeProvided } from './steps/manual-effect.js';
+import { copyMemberships } from './steps/memberships.js';
 import { mintVersion, proveVersion } from './steps/mint.js';
 import { preflightHost, preflightStore } from './steps/preflight.js';
 import { proveSecret, regenerateSecret } from './steps/regenerate.js';
 import { drain, proveDead, removeOrphans, revokeVersion } from './steps/retire.js';
+import { takeProvided } from './steps/take-provided.js';
 
-const observation = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input, signal: AbortSignal) => Promise<Result>) =>
-  asObservation((input: Input, signal) => run(deps, input, signal));
-const effect = <Input, Result>(deps: Deps, run: (deps: Deps, input: Input) => Promise<Result>) =>
+const observation = <Input, Result>(
+  deps: ObservationDeps,
+  run: (deps: ObservationDeps, input: Input, signal: AbortSignal) => Promise<Result>,
+) => asObservation((input: Input, signal) => run(deps, input, signal));
+
+const effect = <Input, Result>(deps: EffectDeps, run: (deps: EffectDeps, input: Input) => Promise<Result>) =>
   asEffect((input: Input) => run(deps, input));
 
+/** Asks a person, or takes the answer: it looks for itself as an observation does. */
+const asking = <Input, Result>(
+  deps: AskingDeps & EffectDeps,
+  run: (deps: AskingDeps & EffectDeps, input: Input, signal: AbortSignal) => Promise<Result>,
+) => asObservation((input: Input, signal) => run(deps, input, signal));
+
 /** Local activities: our own ledger alone, on the workflows' queue. */
-export function createLocalLedgerActivities(deps: Deps) {
+export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
   const steps = createLedgerSteps(deps);
-  type Steps = typeof steps;
-  // A local activity has no heartbeat; only its errors need the border.
-  return Object.fromEntries(
-    Object.entries(steps).map(([name, run]) => [
-      name,
-      (input: never) =>
-        (run as (input: never) => Promise<unknown>)(input).catch((error: unknown) => Promise.reject(toFailure(error, false))),
-    ]),
-  ) as unknown as Steps;
+  return {
+    windowOpening: asBookkeeping(steps.windowOpening),
+    dueRotations: asBookkeeping(steps.dueRotations),
+    openRuns: asBookkeeping(steps.openRuns),
+    openRun: asBookkeeping(steps.openRun),
+    reconcile: asBookkeeping(steps.reconcile),
+    freezePlan: asBookkeeping(steps.freezePlan),
+    cutOver: asBookkeeping(steps.cutOver),
+    reinstate: asBookkeeping(steps.reinstate),
+    readUndo: asBookkeeping(steps.readUndo),
+    rememberRunning: asBookkeeping(steps.rememberRunning),
+    openWindow: asBookkeeping(steps.openWindow),
+    mayHaveSent: asBookkeeping(steps.mayHaveSent),
+    unsettled: asBookkeeping(steps.unsettled),
+    declineAsked: asBookkeeping(steps.declineAsked),
+    releaseLease: asBookkeeping(steps.releaseLease),
+    releaseLeases: asBookkeeping(steps.releaseLeases),
+    openWait: asBookkeeping(steps.openWait),
+    recordVerb: asBookkeeping(steps.recordVerb),
+    recordEffect: asBookkeeping(steps.recordEffect),
+    turnBack: asBookkeeping(steps.turnBack),
+    beginRound: asBookkeeping(steps.beginRound),
+    close: asBookkeeping(steps.close),
+  };
 }
 
 /** On the workflows' queue, but no local ones, since they may wait. */
@@ -56,46 +82,49 @@ export function createLedgerActivities(deps: Deps) {
 
 /** On the queue of a key store. */
 export function createStoreActivities(deps: Deps) {
+  const acting = withOnce(deps);
   return {
     adoptVersion: observation(deps, adoptVersion),
     preflightStore: observation(deps, preflightStore),
-    mintVersion: effect(deps, mintVersion),
+    mintVersion: effect(acting, mintVersion),
     proveVersion: observation(deps, proveVersion),
+    copyMemberships: effect(acting, copyMemberships),
     drain: observation(deps, drain),
-    disableVersion: effect(deps, disableVersion),
-    enableVersion: effect(deps, enableVersion),
+    disableVersion: effect(acting, disableVersion),
+    enableVersion: effect(acting, enableVersion),
     proveEnabled: observation(deps, proveEnabled),
     waitOutSoak: observation(deps, waitOutSoak),
-    revokeVersion: effect(deps, revokeVersion),
+    revokeVersion: effect(acting, revokeVersion),
     proveDead: observation(deps, proveDead),
-    removeOrphans: observation(deps, removeOrphans),
-    askPerson: observation(deps, askPerson),
-    takeProvided: observation(deps, takeProvided),
-    regenerateSecret: effect(deps, regenerateSecret),
-    proveSecret: effect(deps, proveSecret),
+    removeOrphans: effect(acting, removeOrphans),
+    askPerson: asking(acting, askPerson),
+    takeProvided: asking(acting, takeProvided),
+    regenerateSecret: effect(acting, regenerateSecret),
+    proveSecret: effect(acting, proveSecret),
     compareKeys: observation(deps, compareKeys),
-    planUpdate: effect(deps, planUpdate),
-    changeKey: effect(deps, changeKey),
-    putBackKey: effect(deps, putBackKey),
+    planUpdate: effect(acting, planUpdate),
+    changeKey: effect(acting, changeKey),
+    putBackKey: effect(acting, putBackKey),
     proveImage: observation(deps, proveImage),
   };
 }
 
 /** On the queue of an app host. */
 export function createHostActivities(deps: Deps) {
+  const acting = withOnce(deps);
   return {
     preflightHost: observation(deps, preflightHost),
     inspectConsumers: observation(deps, inspectConsumers),
     watchSoak: observation(deps, watchSoak),
-    distribute: effect(deps, distribute),
+    distribute: effect(acting, distribute),
     askForAttestation: observation(deps, askForAttestation),
-    recordAttestation: effect(deps, recordAttestation),
-    withdrawStaged: effect(deps, withdrawStaged),
+    recordAttestation: effect(acting, recordAttestation),
+    withdrawStaged: effect(acting, withdrawStaged),
     confirmConsumer: observation(deps, confirmConsumer),
-    undeployConsumer: effect(deps, undeployConsumer),
+    undeployConsumer: effect(acting, undeployConsumer),
     awaitStopped: observation(deps, awaitStopped),
-    updateSecret: effect(deps, updateSecret),
-    deployConsumer: effect(deps, deployConsumer),
+    updateSecret: effect(acting, updateSecret),
+    deployConsumer: effect(acting, deployConsumer),
     confirmDeployed: observation(deps, confirmDeployed),
   };
 }
@@ -105,6 +134,7 @@ export type LedgerActivities = ReturnType<typeof createLedgerActivities>;
 export type StoreActivities = ReturnType<typeof createStoreActivities>;
 export type HostActivities = ReturnType<typeof createHostActivities>;
 
-export type { AdoptInput, AdoptResult, ApplyInput } from './steps/apply.js';
+export type { AdoptInput, ApplyInput } from './steps/apply.js';
 export type { CompareInput, UpdatePlan } from './steps/attributes.js';
+export type { Deployed } from './steps/consumers.js';
 export type { HostPreflight } from './steps/preflight.js';

@@ -9,7 +9,7 @@ import type { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore, byPerson } from './steps/manual-effect.js';
-import { enabled, withGuard } from './steps/retire.js';
+import { enabled, removeOrphans, withGuard } from './steps/retire.js';
 
 /**
  * What a ledger that was set back cannot tell: the key that was minted, and whether anybody was
@@ -49,9 +49,7 @@ export async function compensateOverlap(run: Run, memory: OverlapMemory): Promis
     if (!undo.versionStands || (await removeNew(run, behind, round))) break;
   }
   run.enter('closing');
-  await retryUntilOperator(run, () =>
-    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: memory.minted }),
-  );
+  await removeOrphans(run, memory.minted);
   return run.close('compensated');
 }
 

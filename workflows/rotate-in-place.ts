@@ -2,7 +2,8 @@
  * Owns the order of an in-place rotation: stop every program, change the secret, hand it over,
  * start them again, with nothing in the window that could be done outside it.
  */
-import { CancellationScope } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, sleep } from '@temporalio/workflow';
+import type { Deployed } from '../activities/index.js';
 import { atHost, effectsAtHost, effectsAtStore, ledger, localLedger } from './activity-options.js';
 import type { RunOrder, RunReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
@@ -169,21 +170,39 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
 /** Starts programs side by side; one that does not come back never holds up the others. */
 async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction: string): Promise<void> {
   await Promise.all(
-    consumers.map(({ host, name }) => {
+    consumers.map((consumer) => {
       let round = 0;
       return retryUntilOperator(run, async () => {
-        if (run.isExempt(name)) return;
-        round++;
-        await run.recorded(
-          effectsAtHost(host).deployConsumer({
-            step: run.step('deploy', `deploy/${direction}-${round}/${name}`, name),
-            consumer: name,
-          }),
-        );
-        await atHost(host).confirmDeployed({ step: run.step('confirm', `confirm/${direction}/${name}`, name), consumer: name });
+        for (let starts = 1; !run.isExempt(consumer.name); starts++) {
+          const seen = await deploy(run, consumer, `${direction}-${++round}`, direction);
+          if (seen !== 'stopped') return;
+          // Something stopped it after it was started, such as a late undeploy.
+          if (starts === mostStarts) throw ApplicationFailure.nonRetryable(`${consumer.name} stops again`, 'KR_NOT_CONFIRMED');
+          if (starts > 1) await sleep((starts - 1) * startsApart);
+        }
       });
     }),
   );
+}
+
+/**
+ * How often a program that something stops is started again before a person is asked, and the
+ * milliseconds by which the pauses between grow; the first time there is none.
+ */
+const mostStarts = 5;
+const startsApart = 1_000;
+
+/**
+ * Starts one program. One that is refused its login is stopped at once and for good: every further
+ * try would count towards a lock.
+ */
+async function deploy(run: Run, { host, name }: ConsumerSpec, round: string, direction: string): Promise<Deployed> {
+  const step = (kind: string, at: string) => run.step(kind, `${kind}/${at}/${name}`, name);
+  await run.recorded(effectsAtHost(host).deployConsumer({ step: step('deploy', round), consumer: name }));
+  const seen = await atHost(host).confirmDeployed({ step: step('confirm', direction), consumer: name });
+  if (seen !== 'refused') return seen;
+  await run.recorded(effectsAtHost(host).undeployConsumer({ step: step('undeploy', round), consumer: name }));
+  throw ApplicationFailure.nonRetryable(`${name} was refused its login and is stopped`, 'KR_APP_REFUSED');
 }
 
 /**

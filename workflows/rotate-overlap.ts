@@ -14,7 +14,7 @@ import { bake, retryUntilOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
-import { drain, retire } from './steps/retire.js';
+import { drain, removeOrphans, retire } from './steps/retire.js';
 
 export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   const memory: OverlapMemory = { minted: null, distributed: false };
@@ -39,7 +39,8 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
     effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
   );
   memory.minted = keyId;
-  await atStore(store).proveVersion({ step: run.step('prove') });
+  const isListed = await atStore(store).proveVersion({ step: run.step('prove') });
+  if (isListed) await run.recorded(effectsAtStore(store).copyMemberships({ step: run.step('copy-memberships') }));
 
   run.enter('distributing');
   memory.distributed = true;
@@ -75,9 +76,7 @@ async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
   run.enter('closing');
-  await retryUntilOperator(run, () =>
-    atStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known: memory.minted }),
-  );
+  await removeOrphans(run, memory.minted);
   return run.close('completed');
 }
 

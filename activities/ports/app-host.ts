@@ -55,13 +55,17 @@ export interface Delivery {
  * How a hand-out comes to its end where a person carries it out: what that person is told, and what
  * is made of the answer.
  */
-export interface Manual {
+export interface Manual extends ManualLooks, ManualEffects {}
+
+export interface ManualLooks {
   /**
    * What to do, a line for each step; nothing secret. `staged`: the version was delivered;
    * otherwise only a word is missing.
    */
   instructions(consumer: ConsumerSpec, generation: number, staged: boolean): readonly string[];
+}
 
+export interface ManualEffects {
   /**
    * Takes that person's word that the consumer is on the version, with the fingerprint that it
    * shows, and withdraws the key; from then on `inspect` shows it. A text: why it does not hold,
@@ -69,7 +73,7 @@ export interface Manual {
    */
   take(delivery: Delivery, fingerprint: string | null, signal: AbortSignal): Promise<string | null>;
 
-  /** Nobody is asked any more: the key that lies ready goes. */
+  /** Nobody is asked any more: the key that lies ready goes. Repeating it is harmless. */
   withdraw(consumer: ConsumerSpec, signal: AbortSignal): Promise<void>;
 }
 
@@ -79,9 +83,24 @@ export interface Manual {
  * holds), KR_SOURCE_CHANGING. Commands and requests that the host makes carry the worker's honest
  * User-Agent.
  */
-export interface AppHost {
+export interface AppHost extends AppHostLooks, AppHostEffects {
+  /**
+   * Only where a person carries hand-outs out: `deliver` then lays the version out for that person.
+   */
+  readonly manual?: Manual;
+}
+
+/**
+ * What an observation is given of an app host. Of what changes something it sees only whether the
+ * host has it.
+ */
+export type AppHostView = AppHostLooks & { readonly [Name in Exclude<keyof AppHostEffects, 'manual'>]?: unknown };
+
+/** The calls that change nothing. */
+export interface AppHostLooks {
   readonly kind: string;
   readonly capabilities: AppHostCapabilities;
+  readonly manual?: ManualLooks;
 
   /** Stable identity of the host: by it a rotation notices that its target was changed. */
   identity(signal: AbortSignal): Promise<string>;
@@ -91,6 +110,23 @@ export interface AppHost {
    * host that cannot be reached is KR_HOST_UNAVAILABLE.
    */
   inspect(consumer: ConsumerSpec, known: readonly KnownVersion[], signal: AbortSignal): Promise<Inspection>;
+
+  /**
+   * The secret that the source holds now, to adopt it; null where there is none. Only where
+   * declared.
+   */
+  readSecret?(consumer: ConsumerSpec, signal: AbortSignal): Promise<Secret | null>;
+
+  /**
+   * The consumers on this host that the store's own names stand for. Only where `consumers: all`
+   * can be declared.
+   */
+  consumersNamed?(names: readonly string[], keyId: string, signal: AbortSignal): Promise<readonly ConsumerSpec[]>;
+}
+
+/** The calls that change something; rekey makes them through `once` alone. */
+export interface AppHostEffects {
+  readonly manual?: ManualEffects;
 
   /**
    * Writes the secret where the consumer, and every new instance of it, takes it from: atomically,
@@ -110,21 +146,4 @@ export interface AppHost {
    */
   undeploy?(consumer: ConsumerSpec, signal: AbortSignal): Promise<void>;
   deploy?(consumer: ConsumerSpec, signal: AbortSignal): Promise<void>;
-
-  /**
-   * The secret that the source holds now, to adopt it; null where there is none. Only where
-   * declared.
-   */
-  readSecret?(consumer: ConsumerSpec, signal: AbortSignal): Promise<Secret | null>;
-
-  /**
-   * Only where a person carries hand-outs out: `deliver` then lays the version out for that person.
-   */
-  readonly manual?: Manual;
-
-  /**
-   * The consumers on this host that the store's own names stand for. Only where `consumers: all`
-   * can be declared.
-   */
-  consumersNamed?(names: readonly string[], keyId: string, signal: AbortSignal): Promise<readonly ConsumerSpec[]>;
 }

@@ -35,13 +35,14 @@ export type Change =
   | { readonly kind: 'rename-version'; readonly generation: number; readonly keyName: string }
   | { readonly kind: 'cutover' };
 
-export interface Attempt {
+/** `Before`: what `snapshotBefore` answers; null where nothing is looked at before. */
+export interface Attempt<Before extends JsonObject | null = JsonObject | null> {
   readonly id: string;
   /** At most 30 characters, unique; it makes the effect findable. */
   readonly tag: string;
   /** Earlier attempts of this step, oldest first; empty on the first. */
   readonly earlier: readonly EarlierAttempt[];
-  readonly before: JsonObject | null;
+  readonly before: Before;
   /**
    * Aborts when the attempt's own deadline is over: no request of it is out after its intent's
    * `settle_at`.
@@ -65,7 +66,7 @@ export type Asked =
   | { readonly done: Recorded<JsonObject> }
   | { readonly done: null; readonly attempt: string; readonly tag: string };
 
-export interface OnceOptions {
+export interface OnceOptions<Before extends JsonObject | null = JsonObject | null> {
   /**
    * Milliseconds: how long the attempt may take, and how long after that its request may still
    * land.
@@ -84,7 +85,7 @@ export interface OnceOptions {
    */
   readonly scopeByKind?: boolean;
   /** Looks before the intent is committed; its answer is kept with the intent. */
-  readonly snapshotBefore?: (signal: AbortSignal) => Promise<JsonObject>;
+  readonly snapshotBefore?: (signal: AbortSignal) => Promise<Before>;
 }
 
 export interface Journal {
@@ -92,10 +93,10 @@ export interface Journal {
    * Runs an effect at most once as far as our ledger can make it so; see docs/lifecycle.md. A
    * recorded outcome is returned without running `body`.
    */
-  once<Result extends JsonObject>(
+  once<Result extends JsonObject, Before extends JsonObject | null = null>(
     step: StepRef,
-    options: OnceOptions,
-    body: (attempt: Attempt) => Promise<Result>,
+    options: OnceOptions<Before>,
+    body: (attempt: Attempt<Before>) => Promise<Result>,
   ): Promise<Recorded<Result>>;
   /** Whether a person was asked for the step, and has not answered. */
   isAsked(step: StepRef): Promise<boolean>;

@@ -126,7 +126,16 @@ export interface RegeneratedKey {
  * KR_STORE_RATE_LIMITED, KR_STORE_REFUSED, KR_STORE_UNAUTHORIZED. An observation never throws
  * KR_STORE_UNCLEAR.
  */
-export interface KeyStore {
+export interface KeyStore extends KeyStoreLooks, KeyStoreEffects {}
+
+/**
+ * What an observation is given of a key store. Of what changes something it sees only whether the
+ * store has it.
+ */
+export type KeyStoreView = KeyStoreLooks & { readonly [Name in keyof KeyStoreEffects]?: unknown };
+
+/** The calls that change nothing. */
+export interface KeyStoreLooks {
   readonly kind: string;
   readonly capabilities: KeyStoreCapabilities;
 
@@ -144,12 +153,6 @@ export interface KeyStore {
   /** Null when there is no such key (any more). */
   describe(keyId: string, signal: AbortSignal): Promise<KeyDescription | null>;
 
-  /**
-   * Makes a key that carries `tag`. Sent once: only the caller knows whether a lost reply may be
-   * repeated.
-   */
-  create(request: CreateKey, signal: AbortSignal): Promise<MintedKey>;
-
   /** Only where `secretReadable` is `always`; null when there is no such key. */
   readSecret?(keyId: string, signal: AbortSignal): Promise<Secret | null>;
 
@@ -161,6 +164,24 @@ export interface KeyStore {
    * is not `none`.
    */
   lastUsed?(keyId: string, signal: AbortSignal): Promise<string | null>;
+
+  /**
+   * Milliseconds for which what was derived from a key with these attributes lives on: the drain
+   * lasts at least as long.
+   */
+  leastGrace?(attributes: JsonObject): number;
+
+  /** The apps that use the key, by the name that their host knows. Only where the store knows. */
+  consumersOf?(keyId: string, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+/** The calls that change something; rekey makes them through `once` alone. */
+export interface KeyStoreEffects {
+  /**
+   * Makes a key that carries `tag`. Sent once: only the caller knows whether a lost reply may be
+   * repeated.
+   */
+  create(request: CreateKey, signal: AbortSignal): Promise<MintedKey>;
 
   /** Ends a key for good. A key that is already gone is success. */
   revoke(keyId: string, signal: AbortSignal): Promise<void>;
@@ -186,17 +207,8 @@ export interface KeyStore {
    */
   update?(keyId: string, image: KeyImage, signal: AbortSignal): Promise<void>;
 
-  /**
-   * Milliseconds for which what was derived from a key with these attributes lives on: the drain
-   * lasts at least as long.
-   */
-  leastGrace?(attributes: JsonObject): number;
-
   /** Replaces the secret of a key; the old one dies at once. Sent once. Only where declared. */
   regenerate?(keyId: string, signal: AbortSignal): Promise<RegeneratedKey>;
-
-  /** The apps that use the key, by the name that their host knows. Only where the store knows. */
-  consumersOf?(keyId: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** Whether every endpoint accepted the key. */

@@ -20,16 +20,17 @@ import { showStep } from './waits.js';
  */
 const shortestSend = 250;
 
-export async function once<Result extends JsonObject>(
+export async function once<Result extends JsonObject, Before extends JsonObject | null>(
   database: Database,
   ledgerId: string,
   step: StepRef,
-  options: OnceOptions,
-  body: (attempt: Attempt) => Promise<Result>,
+  options: OnceOptions<Before>,
+  body: (attempt: Attempt<Before>) => Promise<Result>,
 ): Promise<Recorded<Result>> {
   const found = await database.transaction((client) => findOutcome<Result>(client, step, options));
   if ('done' in found) return found.done;
-  const before = options.snapshotBefore ? await options.snapshotBefore(AbortSignal.timeout(options.deadline)) : null;
+  const looked = await options.snapshotBefore?.(AbortSignal.timeout(options.deadline));
+  const before = (looked ?? null) as Before;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.run) };
   // The deadline counts from before the intent is committed: what is sent is given up before the

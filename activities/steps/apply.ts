@@ -6,7 +6,7 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Who } from '../../workflows/domain/who.js';
-import type { Deps } from '../deps.js';
+import type { ObservationDeps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
 export interface ApplyInput {
@@ -15,7 +15,10 @@ export interface ApplyInput {
   readonly by: Who;
 }
 
-export async function saveConfiguration(deps: Deps, { configuration, hash, by }: ApplyInput): Promise<{ changed: boolean }> {
+export async function saveConfiguration(
+  deps: ObservationDeps,
+  { configuration, hash, by }: ApplyInput,
+): Promise<{ changed: boolean }> {
   return deps.ledger.saveConfiguration(configuration, hash, by);
 }
 
@@ -45,7 +48,7 @@ export interface AdoptResult {
  * same key again changes nothing.
  */
 export async function adoptVersion(
-  deps: Deps,
+  deps: ObservationDeps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
   signal: AbortSignal,
 ): Promise<AdoptResult> {
@@ -83,7 +86,12 @@ export async function adoptVersion(
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }
 
-async function secretBehind(deps: Deps, spec: CredentialSpec, reference: string, signal: AbortSignal): Promise<Secret> {
+async function secretBehind(
+  deps: ObservationDeps,
+  spec: CredentialSpec,
+  reference: string,
+  signal: AbortSignal,
+): Promise<Secret> {
   const [, kind, rest = ''] = /^(vault|consumer):(.*)$/.exec(reference) ?? [];
   if (kind === 'vault') return deps.vault.open(rest);
   if (kind === undefined) return deps.resolve(reference);

@@ -18,10 +18,10 @@ import {
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
-import { contextOf, type Deps, type StepInput, sleep, within } from '../deps.js';
+import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep, within } from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';
 import type { Attempt } from '../ports/journal.js';
-import type { KeyDescription, KeyStore } from '../ports/key-store.js';
+import type { KeyDescription, KeyStoreView } from '../ports/key-store.js';
 import { checkedAccount } from './preflight.js';
 
 /** What a change does; the images are null where something speaks against it. */
@@ -43,26 +43,22 @@ export interface PlanInput extends StepInput {
 }
 
 /** Observes: the key as it is. Writes: the plan, with the image that it can be put back to. */
-export async function planUpdate(deps: Deps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
-  const { spec, options, previousGeneration } = await deps.ledger.run(step.run);
-  const store = await deps.stores.of(spec.store);
+export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
+  const { run, store, versions, once } = await effectAtStore(deps, step);
+  const { spec, options, previousGeneration } = run;
   const config = await deps.stores.configOf(spec.store);
-  const version = (await deps.ledger.versions(step.credential)).find((v) => v.generation === previousGeneration) ?? null;
+  const version = versions.find((v) => v.generation === previousGeneration) ?? null;
   const { change } = options.update!;
-  return deps.ledger.once(
-    step,
-    { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false },
-    async (attempt) => {
-      if (known) return known;
-      const { facts, key } = await look(deps, store, config, spec, version, attempt.signal);
-      return planOf(facts, change, key, spec, store, config);
-    },
-  );
+  return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
+    if (known) return known;
+    const { facts, key } = await look(deps, store, config, spec, version, attempt.signal);
+    return planOf(facts, change, key, spec, store, config);
+  });
 }
 
 async function look(
-  deps: Deps,
-  store: KeyStore,
+  deps: ObservationDeps,
+  store: KeyStoreView,
   config: StoreConfig,
   spec: CredentialSpec,
   version: VersionRecord | null,
@@ -91,7 +87,7 @@ function planOf(
   change: KeyChange,
   key: KeyDescription | null,
   spec: CredentialSpec,
-  store: KeyStore,
+  store: KeyStoreView,
   config: StoreConfig,
 ): UpdatePlan {
   const { propagation } = store.capabilities.timing;
@@ -115,7 +111,7 @@ function wanted(
   change: Exclude<KeyChange, { kind: 'undo' }>,
   present: KeyImage,
   spec: CredentialSpec,
-  store: KeyStore,
+  store: KeyStoreView,
   config: StoreConfig,
 ): KeyImage {
   const { rightsWith, ofNewKeys } = config.changes!;
@@ -133,7 +129,7 @@ export interface ChangeInput extends StepInput {
 }
 
 /** Observes: that the key is as it was planned for. Writes: the whole of its new image, at once. */
-export async function changeKey(deps: Deps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
+export async function changeKey(deps: EffectDeps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, after!, (seen, attempt) => {
     attempt.markUnsent('this');
@@ -156,7 +152,7 @@ export interface PutBackInput extends ChangeInput {
  * first.
  */
 export async function putBackKey(
-  deps: Deps,
+  deps: EffectDeps,
   { step, plan, agreed }: PutBackInput,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
@@ -172,39 +168,35 @@ export async function putBackKey(
 
 /** Sends an image where `decide` says so: it throws where nothing may be sent. */
 async function changed(
-  deps: Deps,
+  deps: EffectDeps,
   step: StepInput['step'],
   keyId: string,
   image: KeyImage,
   decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const version = versionAt(run.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const before = async (signal: AbortSignal) => {
     const key = await store.describe(keyId, signal);
     return { account: (await store.check(signal)).identity, image: key && imageOf(key) };
   };
-  return deps.ledger.once(
-    step,
-    { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before },
-    async (attempt) => {
-      const seen = attempt.before as unknown as Awaited<ReturnType<typeof before>>;
-      if (seen.account !== version.account) {
-        attempt.markUnsent('this');
-        throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one of the key`);
-      }
-      const sends = decide(seen.image, attempt);
-      if (sends) {
-        attempt.beforeSending();
-        attempt.markUnsent('no');
-        await refusable(attempt, () => store.update!(keyId, image, attempt.signal));
-      }
-      if (version.keyName !== image.name)
-        attempt.stage({ kind: 'rename-version', generation: version.generation, keyName: image.name });
-      return { sent: sends };
-    },
-  );
+  return once(step, { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before }, async (attempt, effects) => {
+    const seen = attempt.before;
+    if (seen.account !== version.account) {
+      attempt.markUnsent('this');
+      throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one of the key`);
+    }
+    const sends = decide(seen.image, attempt);
+    if (sends) {
+      attempt.beforeSending();
+      attempt.markUnsent('no');
+      await refusable(attempt, () => effects.update!(keyId, image, attempt.signal));
+    }
+    if (version.keyName !== image.name)
+      attempt.stage({ kind: 'rename-version', generation: version.generation, keyName: image.name });
+    return { sent: sends };
+  });
 }
 
 /** What the store refused for good was not done: then there is nothing to put back. */
@@ -229,7 +221,11 @@ export interface ProveImageInput extends StepInput {
 }
 
 /** Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs. */
-export async function proveImage(deps: Deps, { step, keyId, image }: ProveImageInput, signal: AbortSignal): Promise<void> {
+export async function proveImage(
+  deps: ObservationDeps,
+  { step, keyId, image }: ProveImageInput,
+  signal: AbortSignal,
+): Promise<void> {
   await deps.ledger.enter(step);
   const { spec } = await deps.ledger.run(step.run);
   const store = await deps.stores.of(spec.store);
@@ -254,7 +250,7 @@ export interface CompareInput {
  * declared. One that cannot be looked at does not hold up the others.
  */
 export async function compareKeys(
-  deps: Deps,
+  deps: ObservationDeps,
   { store, credentials, changeable }: CompareInput,
   signal: AbortSignal,
 ): Promise<readonly KeyLook[]> {
@@ -264,7 +260,7 @@ export async function compareKeys(
 }
 
 async function compareKey(
-  deps: Deps,
+  deps: ObservationDeps,
   name: string,
   credential: string,
   changeable: boolean,

@@ -3,7 +3,7 @@
  * host.
  */
 
-import { leaseKey } from '../../workflows/domain/credential.js';
+import { type ConsumerSpec, leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Recorded } from '../../workflows/domain/records.js';
@@ -11,16 +11,18 @@ import { isStopped } from '../../workflows/domain/regenerate.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import {
   consumerContextOf,
-  type Deps,
   databaseClock,
   deliveryOf,
+  type EffectDeps,
+  effectAtHost,
   knownVersions,
+  type ObservationDeps,
   type StepInput,
   sleep,
   targetOf,
   within,
 } from '../deps.js';
-import type { AppHost, Delivery } from '../ports/app-host.js';
+import type { AppHostEffects, AppHostView, Delivery } from '../ports/app-host.js';
 
 export interface ConsumerInput extends StepInput {
   readonly consumer: string;
@@ -43,10 +45,10 @@ const pollInterval = 100;
 
 /** Observes: every consumer named, once. Writes: the inspections, at the database's time. */
 export async function inspectConsumers(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, host: name, consumers }: InspectInput,
   signal: AbortSignal,
-): Promise<readonly Inspection[]> {
+): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const known = await knownVersions(deps, step.credential);
@@ -57,7 +59,6 @@ export async function inspectConsumers(
     ),
   );
   await deps.ledger.recordInspections(step, lookedAt, inspections);
-  return inspections;
 }
 
 /**
@@ -66,21 +67,21 @@ export async function inspectConsumers(
  * keeps it until `confirm`.
  */
 export async function distribute(
-  deps: Deps,
+  deps: EffectDeps,
   { step, consumer: name, generation }: DistributeInput,
 ): Promise<Recorded<Distributed>> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
+  const { consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
 
   const distributed: Distributed = host.manual ? { manual: true } : {};
-  return deps.ledger.once(
+  return once(
     step,
     { deadline: request * 2, settle, waitForSettle: !host.capabilities.remembersFence },
-    async (attempt) => {
+    async (attempt, effects) => {
       attempt.beforeSending();
-      await deliver(deps, host, delivery, within(attempt.signal, request));
-      await host.apply(consumer, attempt.signal);
+      await deliver(deps, effects, delivery, within(attempt.signal, request));
+      await effects.apply(consumer, attempt.signal);
       return distributed;
     },
   );
@@ -90,9 +91,9 @@ export async function distribute(
  * A host that holds a higher fence than the newest one of ours shows that the ledger was set back:
  * it is raised above, and the step repeated.
  */
-async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: AbortSignal): Promise<void> {
+async function deliver(deps: EffectDeps, effects: AppHostEffects, delivery: Delivery, signal: AbortSignal): Promise<void> {
   try {
-    await host.deliver(delivery, signal);
+    await effects.deliver(delivery, signal);
   } catch (error) {
     const held = error instanceof RekeyError && error.code === 'KR_HOST_FENCED' ? error.heldFence : undefined;
     if (held !== undefined && (await deps.ledger.raiseLease(leaseKey(delivery.consumer), delivery.fence.number, held))) {
@@ -104,7 +105,7 @@ async function deliver(deps: Deps, host: AppHost, delivery: Delivery, signal: Ab
 
 /** Observes: one consumer, until each instance proves the version. Releases the lease. */
 export async function confirmConsumer(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, consumer: name, generation }: DistributeInput,
   signal: AbortSignal,
 ): Promise<void> {
@@ -144,24 +145,21 @@ function describe(seen: Inspection, generation: number): string {
 
 /** Writes: one program is told to stop. Whether it did is `awaitStopped`. */
 export async function undeployConsumer(
-  deps: Deps,
+  deps: EffectDeps,
   { step, consumer: name }: ConsumerInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
-  return deps.ledger.once(
-    step,
-    { deadline: host.capabilities.timing.request * 2, settle: host.capabilities.timing.settle, waitForSettle: false },
-    async (attempt) => {
-      attempt.beforeSending();
-      await host.undeploy!(consumer, within(attempt.signal, host.capabilities.timing.request));
-      return {};
-    },
-  );
+  const { consumer, host, once } = await effectAtHost(deps, step, name);
+  const { request, settle } = host.capabilities.timing;
+  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
+    attempt.beforeSending();
+    await effects.undeploy!(consumer, within(attempt.signal, request));
+    return {};
+  });
 }
 
 /** Observes: the consumers of one host, until no instance runs. */
 export async function awaitStopped(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, host: name, consumers }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
@@ -186,18 +184,18 @@ export async function awaitStopped(
  * another step.
  */
 export async function updateSecret(
-  deps: Deps,
+  deps: EffectDeps,
   { step, consumer: name, generation }: DistributeInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
+  const { consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const delivery = await deliveryOf(deps, step, consumer, generation);
-  return deps.ledger.once(
+  return once(
     step,
     { deadline: request * 2, settle, waitForSettle: !host.capabilities.remembersFence },
-    async (attempt) => {
+    async (attempt, effects) => {
       attempt.beforeSending();
-      await deliver(deps, host, delivery, within(attempt.signal, request));
+      await deliver(deps, effects, delivery, within(attempt.signal, request));
       return {};
     },
   );
@@ -205,29 +203,36 @@ export async function updateSecret(
 
 /** Writes: one program is told to start. A program that runs or starts already is left alone. */
 export async function deployConsumer(
-  deps: Deps,
+  deps: EffectDeps,
   { step, consumer: name }: ConsumerInput,
 ): Promise<Recorded<Record<string, never>>> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
+  const { consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
+  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
     if (attempt.earlier.length > 0 && (await isUp(host, consumer, attempt.signal))) return {};
     attempt.beforeSending();
-    await host.deploy!(consumer, within(attempt.signal, request));
+    await effects.deploy!(consumer, within(attempt.signal, request));
     return {};
   });
 }
 
-async function isUp(host: AppHost, consumer: Parameters<AppHost['inspect']>[0], signal: AbortSignal): Promise<boolean> {
+async function isUp(host: AppHostView, consumer: ConsumerSpec, signal: AbortSignal): Promise<boolean> {
   const { state } = await host.inspect(consumer, [], signal);
   return state === 'running' || state === 'starting';
 }
 
+/** How a program is after it was told to start; `refused`: it was refused its login. */
+export type Deployed = 'running' | 'refused' | 'stopped';
+
 /**
- * Observes: one program until it runs and is well. One that is refused its login is stopped at
- * once: every further try would count towards a lock.
+ * Observes: one program, until it runs and is well, and then releases its lease; or until it shows
+ * that it will not: what is done about that is an effect, and for the workflow to say.
  */
-export async function confirmDeployed(deps: Deps, { step, consumer: name }: ConsumerInput, signal: AbortSignal): Promise<void> {
+export async function confirmDeployed(
+  deps: ObservationDeps,
+  { step, consumer: name }: ConsumerInput,
+  signal: AbortSignal,
+): Promise<Deployed> {
   const { consumer, host } = await consumerContextOf(deps, step, name);
   const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
@@ -237,14 +242,10 @@ export async function confirmDeployed(deps: Deps, { step, consumer: name }: Cons
     if (seen.state === 'running' && seen.healthy) {
       await deps.ledger.recordInspections(step, lookedAt, [seen]);
       await deps.ledger.releaseLease(leaseKey(consumer), step.run);
-      return;
+      return 'running';
     }
-    if (seen.authenticationFailed) {
-      await host.undeploy!(consumer, within(signal, host.capabilities.timing.request));
-      throw new RekeyError('KR_APP_REFUSED', `${name} was refused its login and is stopped`);
-    }
-    // Something stopped it after we started it, such as a late undeploy: it is started again.
-    if (seen.state === 'stopped') await host.deploy!(consumer, within(signal, host.capabilities.timing.request));
+    if (seen.authenticationFailed) return 'refused';
+    if (seen.state === 'stopped') return 'stopped';
     if (performance.now() > until)
       throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name} is ${seen.state}${seen.detail ? `: ${seen.detail}` : ''}`, 1_000);
     await sleep(pollInterval);

@@ -6,10 +6,23 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged, named } from '../../workflows/domain/revoke.js';
-import { contextOf, type Deps, knownVersions, type StepInput, secretOf, sleep, targetOf, versionOf, within } from '../deps.js';
+import {
+  contextOf,
+  type EffectDeps,
+  effectAtStore,
+  knownVersions,
+  type ObservationDeps,
+  type StepInput,
+  secretOf,
+  sleep,
+  targetOf,
+  versionOf,
+  within,
+} from '../deps.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { InspectInput } from './consumers.js';
 import { requireMayTakeAway } from './guard.js';
+import { keepMemberships } from './memberships.js';
 import type { RetireInput } from './retire.js';
 
 /**
@@ -17,28 +30,25 @@ import type { RetireInput } from './retire.js';
  * intent, so that enable can put them back.
  */
 export async function disableVersion(
-  deps: Deps,
+  deps: EffectDeps,
   { step, target: generation, survivor }: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const target = versionAt(generation);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
     rights: (await store.describe(target.keyId, signal))?.rights ?? null,
   });
-  return deps.ledger.once(
-    step,
-    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
-    async (attempt) => {
-      attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
-      attempt.markUnsent('no');
-      attempt.beforeSending();
-      await store.disable!(target.keyId, within(attempt.signal, request));
-      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
-      return { generation };
-    },
-  );
+  return once(step, { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look }, async (attempt, effects) => {
+    attempt.markUnsent('and-before');
+    await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
+    await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
+    attempt.markUnsent('no');
+    attempt.beforeSending();
+    await effects.disable!(target.keyId, within(attempt.signal, request));
+    attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+    return { generation };
+  });
 }
 
 export interface EnableInput extends StepInput {
@@ -47,16 +57,17 @@ export interface EnableInput extends StepInput {
 
 /** Makes a disabled version usable again, with the rights that it had. */
 export async function enableVersion(
-  deps: Deps,
+  deps: EffectDeps,
   { step, generation }: EnableInput,
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
-  const { store, versionAt } = await contextOf(deps, step);
+  const { store, versionAt, once } = await effectAtStore(deps, step);
   const version = versionAt(generation);
   const rights = ((await deps.ledger.seenBefore(step.run, 'disable'))?.rights ?? {}) as JsonObject;
   const { request, settle } = store.capabilities.timing;
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
+  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
     attempt.beforeSending();
-    await store.enable!({ keyId: version.keyId, secret: await secretOf(deps, version), rights }, within(attempt.signal, request));
+    const key = { keyId: version.keyId, secret: await secretOf(deps, version), rights };
+    await effects.enable!(key, within(attempt.signal, request));
     if (version.state === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
     return { generation };
   });
@@ -69,7 +80,11 @@ const proofs = 3;
  * Observes: whether every endpoint accepts the version again, once no disable of ours can land any
  * more. False: not within the store's own time.
  */
-export async function proveEnabled(deps: Deps, { step, generation }: EnableInput, signal: AbortSignal): Promise<boolean> {
+export async function proveEnabled(
+  deps: ObservationDeps,
+  { step, generation }: EnableInput,
+  signal: AbortSignal,
+): Promise<boolean> {
   const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step);
@@ -105,7 +120,7 @@ const furtherLooks = 10;
  * with the time after which it looks again.
  */
 export async function watchSoak(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, host: name, consumers, target, survivor }: SoakInput,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -139,7 +154,7 @@ export interface SoakedInput extends StepInput {
  * Observes: how long the version is disabled. Throws KR_SOAKING, with the time after which it is
  * worth asking again, until the soak is over.
  */
-export async function waitOutSoak(deps: Deps, { step, target }: SoakedInput): Promise<void> {
+export async function waitOutSoak(deps: ObservationDeps, { step, target }: SoakedInput): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const { soak } = run.spec.policy;
   const since = versionOf(await deps.ledger.versions(step.credential), target).changedMs;

@@ -6,8 +6,8 @@ import type { ErrorCode } from '../../workflows/domain/errors.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
-import { type Deps, requiredOf, secretOf, sleep, within } from '../deps.js';
-import { acceptedEverywhere, type KeyStore } from '../ports/key-store.js';
+import { type ObservationDeps, requiredOf, secretOf, sleep, within } from '../deps.js';
+import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
 
 /** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
 const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
@@ -16,14 +16,10 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   'source-behind': 'KR_CONSUMER_BEHIND',
 };
 
-/**
- * Writes, once the other may go: what the version that stays lacks in the lists of the store.
- * Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED, and then has
- * written nothing.
- */
+/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
 export async function requireMayTakeAway(
-  deps: Deps,
-  store: KeyStore,
+  deps: ObservationDeps,
+  store: KeyStoreView,
   run: RunRecord,
   target: VersionRecord,
   survivor: VersionRecord,
@@ -41,7 +37,6 @@ export async function requireMayTakeAway(
     .filter((name) => !delivered || delivered.has(name));
   const decision = mayRevoke(
     {
-      owned: true,
       isManagementKey: account.managementKeyId === target.keyId,
       target: target.generation,
       survivor: survivor.generation,
@@ -54,16 +49,18 @@ export async function requireMayTakeAway(
     { evidence: run.spec.policy.evidence, accept: run.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
-  // What somebody has taken from the one that stays since it was proved, its consumers would miss
-  // at their next start.
-  await store.copyMemberships?.(survivor.keyId, target.keyId, within(signal, store.capabilities.timing.request));
 }
 
 /**
  * An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a
  * lock it is asked once.
  */
-async function isAliveNow(deps: Deps, store: KeyStore, version: VersionRecord, signal: AbortSignal): Promise<boolean> {
+async function isAliveNow(
+  deps: ObservationDeps,
+  store: KeyStoreView,
+  version: VersionRecord,
+  signal: AbortSignal,
+): Promise<boolean> {
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   for (let tries = store.capabilities.probeRetryOn401 ? 3 : 1; tries > 0; tries--) {
     if (acceptedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request)))) return true;

@@ -21,12 +21,11 @@ import {
 } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
-import { type Deps, requiredOf, type StepInput } from '../deps.js';
+import { type Deps, type ObservationDeps, requiredOf, type StepInput } from '../deps.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as const;
 
-export function createLedgerSteps(deps: Deps) {
-  const { ledger } = deps;
+export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
   return {
     /**
      * The window's next opening; its distance is 0 while it is open. Asked here, since zones change
@@ -169,7 +168,7 @@ export function createLedgerSteps(deps: Deps) {
  * Takes the leases of all consumers in the order of their names, so that two rotations never wait
  * for each other in a ring. Waits by retry.
  */
-export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void> {
+export async function takeLeases(deps: ObservationDeps, { step }: StepInput): Promise<void> {
   const run = await deps.ledger.run(step.run);
   await deps.ledger.enter(step);
   for (const consumer of requiredOf(run).map(leaseKey).sort()) await deps.ledger.lease(step, consumer);
@@ -179,7 +178,10 @@ export async function takeLeases(deps: Deps, { step }: StepInput): Promise<void>
  * Milliseconds until nothing that was sent to the consumers can land any more. A hand-out to a host
  * that remembers its fence is void already.
  */
-export async function awaitSettled(deps: Deps, { step, kinds }: StepInput & { kinds: readonly string[] }): Promise<number> {
+export async function awaitSettled(
+  deps: ObservationDeps,
+  { step, kinds }: StepInput & { kinds: readonly string[] },
+): Promise<number> {
   const run = await deps.ledger.run(step.run);
   let left = 0;
   for (const { host, name } of run.targets ?? []) {

@@ -6,9 +6,17 @@ import { evidenceRanks } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { consumerContextOf, type Deps, deliveryOf, knownVersions, targetOf, within } from '../deps.js';
+import {
+  consumerContextOf,
+  deliveryOf,
+  type EffectDeps,
+  effectAtHost,
+  knownVersions,
+  type ObservationDeps,
+  within,
+} from '../deps.js';
 import type { ConsumerInput, DistributeInput } from './consumers.js';
-import type { NotTaken } from './manual-effect.js';
+import type { NotTaken } from './take-provided.js';
 
 export interface AskForAttestationInput extends DistributeInput {
   readonly staged: boolean;
@@ -19,7 +27,7 @@ export interface AskForAttestationInput extends DistributeInput {
  * Observes: whether it was said already. Writes: what a person is to do, for everyone who looks.
  */
 export async function askForAttestation(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, consumer: name, generation, staged, overdue }: AskForAttestationInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
@@ -55,14 +63,14 @@ export interface AttestationInput extends DistributeInput {
  * why.
  */
 export async function recordAttestation(
-  deps: Deps,
+  deps: EffectDeps,
   { step, consumer: name, generation, fingerprint, secretRef }: AttestationInput,
 ): Promise<Recorded<Record<string, never>> | NotTaken> {
   if (secretRef !== null) {
     await deps.vault.discard(secretRef);
     return { refused: 'no key was asked for: say --done' };
   }
-  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { run, consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
   const versions = await deps.ledger.versions(step.credential);
   const other = versions.find((v) => v.fingerprint === fingerprint && v.generation !== generation);
@@ -75,9 +83,9 @@ export async function recordAttestation(
     };
   const delivery = await deliveryOf(deps, step, consumer, generation);
   try {
-    return await deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
+    return await once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
       attempt.beforeSending();
-      const refused = await host.manual!.take(delivery, fingerprint, within(attempt.signal, request));
+      const refused = await effects.manual!.take(delivery, fingerprint, within(attempt.signal, request));
       if (refused === null) return {};
       attempt.markUnsent('this');
       throw new RekeyError('KR_PROVIDED_REFUSED', refused);
@@ -88,10 +96,23 @@ export async function recordAttestation(
   }
 }
 
+export interface WithdrawInput extends ConsumerInput {
+  /** The key of the step that a person was asked for. */
+  readonly asked: string;
+}
+
 /** Writes: the key that lies ready for a person goes, and that person is asked no more. */
-export async function withdrawStaged(deps: Deps, { step, consumer: name }: ConsumerInput): Promise<void> {
-  const consumer = targetOf(await deps.ledger.run(step.run), name);
-  const host = await deps.hosts.of(consumer.host);
-  await host.manual!.withdraw(consumer, AbortSignal.timeout(host.capabilities.timing.request));
-  await deps.ledger.enter(step);
+export async function withdrawStaged(
+  deps: EffectDeps,
+  { step, consumer: name, asked }: WithdrawInput,
+): Promise<Recorded<Record<string, never>>> {
+  const { consumer, host, once } = await effectAtHost(deps, step, name);
+  const { request, settle } = host.capabilities.timing;
+  const withdrawn = await once(step, { deadline: request, settle, waitForSettle: false }, async (attempt, effects) => {
+    attempt.beforeSending();
+    await effects.manual!.withdraw(consumer, attempt.signal);
+    return {};
+  });
+  await deps.ledger.enter({ ...step, key: asked });
+  return withdrawn;
 }

@@ -5,9 +5,25 @@
 import { inWords, rightsDiffer } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { generationOf, type Recorded, type RunRecord, type VersionRecord } from '../../workflows/domain/records.js';
-import { contextOf, type Deps, type StepInput, secretOf, sleep, versionOf, within } from '../deps.js';
+import {
+  contextOf,
+  type EffectDeps,
+  effectAtStore,
+  type ObservationDeps,
+  type StepInput,
+  secretOf,
+  sleep,
+  versionOf,
+  within,
+} from '../deps.js';
 import type { Attempt, Change } from '../ports/journal.js';
-import { acceptedEverywhere, type KeyReference, type KeyStore, type MintedKey } from '../ports/key-store.js';
+import {
+  acceptedEverywhere,
+  type KeyReference,
+  type KeyStoreEffects,
+  type KeyStoreView,
+  type MintedKey,
+} from '../ports/key-store.js';
 import type { SealedSecret } from '../ports/vault.js';
 
 export interface VersionRef {
@@ -28,24 +44,26 @@ export interface MintInput extends StepInput {
  * Mints the next version and puts its secret into the vault. Observes: the intents of earlier
  * attempts, the store's list. Writes: intent, version, vault entry, audit.
  */
-export async function mintVersion(deps: Deps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+export async function mintVersion(deps: EffectDeps, { step, known, delivered }: MintInput): Promise<Recorded<VersionRef>> {
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const { request, settle } = store.capabilities.timing;
   const previous = versionAt(run.previousGeneration);
 
   // A configuration that was changed since points somewhere else: a key of ours must not be made in
   // a stranger's account.
   const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: true, snapshotBefore: look }, async (attempt) => {
-    if (attempt.before?.account !== previous.account) {
+  const options = { deadline: request * 2, settle, waitForSettle: true, snapshotBefore: look };
+  return once(step, options, async (attempt, effects) => {
+    if (attempt.before.account !== previous.account) {
       attempt.markUnsent('this');
       throw new RekeyError(
         'KR_TARGET_CHANGED',
         `${run.spec.store} is another account than the one that the key was adopted from`,
       );
     }
-    const lost = (await findLostMint(store, attempt)) ?? (known ? await recover(store, known, delivered, attempt) : null);
-    const key = lost ?? (await mint(store, run, previous.keyId, attempt));
+    const lost = await findLostMint(store, effects, attempt);
+    const recovered = lost ?? (known ? await recover(store, effects, known, delivered, attempt) : null);
+    const key = recovered ?? (await mint(store, effects, run, previous.keyId, attempt));
     const { fingerprint } = key.secret;
     attempt.stage(mintedVersion(run, previous, key, await deps.vault.seal(key.secret)));
     return { generation: generationOf(run), keyId: key.id, fingerprint };
@@ -70,9 +88,15 @@ export function mintedVersion(run: RunRecord, { account }: VersionRecord, key: M
   };
 }
 
-function mint(store: KeyStore, run: RunRecord, likeKeyId: string, attempt: Attempt): Promise<MintedKey> {
+function mint(
+  store: KeyStoreView,
+  effects: KeyStoreEffects,
+  run: RunRecord,
+  likeKeyId: string,
+  attempt: Attempt,
+): Promise<MintedKey> {
   attempt.beforeSending();
-  return store.create(
+  return effects.create(
     { tag: attempt.tag, attributes: run.spec.attributes, likeKeyId },
     within(attempt.signal, store.capabilities.timing.request),
   );
@@ -83,12 +107,12 @@ function mint(store: KeyStore, run: RunRecord, likeKeyId: string, attempt: Attem
  * adopted; else it is removed, since nobody can ever use it: the intent is ours, and a version that
  * was never recorded was never delivered.
  */
-async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKey | null> {
+async function findLostMint(store: KeyStoreView, effects: KeyStoreEffects, attempt: Attempt): Promise<MintedKey | null> {
   for (const earlier of attempt.earlier) {
     for (const found of await store.findByTag(earlier.tag, attempt.signal)) {
       const secret = store.readSecret ? await store.readSecret(found.id, attempt.signal) : null;
       if (secret) return { id: found.id, name: found.name, secret };
-      await store.revoke(found.id, attempt.signal);
+      await effects.revoke(found.id, attempt.signal);
     }
   }
   return null;
@@ -99,7 +123,13 @@ async function findLostMint(store: KeyStore, attempt: Attempt): Promise<MintedKe
  * else removed, if nobody was handed it: then the next one takes its place. What consumers may hold
  * and nobody can read is for a person.
  */
-async function recover(store: KeyStore, known: string, delivered: boolean, attempt: Attempt): Promise<MintedKey | null> {
+async function recover(
+  store: KeyStoreView,
+  effects: KeyStoreEffects,
+  known: string,
+  delivered: boolean,
+  attempt: Attempt,
+): Promise<MintedKey | null> {
   const found = await store.describe(known, attempt.signal);
   if (!found) return null;
   const secret = store.readSecret ? await store.readSecret(known, attempt.signal) : null;
@@ -108,35 +138,29 @@ async function recover(store: KeyStore, known: string, delivered: boolean, attem
     attempt.markUnsent('this');
     throw new RekeyError('KR_STATE_UNCLEAR', `the ledger has lost the secret of key ${known}, which consumers may hold`);
   }
-  await store.revoke(known, attempt.signal);
+  await effects.revoke(known, attempt.signal);
   return null;
 }
 
 /**
- * Observes: every endpoint of the store, again and again, and the rights of both keys. Writes: the
- * new key's places in the lists of the store, until they last. Such a list is written back whole,
- * so that what another one adds, or a late write of ours, can take out what was just put in.
+ * Observes: every endpoint of the store, again and again, and the rights of both keys. Answers
+ * whether the store keeps lists, in which the new key needs the places of the old one.
  */
-export async function proveVersion(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+export async function proveVersion(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step);
   const { generation, previousGeneration } = run;
   const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];
   await requireSameRights(store, previous.keyId, next.keyId, signal);
 
-  const { request, propagation } = store.capabilities.timing;
-  const copyMemberships = () => store.copyMemberships?.(next.keyId, previous.keyId, within(signal, request));
+  const { propagation } = store.capabilities.timing;
   const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
   const inTime = async (why: string) => {
     const { ageMs } = versionOf(await deps.ledger.versions(step.credential), generation);
     if (ageMs > propagation) throw new RekeyError('KR_NOT_PROVED', `after ${Math.round(ageMs / 1000)} s it is ${why}`);
   };
-  await copyMemberships();
-  for (;;) {
-    await acceptedInARow(store, key, inTime, signal);
-    if (!(await copyMemberships())) return;
-    await inTime('still taken out of a list of the store');
-  }
+  await acceptedInARow(store, key, inTime, signal);
+  return store.copyMemberships !== undefined;
 }
 
 /**
@@ -146,7 +170,7 @@ export async function proveVersion(deps: Deps, { step }: StepInput, signal: Abor
 const proofs = { inARow: 10, apart: 100 } as const;
 
 async function acceptedInARow(
-  store: KeyStore,
+  store: KeyStoreView,
   key: KeyReference,
   inTime: (why: string) => Promise<void>,
   signal: AbortSignal,
@@ -159,7 +183,7 @@ async function acceptedInARow(
   }
 }
 
-async function requireSameRights(store: KeyStore, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
+async function requireSameRights(store: KeyStoreView, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
   if (!store.capabilities.listsKeys) return;
   const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
   // A list that lags behind does not know the new key yet; that is no difference.

@@ -6,8 +6,8 @@ import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { contextOf, type Deps, knownVersions, requiredOf, type StepInput, secretOf, within } from '../deps.js';
-import { acceptedEverywhere, type KeyStore, type StoreAccount } from '../ports/key-store.js';
+import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, secretOf, within } from '../deps.js';
+import { acceptedEverywhere, type KeyStoreView, type StoreAccount } from '../ports/key-store.js';
 
 export interface StorePreflight {
   readonly findings: readonly Finding[];
@@ -17,7 +17,7 @@ export interface StorePreflight {
   readonly disables: boolean;
 }
 
-export async function preflightStore(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
+export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step);
   await deps.vault.roundTrip();
   const { run, store, versions } = await contextOf(deps, step);
@@ -65,7 +65,7 @@ export async function preflightStore(deps: Deps, { step }: StepInput, signal: Ab
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */
-export async function checkedAccount(store: KeyStore, signal: AbortSignal): Promise<StoreAccount | null> {
+export async function checkedAccount(store: KeyStoreView, signal: AbortSignal): Promise<StoreAccount | null> {
   try {
     return await store.check(signal);
   } catch (error) {
@@ -93,7 +93,7 @@ export interface HostPreflight {
 }
 
 export async function preflightHost(
-  deps: Deps,
+  deps: ObservationDeps,
   { step, host: name, usedBy }: HostPreflightInput,
   signal: AbortSignal,
 ): Promise<HostPreflight> {

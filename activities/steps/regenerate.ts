@@ -5,7 +5,16 @@
 import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
 import { generationOf, type Recorded, type RunRecord, type VersionRecord } from '../../workflows/domain/records.js';
 import { mayRegenerate, type RegenerateBlock } from '../../workflows/domain/regenerate.js';
-import { contextOf, type Deps, requiredOf, type StepInput, secretOf, versionOf, within } from '../deps.js';
+import {
+  type EffectDeps,
+  effectAtStore,
+  type ObservationDeps,
+  requiredOf,
+  type StepInput,
+  secretOf,
+  versionOf,
+  within,
+} from '../deps.js';
 import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
@@ -16,30 +25,30 @@ import type { SealedSecret } from '../ports/vault.js';
  * by it, the new one active at once.
  */
 export async function regenerateSecret(
-  deps: Deps,
+  deps: EffectDeps,
   { step }: StepInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number | null; generation: number; secretChanged: string | null }>> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const previous = versionAt(run.previousGeneration);
   const { request, settle } = store.capabilities.timing;
   const look = async (signal: AbortSignal) => ({
     secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
   });
 
-  return deps.ledger.once(
+  return once(
     step,
     { deadline: request * 2, settle, waitForSettle: true, scopeByKind: true, snapshotBefore: look },
-    async (attempt) => {
+    async (attempt, effects) => {
       // After a lost reply it does not matter whether the secret changed: the answer is gone either
       // way, and nothing runs that could hold the old one.
       const unchanged =
-        attempt.before?.secretChanged != null &&
-        attempt.earlier.every((e) => e.before?.secretChanged === attempt.before?.secretChanged);
+        attempt.before.secretChanged != null &&
+        attempt.earlier.every((e) => e.before?.secretChanged === attempt.before.secretChanged);
       attempt.markUnsent(unchanged ? 'and-before' : 'this');
       await requireMayRegenerate(deps, run, unchanged ? 'nothing' : 'perhaps');
       attempt.beforeSending();
       attempt.markUnsent('no');
-      const key = await store.regenerate!(previous.keyId, within(attempt.signal, request));
+      const key = await effects.regenerate!(previous.keyId, within(attempt.signal, request));
 
       const sealed = await deps.vault.seal(key.secret);
       // Looked at now: an attempt of another round may have been recorded meanwhile.
@@ -63,7 +72,7 @@ const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perha
  * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
  * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
  */
-export async function requireMayRegenerate(deps: Deps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
+export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
   const required = requiredOf(run).map((c) => c.name);
   const decision = mayRegenerate(required, await deps.ledger.inspections(run.id));
   if (decision.ok) return;
@@ -103,16 +112,16 @@ export type SecretProof = 'accepted' | 'refused' | 'overtaken';
  * store locks accounts and bans addresses.
  */
 export async function proveSecret(
-  deps: Deps,
+  deps: EffectDeps,
   { step, secretChanged }: ProveSecretInput,
 ): Promise<Recorded<{ readonly [key: string]: string; proof: SecretProof }>> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const version = versionAt(run.generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const { request, settle } = store.capabilities.timing;
   const overtaken = async (signal: AbortSignal) => (await store.describe(version.keyId, signal))?.secretChanged !== secretChanged;
 
-  return deps.ledger.once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
+  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt) => {
     if (attempt.earlier.length > 0 && (await overtaken(attempt.signal))) return { proof: 'overtaken' };
     attempt.beforeSending();
     if (acceptedEverywhere(await store.probe(key, within(attempt.signal, request)))) return { proof: 'accepted' };

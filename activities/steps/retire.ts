@@ -5,15 +5,25 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
-import { contextOf, type Deps, type StepInput, secretOf, sleep, within } from '../deps.js';
+import {
+  contextOf,
+  type EffectDeps,
+  effectAtStore,
+  type ObservationDeps,
+  type StepInput,
+  secretOf,
+  sleep,
+  within,
+} from '../deps.js';
 import { refusedEverywhere } from '../ports/key-store.js';
 import { requireMayTakeAway } from './guard.js';
+import { keepMemberships } from './memberships.js';
 
 /**
  * Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth
  * asking again, until the old version is quiet.
  */
-export async function drain(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<void> {
+export async function drain(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   const { run, store, versionAt } = await contextOf(deps, step);
   const old = versionAt(run.previousGeneration);
   // Nobody can use what is gone; the revoke that follows finds it so.
@@ -62,23 +72,27 @@ export interface RetireInput extends StepInput {
  * nothing and closes its intent so.
  */
 export async function revokeVersion(
-  deps: Deps,
+  deps: EffectDeps,
   input: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
   const { step, target: generation } = input;
-  const { run, store, versionAt } = await contextOf(deps, step);
-  const target = versionAt(generation);
+  const { run, store, versionAt, once } = await effectAtStore(deps, step);
+  const [target, survivor] = [versionAt(generation), versionAt(input.survivor)];
   const { request, settle } = store.capabilities.timing;
 
-  return deps.ledger.once(step, { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true }, async (attempt) => {
+  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true };
+  return once(step, options, async (attempt, effects) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, run, target, versionAt(input.survivor), attempt.signal);
+      await requireMayTakeAway(deps, store, run, target, survivor, attempt.signal);
+      // What somebody has taken from the one that stays since it was proved, its consumers would
+      // miss at their next start.
+      await keepMemberships(store, effects, survivor, target, attempt.signal);
       attempt.markUnsent('no');
       attempt.beforeSending();
-      await store.revoke(target.keyId, within(attempt.signal, request));
+      await effects.revoke(target.keyId, within(attempt.signal, request));
     }
     attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
     return { generation, keyId: target.keyId };
@@ -89,7 +103,7 @@ export async function revokeVersion(
  * Observes: every endpoint, until all refuse the key several times in a row. True: it is dead;
  * false: not within the store's own time.
  */
-export async function proveDead(deps: Deps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
+export async function proveDead(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step);
   const old = versionAt(run.previousGeneration);
@@ -111,29 +125,31 @@ export interface OrphansInput extends StepInput {
 /**
  * Removes keys that carry a tag of this rotation's mints and are no recorded version: nobody was
  * ever handed them. Waits until no mint of ours can land any more, so that a late create is caught,
- * too.
+ * too. An attempt that follows another looks again, and removes what is left.
  */
-export async function removeOrphans(deps: Deps, { step, known }: OrphansInput, signal: AbortSignal): Promise<readonly string[]> {
+export async function removeOrphans(
+  deps: EffectDeps,
+  { step, known }: OrphansInput,
+): Promise<Recorded<{ readonly removed: readonly string[] }>> {
   const left = await deps.ledger.unsettled(step.run, ['mint'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a mint can still land for ${left} ms`, left + 20);
-  const run = await deps.ledger.run(step.run);
+  const { store, versions, once } = await effectAtStore(deps, step);
   const family = deps.ledger.tagFamily(step.run);
   // A ledger that was set back has lost intents; an older release gave tags of another form.
   const tags = [family, ...(await deps.ledger.tags(step.run, 'mint')).filter((tag) => !tag.startsWith(family))];
-  const store = await deps.stores.of(run.spec.store);
-  const recorded = new Set((await deps.ledger.versions(step.credential)).map((v) => v.keyId));
-  const removed: string[] = [];
-  for (const tag of tags) {
-    for (const orphan of await store.findByTag(tag, signal)) {
-      if (recorded.has(orphan.id)) continue;
-      await store.revoke(orphan.id, signal);
-      removed.push(orphan.id);
-    }
-  }
-  // Consumers were handed another version since, and confirmed.
-  if (known !== null && !recorded.has(known) && !removed.includes(known) && (await store.describe(known, signal)) !== null) {
-    await store.revoke(known, signal);
-    removed.push(known);
-  }
-  return removed;
+  const recorded = new Set(versions.map((v) => v.keyId));
+  const { request, settle } = store.capabilities.timing;
+  return once(step, { deadline: request * 4, settle, waitForSettle: false }, async (attempt, effects) => {
+    const removed: string[] = [];
+    const remove = async (keyId: string) => {
+      if (recorded.has(keyId) || removed.includes(keyId)) return;
+      if (removed.length === 0) attempt.beforeSending();
+      await effects.revoke(keyId, within(attempt.signal, request));
+      removed.push(keyId);
+    };
+    for (const tag of tags) for (const orphan of await store.findByTag(tag, attempt.signal)) await remove(orphan.id);
+    // Consumers were handed another version since, and confirmed.
+    if (known !== null && !recorded.has(known) && (await store.describe(known, attempt.signal)) !== null) await remove(known);
+    return { removed };
+  });
 }

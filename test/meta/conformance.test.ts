@@ -51,8 +51,10 @@ describe.each(ports)('$port', ({ port, file, place, main, registered, configured
     expect(text).toMatch(new RegExp(`^${described}\\(\\{`, 'm'));
   });
 
-  const [, body = ''] = new RegExp(`^export interface ${port} \\{\\n(.*?)^\\}`, 'ms').exec(read(file)) ?? [];
-  const abilities = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\?[(:]/gm)].map(([, name]) => name!);
+  // A port is told in two halves: what looks, and what changes something.
+  const halves = [...read(file).matchAll(new RegExp(`^export interface ${port}(?:Looks|Effects) \\{\\n(.*?)^\\}`, 'gms'))];
+  const optional = halves.flatMap(([, body]) => [...body!.matchAll(/^ {2}(?:readonly )?(\w+)\?[(:]/gm)].map(([, name]) => name!));
+  const abilities = [...new Set(optional)];
 
   it.each(abilities)('can have the ability %s: the suite tries it', (ability) => {
     expect(

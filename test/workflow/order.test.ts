@@ -3,7 +3,7 @@
  * has what takes its place.
  */
 import { describe, expect, it } from 'vitest';
-import { expectOrder, sideBySide } from './fakes/order.js';
+import { expectOrder, only, sideBySide } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
 
 const stage = useStage();
@@ -41,6 +41,16 @@ describe.concurrent('an overlap rotation', () => {
     ]);
     expect(world.ledger.states).toEqual({ 1: 'revoked', 2: 'active' });
     expect(world.outside.uses).toEqual({ 'web-1': 2, 'web-2': 2, cron: 2 });
+  });
+
+  it('gives the new key its places in the lists of a store that keeps some, before anybody is handed it', async () => {
+    const world = stage.world({ keepsLists: true, rollout: atOnce });
+    expect(await world.run()).toMatchObject({ outcome: 'completed' });
+    expectOrder(
+      world,
+      ['mintVersion', 'proveVersion', 'copyMemberships', everyone],
+      only('mintVersion', 'proveVersion', 'copyMemberships', 'distribute', 'confirmConsumer'),
+    );
   });
 
   it('disables the old key and watches everyone first, where the store can disable', async () => {

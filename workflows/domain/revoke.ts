@@ -4,8 +4,6 @@ import { type Decision, no, yes } from './decision.js';
 import type { DatedInspection, LastUseReading } from './observations.js';
 
 export interface RevokeFacts {
-  /** We minted the key, or were told its id to adopt. */
-  readonly owned: boolean;
   readonly isManagementKey: boolean;
   /** The version that is to go. */
   readonly target: number;
@@ -27,7 +25,6 @@ export interface RevokeRules {
 }
 
 export type RevokeBlock =
-  | 'not-ours'
   | 'management-key'
   | 'last-key'
   | 'staying-not-alive'
@@ -44,7 +41,6 @@ export const freshMs = 30_000;
  * operator should hear it.
  */
 export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<RevokeBlock> {
-  if (!facts.owned) return no('not-ours', 'rekey destroys only keys that it minted or adopted by id');
   if (facts.isManagementKey) return no('management-key', 'rekey manages the store with this very key');
   if (facts.keysInStore !== null && facts.keysInStore <= facts.minimumKeys)
     return no('last-key', `the store must keep ${facts.minimumKeys}`);

@@ -181,8 +181,9 @@ export class Run {
 
   /**
    * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step
-   * turns it back, and lets `Refused` through. Once a revoke or regenerate may be out, nothing turns it back any more: then a
-   * person is asked, and the way is gone again, on the outcomes that the ledger has.
+   * turns it back, and lets `Refused` through. Once a revoke or regenerate may be out, nothing
+   * turns it back any more: then a person is asked, and the way is gone again, on the outcomes that
+   * the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');

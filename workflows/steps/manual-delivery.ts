@@ -49,9 +49,11 @@ export async function awaitFirstAttestation(run: Run, consumer: ConsumerSpec): P
 }
 
 /** Nobody is asked any more, and the key that lies ready goes. */
-export function withdraw(run: Run, consumer: ConsumerSpec, round: string): Promise<void> {
+export async function withdraw(run: Run, consumer: ConsumerSpec, round: string): Promise<void> {
   const { host, name } = consumer;
-  return effectsAtHost(host).withdrawStaged({ step: stepOf(run, consumer, round), consumer: name });
+  const step = run.step('withdraw', `withdraw/${round}/${name}`, name);
+  const asked = stepOf(run, consumer, round).key;
+  await run.recorded(effectsAtHost(host).withdrawStaged({ step, consumer: name, asked }));
 }
 
 function stepOf(run: Run, { name }: ConsumerSpec, round: string) {

@@ -137,6 +137,16 @@ export async function withGuard(
   }
 }
 
+/**
+ * Removes what lost replies left behind at the store. `known`: the key that this run minted, which
+ * the ledger may have lost.
+ */
+export async function removeOrphans(run: Run, known: string | null): Promise<void> {
+  await retryUntilOperator(run, () =>
+    run.recorded(effectsAtStore(run.spec.store).removeOrphans({ step: run.step('remove-orphans'), known })),
+  );
+}
+
 /** Codes of a guard that refused, each with its intent closed as not sent. */
 const refusals: readonly string[] = [
   'KR_GUARD_STALE',

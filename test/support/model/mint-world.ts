@@ -26,7 +26,6 @@ export class MintWorld extends World {
   #mint(): void {
     this.#stage = 'minting';
     this.task = {
-      recorded: true,
       step: () => this.step('mint', 'preparing'),
       run: (deps, step) => mintVersion(deps, { step, known: null, delivered: false }),
       done: () => {
@@ -40,7 +39,6 @@ export class MintWorld extends World {
   #remove(): void {
     this.#stage = 'removing';
     this.task = {
-      recorded: true,
       step: () => this.step('revoke', 'compensating', 'revoke/back-1'),
       run: (deps, step) => revokeVersion(deps, { step, target: this.run.generation!, survivor: this.run.previousGeneration! }),
       done: () => this.#sweep(),
@@ -51,9 +49,8 @@ export class MintWorld extends World {
   #sweep(): void {
     this.#stage = 'sweeping';
     this.task = {
-      recorded: false,
       step: () => this.step('remove-orphans', 'closing'),
-      run: (deps, step) => removeOrphans(deps, { step, known: null }, new AbortController().signal),
+      run: (deps, step) => removeOrphans(deps, { step, known: null }),
       done: () => {
         this.#stage = 'closed';
       },

@@ -34,7 +34,6 @@ export class RegenerateWorld extends World {
     this.#stage = 'regenerating';
     this.#key = key;
     this.task = {
-      recorded: true,
       step: () => this.step('regenerate', 'regenerating', key),
       run: (deps, step) => regenerateSecret(deps, { step }),
       done: () => {

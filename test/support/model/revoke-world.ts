@@ -3,6 +3,7 @@
  * rotation may still turn back, the old key lives.
  */
 import { expect } from 'vitest';
+import { withOnce } from '../../../activities/deps.js';
 import { createLedgerSteps } from '../../../activities/steps/ledger.js';
 import { mintVersion } from '../../../activities/steps/mint.js';
 import { revokeVersion } from '../../../activities/steps/retire.js';
@@ -30,7 +31,7 @@ export class RevokeWorld extends World {
 
   async setUp(): Promise<void> {
     await this.open('overlap', 'like-revoke');
-    await mintVersion(this.quietDeps(), { step: this.step('mint', 'preparing'), known: null, delivered: false });
+    await mintVersion(withOnce(this.quietDeps()), { step: this.step('mint', 'preparing'), known: null, delivered: false });
     const distribute = this.step('distribute', 'distributing', 'distribute/wave-1/web-1', 'web-1');
     await this.ledger.once(distribute, { deadline: timing.request, settle: 0, waitForSettle: false }, async () => ({}));
     await createLedgerSteps(this.quietDeps()).cutOver({ step: this.step('cut-over', 'distributing', 'cut-over/1') });
@@ -52,7 +53,6 @@ export class RevokeWorld extends World {
     this.#stage = 'retiring';
     const key = `revoke/${this.#round}`;
     this.task = {
-      recorded: true,
       step: () => this.step('revoke', 'retiring', key),
       run: (deps, step) => revokeVersion(deps, { step, target: 1, survivor: 2 }),
       done: () => {
@@ -69,7 +69,6 @@ export class RevokeWorld extends World {
   #removeNew(): void {
     const key = `revoke/back-${this.#backRound}`;
     this.task = {
-      recorded: true,
       step: () => this.step('revoke', 'compensating', key),
       run: (deps, step) => revokeVersion(deps, { step, target: 2, survivor: 1 }),
       done: () => {

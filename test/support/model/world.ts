@@ -3,7 +3,7 @@
  * and all the moves by which the two can go wrong together.
  */
 
-import type { Deps } from '../../../activities/deps.js';
+import { type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
 import type { Ledger } from '../../../activities/ports/ledger.js';
 import { openLedger } from '../../../activities/postgres/ledger.js';
 import type { Database } from '../../../activities/postgres/pool.js';
@@ -34,10 +34,8 @@ export interface Move {
  * cannot end the others.
  */
 export interface Task {
-  /** Whether its success is on record; else it only looks and clears up. */
-  readonly recorded: boolean;
   readonly step: () => StepRef;
-  readonly run: (deps: Deps, step: StepRef) => Promise<unknown>;
+  readonly run: (deps: EffectDeps, step: StepRef) => Promise<unknown>;
   readonly done: (result: unknown) => void | Promise<void>;
   /** A failure that is not repeated; returns whether it was understood. */
   readonly refused: (code: string) => boolean | Promise<boolean>;
@@ -61,6 +59,8 @@ export abstract class World {
   readonly #began: number;
   #head: ChainHead | null = null;
   #valid: { worker: Worker; task: Task; result?: unknown } | null = null;
+  /** Fence and key of what was on record before the fence was raised. */
+  readonly #recordedBefore = new Set<string>();
 
   constructor(
     protected readonly bench: Bench,
@@ -103,6 +103,7 @@ export abstract class World {
   async takeOver(): Promise<Awaited<ReturnType<Ledger['open']>>> {
     await this.bench.clock.show(this.bench.database);
     const run = { credential: this.credential, options: { without: [] }, by: tester, workflowRun: `run-${this.fence + 1}` };
+    await this.#keepRecorded();
     const opened = await this.ledger.open(run);
     this.run = opened.run;
     this.fence = opened.run.fence;
@@ -115,6 +116,7 @@ export abstract class World {
   async startRollback(): Promise<boolean> {
     await this.bench.clock.show(this.bench.database);
     const step = this.step('turn-back', 'compensating');
+    await this.#keepRecorded();
     try {
       this.#head = await this.ledger.turnBack(step, 'aborted');
     } catch (error) {
@@ -124,6 +126,18 @@ export abstract class World {
     this.fence++;
     this.#valid = null;
     return true;
+  }
+
+  /**
+   * Keeps which steps are on record before the fence is raised: whoever comes late may be told of
+   * those, and has recorded nothing.
+   */
+  async #keepRecorded(): Promise<void> {
+    const { rows } = await this.bench.database.query<{ key: string; fence: string }>(
+      `select s.key, r.fence from steps s join runs r on r.id = s.run where r.credential = $1 and s.outcome is not null`,
+      [this.credential],
+    );
+    for (const { key, fence } of rows) this.#recordedBefore.add(`${fence} ${key}`);
   }
 
   step(kind: string, phase: Phase, key: string = kind, subject: string | null = null): StepRef {
@@ -251,8 +265,8 @@ export abstract class World {
     const valid: { worker: Worker; task: Task; result?: unknown } = { worker, task };
     this.#valid = valid;
     await worker.start(async () => {
-      valid.result = await task.run(deps, step);
-      if (task.recorded && worker.fence !== this.fence)
+      valid.result = await task.run(withOnce(deps), step);
+      if (worker.fence !== this.fence && !this.#recordedBefore.has(`${worker.fence} ${step.key}`))
         throw new Error(`I6: worker ${worker.number} was told success under fence ${worker.fence}`);
     });
   }

@@ -1,38 +1,8 @@
-/**
- * The guard puts right what the key that stays has lost in the lists of its store, and only where
- * the other one may go.
- */
+/** A regenerate is allowed by looks that are fresh, and a look that is too old is no refusal. */
 import { describe, expect, it } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
-import type { KeyStore } from '../../../activities/ports/key-store.js';
-import { requireMayTakeAway } from '../../../activities/steps/guard.js';
 import { requireMayRegenerate } from '../../../activities/steps/regenerate.js';
-import type { RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
-
-async function takeAway(isAlive: boolean): Promise<{ copied: string[]; refused: unknown }> {
-  const copied: string[] = [];
-  const store = {
-    capabilities: { listsKeys: true, minKeys: 0, probeRetryOn401: false, timing: { request: 1_000 } },
-    check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
-    probe: async () => ({ endpoints: [{ endpoint: 'api', accepted: isAlive }] }),
-    copyMemberships: async (keyId: string, like: string) => copied.push(`${keyId} like ${like}`) > 0,
-  } as unknown as KeyStore;
-  const deps = { ledger: { inspections: async () => [] }, vault: { open: async () => ({}) } } as unknown as Deps;
-  const spec = { store: 's', policy: { evidence: 'uses' }, accept: [] };
-  const rotation = { id: 'c#2', direction: 'forward', spec, targets: [], exempt: [] } as unknown as RunRecord;
-  const version = (generation: number) =>
-    ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r' }) as VersionRecord;
-  const asked = requireMayTakeAway(deps, store, rotation, version(1), version(2), new AbortController().signal);
-  return { refused: await asked.catch((error: unknown) => error), copied };
-}
-
-it('is as far as it goes where the key that stays is refused: nothing is written', async () => {
-  expect(await takeAway(false)).toMatchObject({ refused: { code: 'KR_GUARD_REFUSED' }, copied: [] });
-});
-
-it('gives the key that stays the places of the one that goes', async () => {
-  expect(await takeAway(true)).toEqual({ refused: undefined, copied: ['key-2 like key-1'] });
-});
+import type { RunRecord } from '../../../workflows/domain/records.js';
 
 describe('a regenerate behind looks that are too old', () => {
   const asked = (sent: 'nothing' | 'perhaps', seen: object) => {

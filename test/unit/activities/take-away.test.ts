@@ -1,15 +1,11 @@
 /**
  * Nothing that takes a version away is sent without its guard, and a refusal closes its intent as
- * not sent.
+ * not sent. Before it is, the key that stays gets the places that it lacks.
  */
 import { describe, expect, it } from 'vitest';
-import type { Deps } from '../../../activities/deps.js';
-import type { Attempt } from '../../../activities/ports/journal.js';
-import type { KeyStore } from '../../../activities/ports/key-store.js';
-import type { Ledger } from '../../../activities/ports/ledger.js';
 import { disableVersion } from '../../../activities/steps/disable.js';
 import { revokeVersion } from '../../../activities/steps/retire.js';
-import type { StepRef, VersionRecord } from '../../../workflows/domain/records.js';
+import { depsOf, stepRef, timing } from './effects.js';
 
 interface Told {
   /** What the store was asked to do, in order; a probe is what the guard looks with. */
@@ -21,18 +17,10 @@ interface Told {
 }
 
 /** Takes generation 1 away, for generation 2, which the store accepts or not. */
-async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAlive: boolean): Promise<Told> {
+async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAlive: boolean, lists = false): Promise<Told> {
   const asked: string[] = [];
-  const staged: string[] = [];
-  let unsent = 'no';
   const store = {
-    capabilities: {
-      listsKeys: true,
-      minKeys: 0,
-      probeRetryOn401: false,
-      disable: true,
-      timing: { request: 1_000, settle: 0, propagation: 1_000 },
-    },
+    capabilities: { listsKeys: true, minKeys: 0, probeRetryOn401: false, disable: true, timing },
     check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
     describe: async (id: string) => ({ id, name: id, state: 'live', rights: {}, secretChanged: null }),
     probe: async () => {
@@ -41,41 +29,14 @@ async function takeAway(act: typeof revokeVersion | typeof disableVersion, isAli
     },
     revoke: async (id: string) => void asked.push(`revoke ${id}`),
     disable: async (id: string) => void asked.push(`disable ${id}`),
-  } as unknown as KeyStore;
-  const version = (generation: number) =>
-    ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r', state: 'active' }) as VersionRecord;
-  const attempt = {
-    earlier: [],
-    before: {},
-    signal: new AbortController().signal,
-    beforeSending: () => undefined,
-    markUnsent: (which: string) => (unsent = which),
-    stage: ({ kind }: { kind: string }) => void staged.push(kind),
-  } as unknown as Attempt;
-  const ledger = {
-    run: async () => ({
-      id: 'c#2',
-      direction: 'forward',
-      generation: 2,
-      previousGeneration: 1,
-      spec: { store: 's', policy: { evidence: 'uses' }, accept: [] },
-      targets: [],
-      exempt: [],
-    }),
-    versions: async () => [version(1), version(2)],
-    inspections: async () => [],
-    unsettled: async () => 0,
-    once: async (_: StepRef, __: object, body: (attempt: Attempt) => Promise<object>) => ({
-      result: await body(attempt),
-      head: null,
-    }),
-  } as unknown as Ledger;
-  const deps = { ledger, stores: { of: async () => store }, vault: { open: async () => ({}) } } as unknown as Deps;
-  const step = { run: 'c#2', credential: 'c', kind: 'take-away', key: 'take-away/1' } as StepRef;
-  const failed = await act(deps, { step, target: 1, survivor: 2 }).then(
+    ...(lists && { copyMemberships: async (id: string, like: string) => asked.push(`${id} like ${like}`) > 0 }),
+  };
+  const { deps, told } = depsOf({ store });
+  const failed = await act(deps, { step: stepRef('take-away/1'), target: 1, survivor: 2 }).then(
     () => null,
     (error: unknown) => error,
   );
+  const { staged, unsent } = told.steps[0]!;
   return { asked, staged, unsent, failed };
 }
 
@@ -84,7 +45,7 @@ describe.each([
   ['disable', disableVersion],
 ] as const)('%s', (name, act) => {
   it('is not sent where the version that stays is not accepted, and says so of its intent', async () => {
-    const { asked, staged, unsent, failed } = await takeAway(act, false);
+    const { asked, staged, unsent, failed } = await takeAway(act, false, true);
     expect(failed).toMatchObject({ code: 'KR_GUARD_REFUSED' });
     expect(asked).toEqual(['probe']);
     expect(staged).toEqual([]);
@@ -97,5 +58,9 @@ describe.each([
     expect(asked).toEqual(['probe', `${name} key-1`]);
     expect(staged).toEqual(['move-version']);
     expect(unsent).toBe('no');
+  });
+
+  it('gives the key that stays the places of the one that goes, before that one goes', async () => {
+    expect((await takeAway(act, true, true)).asked).toEqual(['probe', 'key-2 like key-1', `${name} key-1`]);
   });
 });

@@ -40,7 +40,6 @@ const inspections = fc
 const mostly = (value: boolean) => fc.oneof({ weight: 8, arbitrary: fc.constant(value) }, fc.constant(!value));
 
 const revokeFacts: fc.Arbitrary<RevokeFacts> = fc.record({
-  owned: mostly(true),
   isManagementKey: mostly(false),
   target: fc.constant(1),
   survivor: fc.constant(2),
@@ -68,13 +67,12 @@ function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
     return seen.showsSource ? seen.source === 2 : rules.accept.includes('source-not-shown');
   };
   const enoughStay = facts.keysInStore === null || facts.keysInStore - 1 >= facts.minimumKeys;
-  const store = facts.owned && !facts.isManagementKey && facts.survivorProvedNow && enoughStay;
+  const store = !facts.isManagementKey && facts.survivorProvedNow && enoughStay;
   return store && facts.required.every(proved);
 }
 
 /** Changes that can only speak for the revoke. */
 const better: readonly ((facts: RevokeFacts, rules: RevokeRules) => [RevokeFacts, RevokeRules])[] = [
-  (f, r) => [{ ...f, owned: true }, r],
   (f, r) => [{ ...f, isManagementKey: false }, r],
   (f, r) => [{ ...f, survivorProvedNow: true }, r],
   (f, r) => [{ ...f, keysInStore: f.keysInStore === null ? null : f.keysInStore + 1 }, r],

@@ -17,7 +17,6 @@ const well = (consumer: string, generation = 2): DatedInspection => ({
 });
 
 const good: RevokeFacts = {
-  owned: true,
   isManagementKey: false,
   target: 1,
   survivor: 2,
@@ -37,7 +36,6 @@ describe('mayRevoke', () => {
   it('says yes when everything is proved now', () => expect(reason({})).toBe('yes'));
 
   const refusals: [string, Partial<RevokeFacts>, string][] = [
-    ['a key that is not ours', { owned: false }, 'not-ours'],
     ['the key that we manage the store with', { isManagementKey: true }, 'management-key'],
     ['the last key of the store', { keysInStore: 1 }, 'last-key'],
     ['while the other version is not accepted now', { survivorProvedNow: false }, 'staying-not-alive'],

@@ -7,6 +7,7 @@ import { asEffect, asObservation, toFailure } from '../../../activities/boundary
 import type { Deps, StepInput } from '../../../activities/deps.js';
 import {
   createLocalLedgerActivities,
+  type Deployed,
   type HostActivities,
   type LedgerActivities,
   type LocalLedgerActivities,
@@ -88,7 +89,8 @@ export function storeActivities(find: Find): StoreActivities {
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
       return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
     }),
-    proveVersion: looks('proveVersion', () => undefined),
+    proveVersion: looks('proveVersion', (world) => world.keepsLists),
+    copyMemberships: acts('copyMemberships', () => done),
     drain: looks('drain', () => undefined),
     disableVersion: acts('disableVersion', (_, { target: generation }, attempt) => {
       attempt.stage({ kind: 'move-version', generation, event: 'disable' });
@@ -106,7 +108,7 @@ export function storeActivities(find: Find): StoreActivities {
       return { generation, keyId: `key-${generation}` };
     }),
     proveDead: looks('proveDead', () => true),
-    removeOrphans: looks('removeOrphans', () => []),
+    removeOrphans: acts('removeOrphans', () => ({ removed: [] })),
     askPerson: looks('askPerson', ({ ledger }, { step }) => ledger.ask(step)),
     takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
       const result: JsonObject =
@@ -136,7 +138,7 @@ export function hostActivities(find: Find): HostActivities {
       const consumers = world.consumers.filter((c) => c.host === host);
       return { findings: [], consumers, running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)) };
     }),
-    inspectConsumers: looks('inspectConsumers', () => []),
+    inspectConsumers: looks('inspectConsumers', () => undefined),
     watchSoak: looks('watchSoak', () => []),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {
       await world.ledger.lease(step, world.leaseKey(consumer));
@@ -151,7 +153,7 @@ export function hostActivities(find: Find): HostActivities {
         return done;
       }),
     ),
-    withdrawStaged: looks('withdrawStaged', () => undefined),
+    withdrawStaged: acts('withdrawStaged', () => done),
     confirmConsumer: looks('confirmConsumer', (world, { consumer }) => world.ledger.releaseLease(world.leaseKey(consumer))),
     undeployConsumer: acts('undeployConsumer', ({ outside }, { consumer }) => {
       outside.up.delete(consumer);
@@ -166,7 +168,11 @@ export function hostActivities(find: Find): HostActivities {
       outside.deploy(consumer);
       return done;
     }),
-    confirmDeployed: looks('confirmDeployed', (world, { consumer }) => world.ledger.releaseLease(world.leaseKey(consumer))),
+    confirmDeployed: looks('confirmDeployed', async (world, { consumer }): Promise<Deployed> => {
+      if (!world.outside.up.has(consumer)) return 'stopped';
+      await world.ledger.releaseLease(world.leaseKey(consumer));
+      return 'running';
+    }),
   };
 }
 

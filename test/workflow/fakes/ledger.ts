@@ -127,10 +127,11 @@ export class FakeLedger implements Faked {
   run = async () => this.row;
   versions = async () => this.#books.versions;
 
-  async once<Result extends JsonObject>(
+  /** Looks before nothing; the fake effects have nothing to compare. */
+  async once<Result extends JsonObject, Before extends JsonObject | null = null>(
     step: StepRef,
     _: unknown,
-    body: (attempt: Attempt) => Promise<Result>,
+    body: (attempt: Attempt<Before>) => Promise<Result>,
   ): Promise<Recorded<Result>> {
     this.#require(step);
     const done = this.#outcome<Result>(step);
@@ -143,7 +144,7 @@ export class FakeLedger implements Faked {
         id: intent.attempt,
         tag: intent.tag,
         earlier: [],
-        before: null,
+        before: null as Before,
         signal: new AbortController().signal,
         beforeSending: () => undefined,
         markUnsent: () => {

@@ -41,6 +41,8 @@ export interface Setting {
   readonly policy?: Partial<Policy>;
   /** Whether the store can disable a key. */
   readonly disables?: boolean;
+  /** Whether the store keeps lists that name keys. */
+  readonly keepsLists?: boolean;
   /** What a person does at the store, and the programs that only a person can change. */
   readonly manual?: readonly ManualEffect[];
   readonly manualConsumers?: readonly string[];
@@ -57,6 +59,7 @@ export class World {
   readonly ledger: FakeLedger;
   readonly consumers: readonly ConsumerSpec[];
   readonly disables: boolean;
+  readonly keepsLists: boolean;
   readonly manualConsumers: readonly string[];
   readonly options: RunOptions;
   readonly #strategy: Strategy;
@@ -75,6 +78,7 @@ export class World {
       return { name, host, settings: {} };
     });
     this.disables = setting.disables ?? manual.includes('disable');
+    this.keepsLists = setting.keepsLists ?? false;
     this.manualConsumers = setting.manualConsumers ?? [];
     this.options = { without: [], ...setting.options };
     this.outside = new Outside(

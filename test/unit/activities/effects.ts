@@ -1,0 +1,79 @@
+/** Owns the deps of one effect in a test: a ledger that runs the body, and keeps what was said. */
+import { type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
+import type { Attempt } from '../../../activities/ports/journal.js';
+import type { RunRecord, StepRef, VersionRecord } from '../../../workflows/domain/records.js';
+
+export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c', kind: key, key }) as StepRef;
+
+/** Everyone is on generation 2, and the store is an account of ours. */
+const versionAt = (generation: number): VersionRecord =>
+  ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r', state: 'active', ageMs: 0 }) as VersionRecord;
+
+const row = {
+  id: 'c#2',
+  direction: 'forward',
+  generation: 2,
+  previousGeneration: 1,
+  spec: { store: 's', policy: { evidence: 'uses', approveWithin: 1_000 }, accept: [], attributes: {} },
+  targets: [],
+  exempt: [],
+} as unknown as RunRecord;
+
+export interface Told {
+  /** Steps that went through `once`, in order, with what became of them. */
+  readonly steps: { readonly key: string; outcome?: object; unsent: string; readonly staged: string[] }[];
+  /** Steps that the ledger was told of besides: nothing is waited for there any more. */
+  readonly entered: string[];
+  /** Steps that a person was asked for. */
+  readonly asked: string[];
+}
+
+export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; host?: object; run?: Partial<RunRecord> }): {
+  deps: AskingDeps & EffectDeps;
+  told: Told;
+} {
+  const told: Told = { steps: [], entered: [], asked: [] };
+  const ledger = {
+    run: async () => ({ ...row, ...run }),
+    versions: async () => [versionAt(1), versionAt(2)],
+    inspections: async () => [],
+    unsettled: async () => 0,
+    tagFamily: () => 'rekey-1-c2',
+    tags: async () => [],
+    isAsked: async () => false,
+    ask: async ({ key }: StepRef) => {
+      told.asked.push(key);
+      return { done: null, attempt: 'attempt', tag: 'tag' };
+    },
+    now: async () => 0,
+    enter: async ({ key }: StepRef) => void told.entered.push(key),
+    openWait: async () => undefined,
+    recordInspections: async () => undefined,
+    releaseLease: async () => undefined,
+    once: async ({ key }: StepRef, _: object, body: (attempt: Attempt) => Promise<object>) => {
+      const step: Told['steps'][number] = { key, unsent: 'no', staged: [] };
+      told.steps.push(step);
+      const attempt = {
+        earlier: [],
+        before: {},
+        signal: new AbortController().signal,
+        beforeSending: () => undefined,
+        markUnsent: (which: string) => {
+          step.unsent = which;
+        },
+        stage: ({ kind }: { kind: string }) => void step.staged.push(kind),
+      } as unknown as Attempt;
+      step.outcome = await body(attempt);
+      return { result: step.outcome, head: null };
+    },
+  };
+  const deps = {
+    ledger,
+    vault: { open: async () => ({}) },
+    stores: { of: async () => store, configOf: async () => ({}) },
+    hosts: { of: async () => host },
+  } as unknown as Deps;
+  return { deps: withOnce(deps), told };
+}
+
+export const timing = { request: 1_000, settle: 0, propagation: 1_000, lastUsedLag: 0 };
