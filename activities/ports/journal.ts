@@ -4,7 +4,7 @@
  */
 import type { PastUpdate } from '../../workflows/domain/attributes.js';
 import type { ConsumerSpec, JsonObject } from '../../workflows/domain/credential.js';
-import type { Recorded, StepRef, VersionRecord } from '../../workflows/domain/records.js';
+import type { Identities, Recorded, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { VersionEvent } from '../../workflows/domain/states.js';
 import type { SealedSecret } from './vault.js';
 
@@ -32,6 +32,7 @@ export type Change =
     }
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
+  | { readonly kind: 'freeze-identities'; readonly identities: Identities }
   | { readonly kind: 'rename-version'; readonly generation: number; readonly keyName: string }
   | { readonly kind: 'cutover' };
 

@@ -60,6 +60,13 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
         change.planHash,
       ]);
       return;
+    case 'freeze-identities':
+      await client.query('update runs set store_identity = $2, host_identities = $3 where id = $1 and host_identities is null', [
+        target.run,
+        change.identities.store,
+        change.identities.hosts,
+      ]);
+      return;
     case 'cutover':
       await client.query('update runs set cutover_at = clock_timestamp() where id = $1', [target.run]);
       return;

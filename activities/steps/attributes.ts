@@ -51,7 +51,8 @@ export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): 
   const { change } = options.update!;
   return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
     if (known) return known;
-    const { facts, key } = await look(deps, store, config, spec, version, attempt.signal);
+    const { facts, key, identity } = await look(deps, store, config, spec, version, attempt.signal);
+    attempt.stage({ kind: 'freeze-identities', identities: { store: identity, hosts: {} } });
     return planOf(facts, change, key, spec, store, config);
   });
 }
@@ -63,7 +64,7 @@ async function look(
   spec: CredentialSpec,
   version: VersionRecord | null,
   signal: AbortSignal,
-): Promise<{ facts: UpdateFacts; key: KeyDescription | null }> {
+): Promise<{ facts: UpdateFacts; key: KeyDescription | null; identity: string | null }> {
   const account = await checkedAccount(store, signal);
   const key = account && version && store.capabilities.listsKeys ? await store.describe(version.keyId, signal) : null;
   const { disable, undoDelete } = store.capabilities;
@@ -79,7 +80,7 @@ async function look(
     used: spec.consumers.kind !== 'none',
     last: await deps.ledger.lastUpdate(spec.name),
   };
-  return { facts, key };
+  return { facts, key, identity: account?.identity ?? null };
 }
 
 function planOf(

@@ -9,6 +9,7 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import {
   type ChainHead,
   generationOf,
+  type Identities,
   type OpenedWait,
   type OpenOrder,
   type OpenRequest,
@@ -48,11 +49,12 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
 
     reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
-    /** Freezes the consumers that preflight found, and the hash of the whole plan. */
+    /** Freezes what preflight found: consumers, store and hosts; and the hash of the whole plan. */
     freezePlan: async ({
       step,
       targets,
-    }: StepInput & { targets: readonly ConsumerSpec[] }): Promise<Recorded<{ planHash: string }>> => {
+      identities,
+    }: StepInput & { targets: readonly ConsumerSpec[]; identities: Identities }): Promise<Recorded<{ planHash: string }>> => {
       const run = await ledger.run(step.run);
       const planHash = createHash('sha256')
         .update(canonicalJson([run.spec, targets, run.options] as never))
@@ -60,6 +62,7 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
         .slice(0, 16);
       return ledger.once(step, ownDeadline, async (attempt) => {
         attempt.stage({ kind: 'freeze-targets', targets, planHash });
+        attempt.stage({ kind: 'freeze-identities', identities });
         return { planHash };
       });
     },

@@ -7,10 +7,13 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, secretOf, within } from '../deps.js';
+import type { AppHostView } from '../ports/app-host.js';
 import { acceptedEverywhere, type KeyStoreView, type StoreAccount } from '../ports/key-store.js';
 
 export interface StorePreflight {
   readonly findings: readonly Finding[];
+  /** Of the account; null where the management credential is refused. */
+  readonly identity: string | null;
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
   /** Whether the store can make a key unusable in a way that can be undone. */
@@ -59,6 +62,7 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   );
   return {
     findings,
+    identity: account?.identity ?? null,
     usedBy,
     disables: store.capabilities.disable || run.stores.store.manual?.includes('disable') === true,
   };
@@ -82,6 +86,8 @@ export interface HostPreflightInput extends StepInput {
 
 export interface HostPreflight {
   readonly findings: readonly Finding[];
+  /** The host's own; null where it cannot be reached. */
+  readonly identity: string | null;
   readonly consumers: readonly ConsumerSpec[];
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
@@ -110,6 +116,7 @@ export async function preflightHost(
         : [];
 
   const known = await knownVersions(deps, step.credential);
+  const identity = await identityOf(host, signal);
   const required = new Set(requiredOf({ ...run, targets: consumers }).map((c) => c.name));
   const findings: Finding[] = [];
   const running: string[] = [];
@@ -133,5 +140,21 @@ export async function preflightHost(
       }
     }),
   );
-  return { findings, consumers, running: running.sort(), ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}) };
+  return {
+    findings,
+    identity,
+    consumers,
+    running: running.sort(),
+    ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}),
+  };
+}
+
+/** A host that does not answer is one of which each consumer tells by itself. */
+async function identityOf(host: AppHostView, signal: AbortSignal): Promise<string | null> {
+  try {
+    return await host.identity(within(signal, host.capabilities.timing.request));
+  } catch (error) {
+    if (error instanceof RekeyError) return null;
+    throw error;
+  }
 }

@@ -134,6 +134,21 @@ describe('a run', () => {
   });
 });
 
+describe('whom a run was planned for', () => {
+  it('is kept as they said themselves, and stays', async () => {
+    const opened = await open('lost', 'run-5');
+    const freeze = (store: string, key: string) =>
+      ledger.once(stepOf(opened, key), quick, async (attempt) => {
+        attempt.stage({ kind: 'freeze-identities', identities: { store, hosts: { disk: 'machine-1' } } });
+        return {};
+      });
+    await freeze('org-1', 'plan');
+    await freeze('org-2', 'plan/again');
+    const { rows } = await database.query('select store_identity, host_identities from runs where id = $1', [opened.run.id]);
+    expect(rows).toEqual([{ store_identity: 'org-1', host_identities: { disk: 'machine-1' } }]);
+  });
+});
+
 describe('what was seen', () => {
   const inspection = (state: Inspection['state']): Inspection => ({
     consumer: 'web-1',

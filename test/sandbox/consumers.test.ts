@@ -131,8 +131,10 @@ it('can be given marked credentials at a reset', async () => {
 
 it('is not reset for programs that it does not have', async () => {
   // Programs go on using their keys meanwhile.
-  const keys = async () =>
-    (await sandbox.tell<{ id: string; state: string }[]>('GET', '/keys')).map(({ id, state }) => `${id} ${state}`);
+  const keys = async () => {
+    const shown = (await sandbox.tell('GET', '/keys')) as { id: string; state: string }[];
+    return shown.map(({ id, state }) => `${id} ${state}`);
+  };
   const before = await keys();
   const refused = await sandbox.ask('POST', '/reset', { programs: ['web-1', 'web-9'] });
   expect(refused).toMatchObject({ status: 400, body: { error: expect.stringMatching(/web-9.*; there are .*web-1, web-2/) } });

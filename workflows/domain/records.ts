@@ -73,6 +73,13 @@ export interface RunRecord {
   readonly cutoverAt: number | null;
 }
 
+/** Whose account and which hosts a run was planned for, as they said themselves. */
+export interface Identities {
+  /** Of the store's account. */
+  readonly store: string | null;
+  readonly hosts: Readonly<Record<string, string>>;
+}
+
 /** The generation that a run makes; only a rotation makes one. */
 export function generationOf({ id, generation }: Pick<RunRecord, 'id' | 'generation'>): number {
   if (generation === null) throw new RekeyError('KR_INTERNAL', `${id} makes no version`);

@@ -36,7 +36,8 @@ export async function prepare(run: Run): Promise<Prepared> {
   // compensation the way out.
   if (findings.length > 0 && run.row.targets === null) throw new Refused(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;
-  await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets }));
+  const identities = { store: atTheStore.identity, hosts: atTheHosts.identities };
+  await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets, identities }));
   await passGate(run, 'start');
   await awaitWindow(run);
   return { running: atTheHosts.running, disables: atTheStore.disables };

@@ -95,7 +95,11 @@ export abstract class World {
     await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, tester);
     await this.takeOver();
     const targets = this.run.spec.consumers.kind === 'list' ? this.run.spec.consumers.list : [];
-    await createLedgerSteps(this.quietDeps()).freezePlan({ step: this.step('plan', 'preparing'), targets });
+    await createLedgerSteps(this.quietDeps()).freezePlan({
+      step: this.step('plan', 'preparing'),
+      targets,
+      identities: { store: `org-${this.credential}`, hosts: {} },
+    });
     this.run = await this.ledger.run(this.run.id);
   }
 

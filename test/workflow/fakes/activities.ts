@@ -83,7 +83,12 @@ export function storeActivities(find: Find): StoreActivities {
   } as const;
   return {
     adoptVersion: looks('adoptVersion', (_, { credential }) => ({ credential, generation: 1, adopted: true })),
-    preflightStore: looks('preflightStore', (world) => ({ findings: [], usedBy: null, disables: world.disables })),
+    preflightStore: looks('preflightStore', (world) => ({
+      findings: [],
+      identity: 'account',
+      usedBy: null,
+      disables: world.disables,
+    })),
     mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
       const generation = generationOf(ledger.row);
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
@@ -136,7 +141,12 @@ export function hostActivities(find: Find): HostActivities {
   return {
     preflightHost: looks('preflightHost', (world, { host }) => {
       const consumers = world.consumers.filter((c) => c.host === host);
-      return { findings: [], consumers, running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)) };
+      return {
+        findings: [],
+        identity: host,
+        consumers,
+        running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)),
+      };
     }),
     inspectConsumers: looks('inspectConsumers', () => undefined),
     watchSoak: looks('watchSoak', () => []),
