@@ -37,7 +37,7 @@ describe('a change that is interrupted', () => {
     await plant(fault);
     const report = (await (await begin(permissions(narrower))).result()) as RunReport;
     alive();
-    expect(report).toMatchObject({ outcome: 'completed', generation: 2 });
+    expect(report).toMatchObject({ outcome: 'completed', generation: 1 });
     expect((await atDocSpace()).permissions).toEqual(narrower);
     expect(await set(exported, '--undo', '--yes')).toMatchObject({ status: 0 });
     expect((await atDocSpace()).permissions).toEqual(first);

@@ -4,6 +4,7 @@
  */
 import { expect } from 'vitest';
 import type { Lane } from '../support/lane.js';
+import { tester } from '../support/who.js';
 import { changed, faultKinds, fits } from './faults.js';
 import { nameOf, type Point, pointsOf, templateOf } from './points.js';
 import { asked, type Credential, lastRequest, type Placed } from './requests.js';
@@ -38,7 +39,7 @@ const abortedAt =
     await plant();
     const since = await lastRequest(lane);
     const turnedAt = Date.now();
-    const abort = { by: 'test', expectedPhase: null, reason: 'a test', consumer: null };
+    const abort = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null };
     await handle.executeUpdate('abort', { args: [abort] }).catch(async (error: Error) => {
       const run = await handle.describe();
       const end = run.status.name === 'RUNNING' ? null : await handle.result().catch((failed: Error) => failed);

@@ -72,7 +72,7 @@ it('records an overlap rotation that is aborted and compensated', async () => {
     async () =>
       (
         await lane.database.query(
-          `select 1 from steps where rotation = 'datadog/agents#3' and kind = 'distribute' and outcome is not null`,
+          `select 1 from steps where run = 'datadog/agents#3' and kind = 'distribute' and outcome is not null`,
         )
       ).rowCount,
   );
@@ -91,7 +91,7 @@ it('records a change of a key that keeps its secret', async () => {
   const handle = await lane.client.workflow.start(workflowOf.update, {
     workflowId: rotationWorkflowId(credential),
     taskQueue: mainQueue,
-    args: [{ credential, options: { without: [], update: { change, accepted: false } }, by: 'test' }],
+    args: [{ credential, options: { without: [], update: { change, accepted: false } }, by: tester }],
   });
   await handle.result();
   await record(credential, 'update-completed');

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import type { KeyChange } from '../../workflows/domain/credential.js';
 import { rekey as run, type Said } from './command-line.js';
 import type { Lane } from './lane.js';
+import { tester } from './who.js';
 
 export const exported = 'docspace/exports' as const;
 export const search = 'algolia/search' as const;
@@ -84,7 +85,7 @@ export async function begin(change: KeyChange, accepted = false) {
     workflowId: `rotation/${exported}`,
     taskQueue: 'rekey',
     workflowTaskTimeout: '2s',
-    args: [{ credential: exported, options: { without: [], update: { change, accepted } }, by: 'test' }],
+    args: [{ credential: exported, options: { without: [], update: { change, accepted } }, by: tester }],
   });
 }
 

@@ -10,6 +10,7 @@ import { dataConverter } from '../../client/codec.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
 import { firstLine, hang, type KeyShown, type RunShown, sleep, type TrafficShown } from './lane.js';
+import { tester } from './who.js';
 
 const dist = path.resolve(import.meta.dirname, '../../dist');
 
@@ -99,7 +100,7 @@ export class Up {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
       workflowTaskTimeout: '2s',
-      args: [{ credential, options: { without: [] }, by: 'test' }],
+      args: [{ credential, options: { without: [] }, by: tester }],
     });
     await connection.close();
   }
