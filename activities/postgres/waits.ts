@@ -11,34 +11,13 @@ import type { Queryable } from './pool.js';
 export async function openWait(client: Queryable, step: StepRef, wait: Wait): Promise<OpenedWait> {
   await requireFence(client, step);
   await client.query('update runs set phase = $2 where id = $1 and phase <> $2', [step.run, step.phase]);
-  const given = await client.query(
-    `select number from waits w where run = $1 and kind = 'approval' and step = $2 and ended = 'approve'
-       and plan_hash is not distinct from (select plan_hash from runs where id = $1)`,
-    [step.run, wait.kind === 'approval' ? wait.step : null],
-  );
-  if (given.rowCount !== 0)
-    return {
-      number: (given.rows[0] as { number: number }).number,
-      approved: true,
-      head: await readHead(client, step.credential),
-    };
-
-  const told = [
-    step.run,
-    wait.kind,
-    wait.step ?? null,
-    wait.text,
-    wait.person,
-    wait.deadline,
-    JSON.stringify(wait.nextCommands),
-    wait.instructions ? JSON.stringify(wait.instructions) : null,
-  ];
-  const again = await client.query(
-    `update waits set text = $4, person = $5, deadline = $6, next_commands = $7, instructions = $8
-     where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null returning number`,
-    told,
-  );
-  const number = ((again.rows[0] as { number: number } | undefined) ?? (await addWait(client, told, wait.gate ?? null))).number;
+  const approved = wait.kind === 'approval' ? await findApproved(client, step.run, wait) : null;
+  if (approved !== null) return { number: approved, approved: true, head: await readHead(client, step.credential) };
+  const open = await findOpen(client, step.run, wait);
+  const number = open ? await tellAgain(client, step.run, wait) : await addWait(client, step.run, wait);
+  // A machine that looks again and again says how far it is; a person is told what is new.
+  if (open && (!wait.person || open.text === wait.text))
+    return { number, approved: false, head: await readHead(client, step.credential) };
   const head = await appendAudit(client, step.credential, {
     kind: 'wait',
     who: recordedBy(step),
@@ -47,14 +26,47 @@ export async function openWait(client: Queryable, step: StepRef, wait: Wait): Pr
   return { number, approved: false, head };
 }
 
-async function addWait(client: Queryable, told: readonly unknown[], gate: Wait['gate'] | null): Promise<{ number: number }> {
+async function findOpen(client: Queryable, run: string, { kind, step }: Wait): Promise<{ text: string } | null> {
+  const { rows } = await client.query(
+    'select text from waits where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null',
+    [run, kind, step ?? null],
+  );
+  return (rows[0] as { text: string } | undefined) ?? null;
+}
+
+const numberOf = (rows: readonly unknown[]): number | null => (rows[0] as { number: number } | undefined)?.number ?? null;
+
+async function findApproved(client: Queryable, run: string, { step }: Wait): Promise<number | null> {
+  const { rows } = await client.query(
+    `select number from waits where run = $1 and kind = 'approval' and step = $2 and ended = 'approve'
+       and plan_hash is not distinct from (select plan_hash from runs where id = $1)`,
+    [run, step],
+  );
+  return numberOf(rows);
+}
+
+async function tellAgain(client: Queryable, run: string, wait: Wait): Promise<number> {
+  const { rows } = await client.query(
+    `update waits set text = $4, person = $5, deadline = $6, next_commands = $7, instructions = $8
+     where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null returning number`,
+    valuesOf(run, wait),
+  );
+  return numberOf(rows)!;
+}
+
+async function addWait(client: Queryable, run: string, wait: Wait): Promise<number> {
   const { rows } = await client.query(
     `insert into waits (run, number, kind, step, text, person, deadline, next_commands, instructions, gate, plan_hash)
      select $1, coalesce((select max(number) from waits where run = $1), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, plan_hash
      from runs where id = $1 returning number`,
-    [...told, gate],
+    [...valuesOf(run, wait), wait.gate ?? null],
   );
-  return rows[0] as { number: number };
+  return numberOf(rows)!;
+}
+
+function valuesOf(run: string, { kind, step, text, person, deadline, nextCommands, instructions }: Wait): unknown[] {
+  const lines = instructions === undefined ? null : JSON.stringify(instructions);
+  return [run, kind, step ?? null, text, person, deadline, JSON.stringify(nextCommands), lines];
 }
 
 /** Ends the open waits of some kinds, or with `number` that one alone. How many there were. */

@@ -72,6 +72,8 @@ describe('a wait', () => {
       [1, false],
       [2, false],
     ]);
+    const { rows } = await database.query(`select 1 from audit_events where credential = 'gate' and kind = 'wait'`);
+    expect(rows.length).toBe(2);
     expect((await ledger.recordVerb(stepOf(first), said('approve', { wait: 1 }))).whyNone).toBeNull();
 
     const next = await open('gate', 'run-2');
