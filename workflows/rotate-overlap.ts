@@ -24,7 +24,7 @@ export function rotateOverlap(order: RunOrder): Promise<RunReport> {
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
-      return compensateOverlap(run, memory); // the one way back; beyond `replace` there is none
+      return compensateOverlap(run, memory); // no rollback after `replace`
     }
     return finish(run, memory);
   });

@@ -4,6 +4,7 @@ import type { ProvideReceipt, ProvideRequest } from '../../workflows/domain/manu
 import type { Who } from '../../workflows/domain/who.js';
 import type { Access } from './access.js';
 import { requireOpenRun } from './open-run.js';
+import { updateRun } from './update-run.js';
 
 /** A secret is in the vault already, and only its reference goes on. */
 export type ProvideInput = Omit<ProvideRequest, 'by'> & { readonly run: string };
@@ -12,6 +13,6 @@ export type ProvideInput = Omit<ProvideRequest, 'by'> & { readonly run: string }
 export async function provide(who: Who, access: Access, { run, ...provided }: ProvideInput): Promise<ProvideReceipt> {
   const { credential } = await requireOpenRun(who, access, { run });
   return access.callTemporal((client) =>
-    client.workflow.getHandle(rotationWorkflowId(credential)).executeUpdate(provideUpdate, { args: [{ ...provided, by: who }] }),
+    updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), provideUpdate, { ...provided, by: who }),
   );
 }

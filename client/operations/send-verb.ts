@@ -8,6 +8,7 @@ import type { Verb } from '../../workflows/domain/verbs.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Access } from './access.js';
 import { requireOpenRun } from './open-run.js';
+import { updateRun } from './update-run.js';
 
 export interface VerbInput {
   readonly run: string;
@@ -21,9 +22,8 @@ export async function sendVerb(who: Who, access: Access, { run, verb, reason, co
   const { credential, phase, waits_for } = await requireOpenRun(who, access, { run });
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
   const wait = waits_for?.kind === 'approval' ? waits_for.number : null;
+  const request = { by: who, expectedPhase: phase, wait, reason, consumer };
   return access.callTemporal((client) =>
-    client.workflow.getHandle(rotationWorkflowId(credential)).executeUpdate(verbUpdates[verb], {
-      args: [{ by: who, expectedPhase: phase, wait, reason, consumer }],
-    }),
+    updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], request),
   );
 }

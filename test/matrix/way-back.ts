@@ -3,6 +3,8 @@
  * is killed at each request that follows.
  */
 import { expect } from 'vitest';
+import { updateRun } from '../../client/operations/update-run.js';
+import { verbUpdates } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
 import { tester } from '../support/who.js';
 import { changed, faultKinds, fits } from './faults.js';
@@ -40,7 +42,7 @@ const abortedAt =
     const since = await lastRequest(lane);
     const turnedAt = Date.now();
     const abort = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null };
-    await handle.executeUpdate('abort', { args: [abort] }).catch(async (error: Error) => {
+    await updateRun(handle, verbUpdates.abort, abort).catch(async (error: Error) => {
       const run = await handle.describe();
       const end = run.status.name === 'RUNNING' ? null : await handle.result().catch((failed: Error) => failed);
       const texts = [error, error.cause, end, (end as Error | null)?.cause].map((e) =>

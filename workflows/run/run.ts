@@ -95,9 +95,8 @@ export class Run {
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
       for (;;) {
         try {
-          return await way(run);
+          return await run.#refusable(() => way(run));
         } catch (error) {
-          if (error instanceof Refused) return await run.#refuse(error);
           if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
           await run.#reconcile();
         }
@@ -182,7 +181,7 @@ export class Run {
   /**
    * Runs the way forward. Throws `RollbackRequested` when an operator, a cancel or a failed step
    * turns it back, and lets `Refused` through. Once a revoke or regenerate may be out, nothing
-   * turns it back any more: then a person is asked, and the way is gone again, on the outcomes that
+   * turns it back any more: then a person is asked, and the way is replayed on the outcomes that
    * the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
@@ -215,7 +214,7 @@ export class Run {
   }
 
   /**
-   * From here on abort is illegal; `returned` says that nothing was sent after all. Throws where an
+   * From here on abort is illegal; `uncross` says that nothing was sent after all. Throws where an
    * abort came before.
    */
   async cross(key: string): Promise<void> {
@@ -243,18 +242,23 @@ export class Run {
     this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
   }
 
-  async #refuse({ message }: Refused): Promise<RunReport> {
-    this.enter('closing');
-    await localLedger.close({ step: this.step('close'), outcome: 'refused', reason: message, downtimeMs: null });
-    return this.#report('refused', message, null);
+  /** Ends as refused where something spoke against beginning. */
+  async #refusable(way: () => Promise<RunReport>): Promise<RunReport> {
+    try {
+      return await way();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.enter('closing');
+      return this.#end('refused', error.message, null);
+    }
   }
 
-  async close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {
-    await localLedger.close({ step: this.step('close'), outcome, reason: this.#reason, downtimeMs });
-    return this.#report(outcome, this.#reason, downtimeMs);
+  close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {
+    return this.#end(outcome, this.#reason, downtimeMs);
   }
 
-  async #report(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
+  async #end(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
+    await localLedger.close({ step: this.step('close'), outcome, reason, downtimeMs });
     await condition(allHandlersFinished);
     const { id: run, credential, generation, previousGeneration } = this.row;
     return {
@@ -269,8 +273,8 @@ export class Run {
   }
 
   /**
-   * The ledger has lost its last commits: it is told what this run remembers, and the way is gone
-   * again on the outcomes that are left.
+   * The ledger has lost its last commits: it is told what this run remembers, and the way is
+   * replayed on the outcomes that are left.
    */
   async #reconcile(): Promise<void> {
     // What is still out would land behind what is done again: a program would start that was just

@@ -1,0 +1,38 @@
+/** An update that nobody has heard is sent again as the same one. */
+import { ServiceError, type WorkflowHandle } from '@temporalio/client';
+import { expect, it } from 'vitest';
+import { updateRun } from '../../../client/operations/update-run.js';
+import { verbUpdates } from '../../../workflows/contract.js';
+import { tester } from '../../support/who.js';
+
+const request = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: null };
+const refused = (code: number) =>
+  new ServiceError('Workflow Update failed', {
+    cause: Object.assign(new Error('the task is in failed state'), { code, details: '', metadata: {} }),
+  });
+
+/** Answers with the errors in turn, then with a receipt. */
+function handleOf(...errors: readonly Error[]) {
+  const ids: string[] = [];
+  const executeUpdate = async (_: unknown, { updateId }: { updateId: string }) => {
+    const error = errors[ids.push(updateId) - 1];
+    if (error) throw error;
+    return { run: 'a#2', phase: 'draining' };
+  };
+  return { handle: { executeUpdate } as unknown as WorkflowHandle, ids };
+}
+
+it('is heard once a worker has the task again', async () => {
+  const { handle, ids } = handleOf(refused(9));
+  expect(await updateRun(handle, verbUpdates.abort, request)).toMatchObject({ run: 'a#2' });
+  expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
+});
+
+it.each([
+  ['a rejection', new Error('the rotation is closing')],
+  ['a Temporal that is away', refused(14)],
+])('%s is told at once', async (_, error) => {
+  const { handle, ids } = handleOf(error);
+  await expect(updateRun(handle, verbUpdates.abort, request)).rejects.toBe(error);
+  expect(ids.length).toBe(1);
+});
