@@ -32,11 +32,7 @@ export interface SshServer {
 export async function startSshServer(options: readonly string[] = []): Promise<SshServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'rekey-sshd-'));
   const file = (name: string) => path.join(folder, name);
-  const make = (name: string) => {
-    const { public: open, private: secret } = ssh2.utils.generateKeyPairSync('ed25519');
-    writeFileSync(file(name), secret, { mode: 0o600 });
-    return open;
-  };
+  const make = (name: string) => (hasOpenSsh ? makeWithOpenSsh : makeWithLibrary)(file(name));
   const hostKey = make('host');
   const clientKey = make('client');
   const { port, logins, end } = hasOpenSsh ? await openSsh(folder, clientKey, options) : await library(folder, clientKey);
@@ -56,6 +52,19 @@ export async function startSshServer(options: readonly string[] = []): Promise<S
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Makes a key pair in a file; answers with its public half. */
+function makeWithOpenSsh(file: string): string {
+  // One in some thousands of the library's own keys is refused by OpenSSH.
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', file]);
+  return readFileSync(`${file}.pub`, 'utf8').trim();
+}
+
+function makeWithLibrary(file: string): string {
+  const { public: open, private: secret } = ssh2.utils.generateKeyPairSync('ed25519');
+  writeFileSync(file, secret, { mode: 0o600 });
+  return open;
 }
 
 interface Started {
