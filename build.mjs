@@ -17,7 +17,11 @@ const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('types
 if (process.argv.includes('--clean')) rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 
 const compiled = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
-if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+if (compiled.status !== 0) {
+  // Tests would run the workflows of the last build that went well.
+  rmSync(path.join(root, 'dist', 'worker', 'workflow-bundle.js'), { force: true });
+  process.exit(compiled.status ?? 1);
+}
 
 const migrations = path.join('activities', 'postgres', 'migrations');
 if (existsSync(path.join(root, migrations))) {

@@ -3,13 +3,12 @@
  * effect, what is not leaves no trace.
  */
 import { describe, expect, it } from 'vitest';
-import type { Verb } from '../../workflows/domain/verbs.js';
+import { type Verb, verbs } from '../../workflows/domain/verbs.js';
 import { tester } from '../support/who.js';
 import { useStage } from './fakes/stage.js';
 import { never, type Setting, type World } from './fakes/world.js';
 
 const stage = useStage();
-const all: readonly Verb[] = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'expedite', 'abort'];
 const update = { options: { update: { change: { kind: 'declared' }, accepted: false } } } as const;
 const inPlace = { strategy: 'in-place' } as const;
 const overlap = { disables: true } as const;
@@ -90,7 +89,7 @@ async function expectRefused(world: World, verbs: readonly Verb[]): Promise<void
   expect(await verbsTaken(world)).toBe(before);
 }
 
-const others = (legal: readonly Verb[]) => all.filter((verb) => !legal.includes(verb));
+const others = (legal: readonly Verb[]) => verbs.filter((verb) => !legal.includes(verb));
 
 describe.concurrent('what is not legal is refused without a trace, and what is can be asked for', () => {
   it.each(rotations)('at every step of %s', async (_, setting, aborted, moments) => {

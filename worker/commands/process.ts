@@ -1,6 +1,6 @@
 /**
- * Owns how a command's process ends: an error with a code goes to standard error, or as JSON to
- * standard output, with the exit code of its kind.
+ * Owns the process of a worker's command: its options, and how it ends; an error with a code goes
+ * to standard error, or as JSON to standard output, with the exit code of its kind.
  */
 import { asRekeyError } from '../../client/errors.js';
 import { errorCodes } from '../../workflows/domain/errors.js';

@@ -121,6 +121,11 @@ function answers(wait: number | null, request: VerbRequest): boolean {
   return request.wait === null || request.wait === wait;
 }
 
+/** Verbs that answer the approval a run waits for. */
+export function answersApproval(verb: Verb): boolean {
+  return verb === 'approve' || verb === 'reject';
+}
+
 /** Verbs after which a run turns back. */
 export type TurningVerb = Extract<Verb, 'abort' | 'reject'>;
 

@@ -7,7 +7,16 @@ import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '.
 import type { Gate } from '../domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
 import type { RecordedVerb, RunRecord, SaidVerb } from '../domain/records.js';
-import { becauseOf, legalVerbs, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
+import {
+  answersApproval,
+  becauseOf,
+  legalVerbs,
+  mayVerb,
+  type Verb,
+  type VerbFacts,
+  type VerbRequest,
+  verbs,
+} from '../domain/verbs.js';
 
 export interface OperatorPorts {
   /** What only the run knows. */
@@ -147,7 +156,7 @@ export class Operator {
     const take = async (request: VerbRequest): Promise<VerbReceipt> => {
       this.#taking++;
       try {
-        const wait = this.gate && (verb === 'approve' || verb === 'reject') ? this.gate.wait : null;
+        const wait = this.gate && answersApproval(verb) ? this.gate.wait : null;
         const { by: who, reason, consumer } = request;
         const said = { updateId: updateId(), verb, who, wait, reason, consumer };
         const { run, phase, whyNone } = await this.ports.record(said);
@@ -212,6 +221,9 @@ export class Operator {
         // A step that waits for a person because of this consumer goes on without it.
         this.#retried = true;
         return;
+      default:
+        // A verb that nothing here obeys would be recorded as if it had an effect.
+        verb satisfies never;
     }
   }
 

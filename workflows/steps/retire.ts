@@ -1,6 +1,7 @@
 /**
- * Owns the taking away of a version: quiet first, then disabled and watched where the store can,
- * then revoked, each under a guard that looks once more.
+ * Owns the taking away of a version: quiet first, then disabled and watched where the store can, or
+ * enabled again where it is missed, then revoked; each under a guard that looks once more. What
+ * lost replies left behind goes last.
  */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from '../activity-options.js';
