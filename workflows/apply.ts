@@ -5,9 +5,9 @@
 import { ActivityFailure } from '@temporalio/workflow';
 import type { AdoptInput, ApplyInput, CompareInput } from '../activities/index.js';
 import { adoptingAtStore, ledger } from './activity-options.js';
-import type { AdoptReport, ApplyReport } from './contract.js';
+import type { ApplyReport } from './contract.js';
 import type { KeyLook } from './domain/attributes.js';
-import type { Configuration } from './domain/configuration.js';
+import type { Adoption, Configuration } from './domain/configuration.js';
 import type { Who } from './domain/who.js';
 import { codeOf, messageOf } from './failures.js';
 import { launch } from './launch.js';
@@ -79,7 +79,7 @@ export async function compareKeys(input: CompareInput): Promise<readonly KeyLook
   }
 }
 
-export function adoptCredential(input: AdoptInput & { store: string }): Promise<AdoptReport> {
+export function adoptCredential(input: AdoptInput & { store: string }): Promise<Adoption> {
   const { store, ...adoption } = input;
   return adoptingAtStore(store).adoptVersion(adoption);
 }

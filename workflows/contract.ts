@@ -90,13 +90,6 @@ export const provideUpdate = defineUpdate<ProvideReceipt, [ProvideRequest]>('pro
 /** What may be said to the rotation now. */
 export const legalVerbsQuery = defineQuery<readonly Verb[]>('legalVerbs');
 
-export interface AdoptReport {
-  readonly credential: string;
-  readonly generation: number;
-  /** False where the credential had a key already: then nothing was changed. */
-  readonly adopted: boolean;
-}
-
 export interface ApplyReport {
   readonly changed: boolean;
   readonly adoptions: readonly {

@@ -48,10 +48,9 @@ async function takeEffect(client: Queryable, run: string, { verb, wait, reason, 
       return { ...applied, wait, whyNone: answered === 1 ? null : 'that approval was answered before' };
     }
     case 'reject':
+      await endWaits(client, run, verb, [wait === null ? 'manual' : 'approval'], wait);
       // A person who was asked to do something says no: the step itself tells what comes of it.
-      if ((await endWaits(client, run, verb, ['manual'])) > 0) return applied;
-      await endWaits(client, run, verb, ['approval'], wait);
-      return { ...pending, wait };
+      return wait === null ? applied : { ...pending, wait };
     case 'abort': {
       const crossing = await readCrossing(client, run);
       return crossing ? { ...applied, whyNone: `${crossing.key} may have been sent` } : pending;

@@ -2,7 +2,7 @@
  * Owns taking a configuration over and adopting the keys that it names; adopting a key never
  * rotates it.
  */
-import type { Configuration } from '../../workflows/domain/configuration.js';
+import type { Adoption, Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Who } from '../../workflows/domain/who.js';
@@ -37,12 +37,6 @@ export interface AdoptInput {
   readonly by: Who;
 }
 
-export interface AdoptResult {
-  readonly credential: string;
-  readonly generation: number;
-  readonly adopted: boolean;
-}
-
 /**
  * Looks the key up, proves the secret where it has one, and records it as the active version. The
  * same key again changes nothing.
@@ -51,7 +45,7 @@ export async function adoptVersion(
   deps: ObservationDeps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
   signal: AbortSignal,
-): Promise<AdoptResult> {
+): Promise<Adoption> {
   const active = (await deps.ledger.versions(credential)).find((v) => v.state === 'active');
   if (active && (active.secretRef !== null || reference === null))
     return { credential, generation: active.generation, adopted: false };

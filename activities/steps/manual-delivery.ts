@@ -35,7 +35,11 @@ export async function askForAttestation(
   const { evidence, approveWithin } = run.spec.policy;
   const known = await knownVersions(deps, step.credential);
   const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));
-  if (isConverged(seen, generation, evidence)) return { said: true };
+  if (isConverged(seen, generation, evidence)) {
+    // Whoever was asked before is asked no more.
+    await deps.ledger.enter(step);
+    return { said: true };
+  }
   const nextCommands = [
     `Then: rekey provide '${run.id}' --done, with --fingerprint F where it shows one.`,
     `If it cannot be done: rekey reject '${run.id}'.`,

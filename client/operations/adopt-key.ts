@@ -1,5 +1,6 @@
 /** Owns taking over a key that exists. */
-import { type AdoptReport, adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
+import { adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
+import type { Adoption } from '../../workflows/domain/configuration.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Access } from './access.js';
 
@@ -12,13 +13,13 @@ export interface AdoptInput {
   readonly secret: string | null;
 }
 
-export function adoptKey(who: Who, access: Access, input: AdoptInput): Promise<AdoptReport> {
+export function adoptKey(who: Who, access: Access, input: AdoptInput): Promise<Adoption> {
   return access.callTemporal(
     (client) =>
       client.workflow.execute('adoptCredential', {
         workflowId: adoptWorkflowId(input.credential),
         taskQueue: mainQueue,
         args: [{ ...input, by: who }],
-      }) as Promise<AdoptReport>,
+      }) as Promise<Adoption>,
   );
 }

@@ -32,6 +32,13 @@ describe('an overlap rotation of four live consumers', () => {
     expect(keys.filter((k) => k.name.startsWith('agents') && k.state === 'live')).toHaveLength(1);
     expect(new Set(traffic.map((t) => t.fingerprint)).size).toBe(1);
 
+    // Whom it was planned for stands in the run, as they said themselves.
+    const planned = await lane.database.query<{ store: string | null; hosts: object }>(
+      'select store_identity as store, host_identities as hosts from runs where id = $1',
+      [report.run],
+    );
+    expect(planned.rows).toEqual([{ store: expect.any(String) as string, hosts: { machines: expect.any(String) as string } }]);
+
     const { rows } = await lane.database.query(
       `select generation, state from versions where credential = 'datadog/agents' order by generation`,
     );

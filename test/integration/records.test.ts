@@ -21,7 +21,7 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked'];
+const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked', 'said', 'handed'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -110,6 +110,37 @@ describe('a verb', () => {
     await ledger.turnBack(stepOf(next, 'turn-back'), next.turnBack!);
     expect((await open('lost', 'run-3')).turnBack).toBeNull();
     expect(await verbsOf(next.run.id)).toEqual([{ verb: 'abort', wait: null, effect: 'applied', why_none: null }]);
+  });
+
+  it('that says no at a gate ends that gate, and at an effect what a person was asked for, whatever else is open', async () => {
+    const opened = await open('said');
+    const asked: Wait = { ...gate('revoke/1'), kind: 'manual', gate: undefined };
+    const { number } = await ledger.openWait(stepOf(opened), gate());
+    await ledger.openWait(stepOf(opened), asked);
+    const endings = async () =>
+      (await database.query('select kind, ended from waits where run = $1 order by number', [opened.run.id])).rows;
+    await ledger.recordVerb(stepOf(opened), said('reject', { wait: number }));
+    expect(await endings()).toEqual([
+      { kind: 'approval', ended: 'reject' },
+      { kind: 'manual', ended: null },
+    ]);
+    await ledger.recordVerb(stepOf(opened), said('reject', { updateId: 'declined' }));
+    expect((await endings())[1]).toEqual({ kind: 'manual', ended: 'reject' });
+    expect((await verbsOf(opened.run.id)).map(({ effect }) => effect)).toEqual([null, 'applied']);
+  });
+
+  it('that hands something in has its effect once that was looked at, and none where the workflow is lost before', async () => {
+    const opened = await open('handed');
+    for (const updateId of ['taken', 'refused', 'lost'])
+      await ledger.recordVerb(stepOf(opened), { ...said('retry', { updateId }), verb: 'provide' });
+    await ledger.recordEffect(opened.run.id, 'taken', null);
+    await ledger.recordEffect(opened.run.id, 'refused', 'it is not accepted');
+    await open('handed', 'run-2');
+    expect((await verbsOf(opened.run.id)).map(({ effect, why_none }) => [effect, why_none])).toEqual([
+      ['applied', null],
+      ['none', 'it is not accepted'],
+      ['none', 'its workflow was lost before it could look: say it again'],
+    ]);
   });
 
   it('to go back has no effect behind an intent that may have been sent, and says so', async () => {

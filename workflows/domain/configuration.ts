@@ -36,3 +36,11 @@ export interface CredentialDeclaration extends CredentialSpec {
   /** What groups credentials for people, in order; without effect on a rotation. */
   readonly labels: readonly string[];
 }
+
+/** What became of taking over a key that exists. */
+export interface Adoption {
+  readonly credential: string;
+  readonly generation: number;
+  /** False where the credential had a key already: then nothing was changed. */
+  readonly adopted: boolean;
+}

@@ -64,7 +64,7 @@ create table versions (
   -- SHA-256 of "rekey:v1:" and the secret, in hexadecimal: by it a leaked value is recognized. The fingerprint is its beginning, in base32.
   digest text check (digest ~ '^[0-9a-f]{64}$'),
   secret_ref uuid references vault_secrets,
-  -- For good: such a version is never made active again, and never handed out.
+  -- For good: such a version is never made active again.
   compromised_at timestamptz,
   incident text,
   made_at timestamptz not null default clock_timestamp(),
@@ -251,7 +251,7 @@ create table outbox (
   foreign key (credential, position) references audit_events
 );
 
--- What people look at. The command line reads these views and nothing else.
+-- What people look at. The command line only reads.
 create function iso(at timestamptz) returns text language sql stable as $$
   select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
@@ -278,9 +278,6 @@ create view key_status as
 select v.credential, v.generation, v.state, v.key_id, v.key_name, v.origin, v.fingerprint, v.compromised_at, v.secret_ref is not null as in_vault,
        v.made_at, v.changed_at
 from versions v;
-
-create view verb_status as
-select v.run, v.verb, v.wait, v.who, v.reason, v.consumer, v.accepted_at, v.effect, v.why_none from verbs v;
 
 create view step_status as
 select s.run, s.key, s.kind, s.phase, s.subject, s.outcome is not null as done, s.outcome, s.began_at, s.ended_at,

@@ -25,6 +25,7 @@ import {
 import type { ManualEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/manual.js';
 import type { Phase, Strategy } from '../../../workflows/domain/states.js';
 import type { Verb } from '../../../workflows/domain/verbs.js';
+import { declared } from '../../support/declared.js';
 import { tester } from '../../support/who.js';
 import { FakeLedger } from './ledger.js';
 import { Outside } from './outside.js';
@@ -85,27 +86,14 @@ export class World {
       this.consumers.map((c) => c.name),
       setting.stopped ?? [],
     );
+    const plain = declared(credential);
     const spec: CredentialSpec = {
-      name: credential,
+      ...plain,
       store: 'vendor',
       strategy,
-      attributes: {},
       consumers: this.consumers.length > 0 ? { kind: 'list', list: this.consumers } : { kind: 'none' },
-      rollout: { canary: 1, wave: { count: 2 }, bake: 0, ...setting.rollout },
-      policy: {
-        every: null,
-        window: null,
-        jitter: 0,
-        grace: 0,
-        soak: 0,
-        evidence: 'uses',
-        confirm: never,
-        downtime: null,
-        approve: [],
-        approveWithin: never,
-        ...setting.policy,
-      },
-      accept: [],
+      rollout: { ...plain.rollout, wave: { count: 2 }, ...setting.rollout },
+      policy: { ...plain.policy, confirm: never, approveWithin: never, ...setting.policy },
     };
     this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} });
   }
