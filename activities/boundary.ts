@@ -1,9 +1,11 @@
 /**
- * Owns the border to Temporal: heartbeats while an activity runs, our errors as failures with a
- * closed set of types, nothing of a vendor's own in them.
+ * Owns the border to Temporal: what an activity takes for a call, heartbeats while it runs, our
+ * errors as failures with a closed set of types, nothing of a vendor's own in them.
  */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { type Envelope, enclose, open } from '../workflows/domain/envelope.js';
 import { RekeyError } from '../workflows/domain/errors.js';
+import { longestPause } from '../workflows/domain/watch.js';
 
 /** Shorter than the heartbeat time-out by enough that a busy machine does not look dead. */
 const heartbeatEvery = 500;
@@ -49,7 +51,7 @@ export function toFailure(error: unknown, cancelled: boolean): Error {
       message: error.detail,
       type: error.code,
       nonRetryable: !error.retryable,
-      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: Math.min(error.retryAfterMs, longestPause) }),
     });
   }
   if (cancelled) return new CancelledFailure('the activity was cancelled');
@@ -59,4 +61,42 @@ export function toFailure(error: unknown, cancelled: boolean): Error {
   if (name === 'TimeoutError' || name === 'AbortError')
     return ApplicationFailure.create({ message: 'no answer within the deadline', type: 'KR_STORE_UNCLEAR' });
   return ApplicationFailure.create({ message: `unexpected ${name}`, type: 'KR_INTERNAL', nonRetryable: true });
+}
+
+interface Execution {
+  readonly args: unknown[];
+}
+
+/**
+ * For every worker: a call is opened before an activity sees it, and what goes back, an answer or a
+ * failure, is enclosed for that very call.
+ */
+export function callsOnly({ info }: Pick<Context, 'info'>) {
+  const of = info.activityType;
+  return {
+    inbound: {
+      async execute<Input extends Execution>(input: Input, next: (input: Input) => Promise<unknown>): Promise<unknown> {
+        const call = input.args.length === 1 ? open({ kind: 'call', of }, input.args[0]) : null;
+        if (!call) throw ApplicationFailure.nonRetryable(`a call of ${of} that is none of ours`, 'KR_MESSAGE_REFUSED');
+        try {
+          return enclose('answer', of, call.nonce, await next({ ...input, args: call.body as unknown[] }));
+        } catch (error) {
+          throw error instanceof ApplicationFailure ? proved(call, error) : error;
+        }
+      },
+    },
+  };
+}
+
+function proved(
+  { of, nonce }: Envelope,
+  { message, type, nonRetryable, nextRetryDelay }: ApplicationFailure,
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    ...(type ? { type } : {}),
+    nonRetryable: nonRetryable ?? false,
+    ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
+    details: [enclose('failure', of, nonce, { code: type ?? null, message })],
+  });
 }

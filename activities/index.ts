@@ -66,6 +66,7 @@ export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
     recordVerb: asBookkeeping(steps.recordVerb),
     recordEffect: asBookkeeping(steps.recordEffect),
     turnBack: asBookkeeping(steps.turnBack),
+    report: asBookkeeping(steps.report),
     beginRound: asBookkeeping(steps.beginRound),
     close: asBookkeeping(steps.close),
   };

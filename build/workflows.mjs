@@ -13,6 +13,7 @@ export function bundleWorkflows() {
     const { bundleWorkflowCode } = await import('@temporalio/worker');
     const { code } = await bundleWorkflowCode({
       workflowsPath: path.join(root, 'dist', 'workflows', 'index.js'),
+      workflowInterceptorModules: [path.join(root, 'dist', 'workflows', 'interceptors.js')],
       failureConverterPath: path.join(root, 'dist', 'client', 'failure-converter.cjs'),
       webpackConfigHook,
       logger: { trace: silent, debug: silent, info: silent, warn: console.warn, error: console.error, log: silent },

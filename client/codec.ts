@@ -6,15 +6,26 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Payload, PayloadCodec } from '@temporalio/common';
+import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import { RekeyError } from '../workflows/domain/errors.js';
 
 const encoding = 'binary/rekey-v1';
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+/** Read as a value it is no envelope, and as a failure it has these words. */
+const refused: Payload = {
+  metadata: { encoding: utf8('json/plain') },
+  data: utf8(JSON.stringify({ message: 'a message that is none of ours' })),
+};
+
+/** The workflow that a payload belongs to; null where nobody says. */
+const placeOf = (context?: SerializationContext): string | null =>
+  context?.workflowId === undefined ? null : `${context.namespace}/${context.workflowId}`;
+
 /**
  * Encrypts with the key of the folder whose name comes last, which is the newest, decrypts with the
- * one that a payload names: a key can be replaced while rotations run.
+ * one that a payload names: a key can be replaced while rotations run. What it seals belongs to one
+ * workflow, and opens nowhere else.
  */
 export class EncryptionCodec implements PayloadCodec {
   readonly #keys = new Map<string, Buffer>();
@@ -24,43 +35,59 @@ export class EncryptionCodec implements PayloadCodec {
     if (this.#keys.size === 0) throw new RekeyError('KR_VAULT_KEY_MISSING', 'there is no codec key in the keys folder');
   }
 
-  async encode(payloads: Payload[]): Promise<Payload[]> {
+  async encode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
     const id = [...this.#keys.keys()].sort().at(-1)!;
+    const place = placeOf(context) ?? '';
     return payloads.map((payload) => {
       const nonce = randomBytes(12);
-      const cipher = createCipheriv('aes-256-gcm', this.#keys.get(id)!, nonce);
+      const cipher = createCipheriv('aes-256-gcm', this.#keys.get(id)!, nonce).setAAD(utf8(place));
       const plain = JSON.stringify({
         metadata: mapValues(payload.metadata ?? {}, base64),
         data: base64(payload.data ?? new Uint8Array()),
       });
-      const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-      return { metadata: { encoding: utf8(encoding), key: utf8(id) }, data: Buffer.concat([nonce, cipher.getAuthTag(), text]) };
+      const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+      // A web page that shows a history says of no payload where it belongs.
+      const metadata = { encoding: utf8(encoding), key: utf8(id), place: utf8(place) };
+      return { metadata, data: Buffer.concat([nonce, cipher.getAuthTag(), sealed]) };
     });
   }
 
-  async decode(payloads: Payload[]): Promise<Payload[]> {
+  /**
+   * What cannot be opened comes out as `refused`, which is no message of ours. An error would stop
+   * whoever reads a history for ever: Temporal tries a workflow's task again without end.
+   */
+  async decode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
     return payloads.map((payload) => {
-      if (text(payload.metadata?.encoding) !== encoding || !payload.data) return payload;
-      const sealed = Buffer.from(payload.data);
-      const decipher = createDecipheriv('aes-256-gcm', this.#key(text(payload.metadata?.key)), sealed.subarray(0, 12)).setAuthTag(
-        sealed.subarray(12, 28),
-      );
-      const plain = JSON.parse(Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')) as {
-        metadata: Record<string, string>;
-        data: string;
-      };
-      return {
-        metadata: mapValues(plain.metadata, (value) => Buffer.from(value, 'base64')),
-        data: Buffer.from(plain.data, 'base64'),
-      };
+      try {
+        return this.#open(payload, placeOf(context));
+      } catch {
+        return refused;
+      }
     });
   }
 
-  #key(id: string): Buffer {
+  #open({ metadata, data }: Payload, place: string | null): Payload {
+    const stated = text(metadata?.place);
+    if (text(metadata?.encoding) !== encoding || (place !== null && place !== stated)) return refused;
+    const sealed = Buffer.from(data ?? []);
+    const key = this.#key(text(metadata?.key));
+    if (!key) return refused;
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 })
+      .setAAD(utf8(stated))
+      .setAuthTag(sealed.subarray(12, 28));
+    const plain = JSON.parse(Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')) as {
+      metadata: Record<string, string>;
+      data: string;
+    };
+    return {
+      metadata: mapValues(plain.metadata, (value) => Buffer.from(value, 'base64')),
+      data: Buffer.from(plain.data, 'base64'),
+    };
+  }
+
+  #key(id: string): Buffer | undefined {
     if (!this.#keys.has(id)) this.#read();
-    const key = this.#keys.get(id);
-    if (!key) throw new RekeyError('KR_VAULT_KEY_MISSING', `the codec key ${id} is not in the keys folder of this machine`);
-    return key;
+    return this.#keys.get(id);
   }
 
   #read(): void {

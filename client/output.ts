@@ -3,7 +3,8 @@
  * code.
  */
 import Table from 'cli-table3';
-import { type ErrorCode, errorCodes } from '../workflows/domain/errors.js';
+import { errorCodes } from '../workflows/domain/error-codes.js';
+import type { ErrorCode } from '../workflows/domain/errors.js';
 import { asRekeyError } from './errors.js';
 
 /** 0 done, 1 failed, 2 usage or configuration, 3 waiting for a person, 4 refused by preflight. */

@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { callsOnly } from '../activities/boundary.js';
 import {
   createHostActivities,
   createLedgerActivities,
@@ -17,6 +18,7 @@ import { hostQueue, mainQueue, storeQueue } from '../workflows/contract.js';
 import type { Composition } from './composition.js';
 import { log } from './logger.js';
 import { keepSchedules } from './schedules.js';
+import { lookAfter } from './watchdog.js';
 
 /** Made when rekey is built, so that a worker starts in a second. */
 const workflowBundle = { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) };
@@ -25,6 +27,8 @@ const workflowBundle = { codePath: fileURLToPath(new URL('./workflow-bundle.js',
  * yet.
  */
 const lookEvery = 500;
+/** Milliseconds between two looks at what runs in Temporal. */
+const lookAfterEvery = 30_000;
 
 export interface ServeOptions {
   /** Queues that this worker serves; null: all of them. */
@@ -50,7 +54,7 @@ export class Serving {
     const serving = new Serving(connection, installation, composition, options);
     await serving.#serveMain();
     await serving.#serveConfigured();
-    if (serving.queues.includes(mainQueue)) void serving.#keepSchedules();
+    if (serving.queues.includes(mainQueue)) void serving.#lookAfter();
     void serving.#watch();
     return serving;
   }
@@ -97,6 +101,7 @@ export class Serving {
       namespace: this.installation.temporalNamespace,
       taskQueue,
       dataConverter: dataConverter(this.installation.keysFolder),
+      interceptors: { activity: [callsOnly] },
       maxConcurrentActivityTaskExecutions: 50,
       maxHeartbeatThrottleInterval: '500 ms',
       defaultHeartbeatThrottleInterval: '500 ms',
@@ -108,19 +113,21 @@ export class Serving {
     this.#workers.set(taskQueue, { worker, ended });
   }
 
-  /** Needs only to succeed once, by any worker: a Temporal that is away now is asked again. */
-  async #keepSchedules(): Promise<void> {
-    while (!this.#stopping) {
+  /** A Temporal or a ledger that is away now is asked again. */
+  async #lookAfter(): Promise<void> {
+    const client = new Client({
+      connection: this.connection,
+      namespace: this.installation.temporalNamespace,
+      dataConverter: dataConverter(this.installation.keysFolder),
+    });
+    for (let kept = false; !this.#stopping; ) {
       try {
-        return await keepSchedules(
-          new Client({
-            connection: this.connection,
-            namespace: this.installation.temporalNamespace,
-            dataConverter: dataConverter(this.installation.keysFolder),
-          }),
-        );
+        if (!kept) await keepSchedules(client);
+        kept = true;
+        await lookAfter(client, this.composition.deps.ledger);
+        await pause(lookAfterEvery);
       } catch (error) {
-        log.warn({ code: (error as Error).name }, 'the schedules cannot be set now');
+        log.warn({ code: (error as Error).name }, 'what runs in Temporal cannot be looked after now');
         await pause(10 * lookEvery);
       }
     }
@@ -137,4 +144,5 @@ export class Serving {
   }
 }
 
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** It keeps no process alive. */
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());

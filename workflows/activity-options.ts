@@ -4,6 +4,7 @@
  */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { HostActivities, LedgerActivities, LocalLedgerActivities, StoreActivities } from '../activities/index.js';
+import { believed } from './calls.js';
 import { hostQueue, mainQueue, storeQueue } from './contract.js';
 
 /**
@@ -20,27 +21,32 @@ const patient = {
 const effects = { ...patient, cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Our own ledger: short, repeatable, and out of the history but for a marker. */
-export const localLedger = proxyLocalActivities<LocalLedgerActivities>({
-  startToCloseTimeout: '10 seconds',
-  retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' },
-});
+export const localLedger = believed(
+  proxyLocalActivities<LocalLedgerActivities>({
+    startToCloseTimeout: '10 seconds',
+    retry: { initialInterval: '50 ms', backoffCoefficient: 2, maximumInterval: '2 seconds' },
+  }),
+);
 
-export const ledger = proxyActivities<LedgerActivities>({ ...patient, taskQueue: mainQueue });
+const calling = <Activities extends object>(options: ActivityOptions): Activities =>
+  believed(proxyActivities<Activities>(options) as Activities);
 
-export const atStore = (store: string) => proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store) });
-export const effectsAtStore = (store: string) => proxyActivities<StoreActivities>({ ...effects, taskQueue: storeQueue(store) });
-export const atHost = (host: string) => proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host) });
-export const effectsAtHost = (host: string) => proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host) });
+export const ledger = calling<LedgerActivities>({ ...patient, taskQueue: mainQueue });
+
+export const atStore = (store: string) => calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store) });
+export const effectsAtStore = (store: string) => calling<StoreActivities>({ ...effects, taskQueue: storeQueue(store) });
+export const atHost = (host: string) => calling<HostActivities>({ ...patient, taskQueue: hostQueue(host) });
+export const effectsAtHost = (host: string) => calling<HostActivities>({ ...effects, taskQueue: hostQueue(host) });
 
 /** A consumer has this long to prove what it uses; then its wave is bad. */
 export const confirmingAtHost = (host: string, confirm: number) =>
-  proxyActivities<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
+  calling<HostActivities>({ ...patient, taskQueue: hostQueue(host), scheduleToCloseTimeout: confirm });
 
 /**
  * The last look at a consumer whose time is over: what it sees counts, and what it says is told.
  */
 export const lastAtHost = (host: string) =>
-  proxyActivities<HostActivities>({ ...patient, retry: { maximumAttempts: 1 }, taskQueue: hostQueue(host) });
+  calling<HostActivities>({ ...patient, retry: { maximumAttempts: 1 }, taskQueue: hostQueue(host) });
 
 /**
  * Forward, a consumer that cannot be handed anything is bad in the end; on the way back there is
@@ -49,15 +55,15 @@ export const lastAtHost = (host: string) =>
 export const distributingAtHost = (host: string, within: number | null) =>
   within === null
     ? effectsAtHost(host)
-    : proxyActivities<HostActivities>({ ...effects, taskQueue: hostQueue(host), scheduleToCloseTimeout: within });
+    : calling<HostActivities>({ ...effects, taskQueue: hostQueue(host), scheduleToCloseTimeout: within });
 
 /** A store has this long to show what it was told. */
 export const provingAtStore = (store: string, within: number) =>
-  proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: within });
+  calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: within });
 
 /**
  * Adopting, and a look at a key, are asked for by a person who waits: a queue that nobody serves
  * must not hang.
  */
 export const adoptingAtStore = (store: string) =>
-  proxyActivities<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });
+  calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });

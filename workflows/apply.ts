@@ -2,7 +2,7 @@
  * Owns taking over a configuration, the keys that exist already and what they are to be: everything
  * that changes goes one way, through a workflow.
  */
-import { ActivityFailure } from '@temporalio/workflow';
+import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import type { AdoptInput, ApplyInput, CompareInput } from '../activities/index.js';
 import { adoptingAtStore, ledger } from './activity-options.js';
 import type { ApplyReport } from './contract.js';
@@ -16,8 +16,8 @@ import { launch } from './launch.js';
  * Saves the configuration first, so that workers begin to serve new stores; then adopts. One key
  * that cannot be adopted does not hold up the others.
  */
-export async function applyConfiguration(input: ApplyInput): Promise<ApplyReport> {
-  const { changed } = await ledger.saveConfiguration(input);
+export async function applyConfiguration(input: Omit<ApplyInput, 'workflowRun'>): Promise<ApplyReport> {
+  const { changed } = await ledger.saveConfiguration({ ...input, workflowRun: workflowInfo().runId });
   const declared = Object.values(input.configuration.credentials).filter((c) => c.current !== null);
   const adoptions = await Promise.all(
     declared.map(async ({ name, store, current }) => {

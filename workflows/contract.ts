@@ -34,7 +34,12 @@ export const schedules = [
   { id: 'rekey-sweep', workflow: 'sweep', every: '30 seconds' },
 ] as const;
 
+/** Workflows that take nothing and answer nothing: whoever starts one does no harm by it. */
+export const firedBySchedule: readonly string[] = schedules.map(({ workflow }) => workflow);
+
 export interface RunOrder {
+  /** Its own: what was asked for once is done once. */
+  readonly id: string;
   readonly credential: string;
   readonly options: RunOptions;
   readonly by: Who;
@@ -62,11 +67,16 @@ export interface VerbReceipt {
   readonly phase: Phase;
 }
 
-type VerbUpdate = ReturnType<typeof defineUpdate<VerbReceipt, [VerbRequest]>>;
+/** A verb, and the run that it is said to: to a later one of the credential it is nothing. */
+export interface VerbMessage extends VerbRequest {
+  readonly run: string;
+}
+
+type VerbUpdate = ReturnType<typeof defineUpdate<VerbReceipt, [VerbMessage]>>;
 
 /** One update per verb, so that the history reads as a story. */
 export const verbUpdates = Object.fromEntries(
-  verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbRequest]>(verb)]),
+  verbs.map((verb) => [verb, defineUpdate<VerbReceipt, [VerbMessage]>(verb)]),
 ) as Readonly<Record<Verb, VerbUpdate>>;
 
 export interface JoinRequest {

@@ -33,15 +33,6 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * The same failure once more, for a second reader: the SDK seals the words of a failure in place,
- * and sealed twice they are lost.
- */
-export function copyOf(error: unknown): ApplicationFailure {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return ApplicationFailure.nonRetryable(cause instanceof Error ? cause.message : 'unknown', codeOf(error) ?? 'KR_INTERNAL');
-}
-
-/**
  * Another run holds the rotation, or the ledger was set back: this way has nothing more to say, and
  * nothing to undo.
  */

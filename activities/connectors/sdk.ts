@@ -4,7 +4,8 @@
  */
 export { z } from 'zod';
 export type { ConsumerSpec, Evidence, Json, JsonObject } from '../../workflows/domain/credential.js';
-export { type ErrorCode, errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+export { errorCodes } from '../../workflows/domain/error-codes.js';
+export { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
 export type { Inspection, InstanceSeen, RunState } from '../../workflows/domain/observations.js';
 export type * from '../ports/app-host.js';
 export type { ManualFacts, Reference, ResolveReference, StoreConfig } from '../ports/connector.js';

@@ -1,10 +1,11 @@
 /** Owns the port to the applied configurations, and to the keys that were adopted through them. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { Order } from '../../workflows/domain/records.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { SealedSecret } from './vault.js';
 
 export interface Declarations {
-  saveConfiguration(configuration: Configuration, hash: string, by: Who): Promise<{ readonly changed: boolean }>;
+  saveConfiguration(order: Order, configuration: Configuration, hash: string, by: Who): Promise<{ readonly changed: boolean }>;
   configurationHash(): Promise<string | null>;
   configuration(): Promise<{ readonly configuration: Configuration; readonly hash: string } | null>;
   credential(name: string): Promise<CredentialDeclaration>;

@@ -43,6 +43,11 @@ export interface Runs {
   turnBack(step: StepRef, reason: string): Promise<ChainHead>;
   /** Everyone is handed the new version again, and the old one has to be quiet anew. */
   beginRound(step: StepRef, round: number, reason: string): Promise<ChainHead>;
+  /**
+   * Tells of the credential's open run what somebody did to its workflow in Temporal; nothing where
+   * it has none.
+   */
+  report(credential: string, what: string): Promise<void>;
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
   /**
    * Credentials whose time has come and that have no open rotation, whether or not their window is

@@ -2,10 +2,12 @@
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import type { Order } from '../../workflows/domain/records.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { SealedSecret } from '../ports/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
+import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import { storeSealed } from './sealed-secrets.js';
 
@@ -15,12 +17,14 @@ import { storeSealed } from './sealed-secrets.js';
  */
 export async function saveConfiguration(
   client: Queryable,
+  order: Order,
   configuration: Configuration,
   hash: string,
   by: Who,
 ): Promise<{ changed: boolean }> {
   // One after the other: two that are applied at once must not mix.
   await client.query('select pg_advisory_xact_lock(hashtext($1))', ['rekey:apply']);
+  await consumeOrder(client, order);
   const current = await readConfiguration(client);
   if (current?.hash === hash) return { changed: false };
 

@@ -12,7 +12,7 @@ import { readInspections, readNow, recordInspections, recordReading } from './ob
 import { familyOf, once, requireFence } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
-import { beginRound, closeRun, openRun, readRun, readVersions } from './runs.js';
+import { beginRound, closeRun, openRun, readRun, readVersions, reportStopped } from './runs.js';
 import { turnBack } from './turn-back.js';
 import { readLastUpdate } from './updates.js';
 import { recordEffect, recordVerb } from './verbs.js';
@@ -39,6 +39,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     recordVerb: (step, said) => within((client) => recordVerb(client, step, said)),
     recordEffect: (run, updateId, whyNone) => within((client) => recordEffect(client, run, updateId, whyNone)),
     turnBack: (step, reason) => within((client) => turnBack(client, step, reason)),
+    report: (credential, what) => within((client) => reportStopped(client, credential, what)),
     beginRound: (step, round, reason) => within((client) => beginRound(client, step, round, reason)),
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
@@ -70,7 +71,8 @@ export async function openLedger(database: Database): Promise<Ledger> {
     releaseLease: (consumer, run) => releaseLease(database, consumer, run),
     releaseLeases: (run) => releaseLeases(database, run),
 
-    saveConfiguration: (configuration, hash, by) => within((client) => saveConfiguration(client, configuration, hash, by)),
+    saveConfiguration: (order, configuration, hash, by) =>
+      within((client) => saveConfiguration(client, order, configuration, hash, by)),
     configurationHash: () => readConfigurationHash(database),
     configuration: () => readConfiguration(database),
     credential: (name) => readCredential(database, name),

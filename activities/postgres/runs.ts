@@ -5,11 +5,12 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead, Opened, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { verbs } from '../../workflows/domain/verbs.js';
-import { triggerOf } from '../../workflows/domain/who.js';
+import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
 import { readConfiguration } from './configurations.js';
 import { requireFence } from './once.js';
+import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
 import { readCrossing } from './turn-back.js';
@@ -33,6 +34,7 @@ export async function readVersions(database: Asking, credential: string): Promis
 
 /** Under the lock of the credential, so that two never open one at once. */
 export async function openRun(client: Queryable, request: OpenRequest): Promise<Opened> {
+  await consumeOrder(client, request);
   const credential = (
     await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
   ).rows[0] as CredentialRow | undefined;
@@ -143,6 +145,13 @@ export async function beginRound(client: Queryable, step: StepRef, round: number
   await requireFence(client, step);
   await client.query('update runs set round = $2, cutover_at = null where id = $1', [step.run, round]);
   return appendAudit(client, step.credential, { kind: 'round', who: recordedBy(step), body: { run: step.run, round, reason } });
+}
+
+/** It needs no fence: to tell something changes nothing. */
+export async function reportStopped(client: Queryable, credential: string, what: string): Promise<void> {
+  const { rows } = await client.query('select id from runs where credential = $1 and outcome is null', [credential]);
+  const open = rows[0] as { id: string } | undefined;
+  if (open) await appendAudit(client, credential, { kind: 'interference', who: system(open.id), body: { run: open.id, what } });
 }
 
 export async function closeRun(

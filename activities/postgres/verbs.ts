@@ -11,23 +11,29 @@ import { endWaits } from './waits.js';
 
 /** Asked again because the first answer was lost, it answers what it did. */
 export async function recordVerb(client: Queryable, step: StepRef, said: SaidVerb): Promise<RecordedVerb> {
-  const { rows } = await client.query('select why_none from verbs where run = $1 and update_id = $2', [step.run, said.updateId]);
-  const before = rows[0] as { why_none: string | null } | undefined;
-  if (before) return { head: await readHead(client, step.credential), whyNone: before.why_none };
+  const { rows } = await client.query('select why_none, fence from verbs where run = $1 and update_id = $2', [
+    step.run,
+    said.updateId,
+  ]);
+  const before = rows[0] as { why_none: string | null; fence: string } | undefined;
+  if (before) {
+    const saidBefore = Number(before.fence) < step.fence;
+    return { head: await readHead(client, step.credential), whyNone: before.why_none, saidBefore };
+  }
 
   await requireFence(client, step);
   const { updateId, verb, who, reason, consumer } = said;
   const { wait, whyNone, pending } = await takeEffect(client, step.run, said);
   await client.query(
-    'insert into verbs (run, update_id, verb, wait, who, reason, consumer, effect, why_none) values ($1,$2,$3,$4,$5,$6,$7,$8,$9)',
-    [step.run, updateId, verb, wait, who, reason, consumer, pending ? null : whyNone ? 'none' : 'applied', whyNone],
+    'insert into verbs (run, fence, update_id, verb, wait, who, reason, consumer, effect, why_none) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)',
+    [step.run, step.fence, updateId, verb, wait, who, reason, consumer, pending ? null : whyNone ? 'none' : 'applied', whyNone],
   );
   const head = await appendAudit(client, step.credential, {
     kind: 'verb',
     who,
     body: { run: step.run, verb, wait, reason, consumer, whyNone },
   });
-  return { head, whyNone };
+  return { head, whyNone, saidBefore: false };
 }
 
 interface Effect {

@@ -5,11 +5,12 @@
 import type { Adoption, Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Order } from '../../workflows/domain/records.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { ObservationDeps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
-export interface ApplyInput {
+export interface ApplyInput extends Order {
   readonly configuration: Configuration;
   readonly hash: string;
   readonly by: Who;
@@ -17,9 +18,9 @@ export interface ApplyInput {
 
 export async function saveConfiguration(
   deps: ObservationDeps,
-  { configuration, hash, by }: ApplyInput,
+  { configuration, hash, by, ...order }: ApplyInput,
 ): Promise<{ changed: boolean }> {
-  return deps.ledger.saveConfiguration(configuration, hash, by);
+  return deps.ledger.saveConfiguration(order, configuration, hash, by);
 }
 
 export interface AdoptInput {

@@ -16,7 +16,8 @@ import {
   wantedImage,
 } from '../../workflows/domain/attributes.js';
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
-import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+import { errorCodes } from '../../workflows/domain/error-codes.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
 import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep, within } from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';

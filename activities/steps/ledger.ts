@@ -155,6 +155,7 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
     recordEffect: ({ step, updateId, whyNone }: StepInput & { updateId: string; whyNone: string | null }): Promise<void> =>
       ledger.recordEffect(step.run, updateId, whyNone),
     turnBack: ({ step, reason }: StepInput & { reason: string }): Promise<ChainHead> => ledger.turnBack(step, reason),
+    report: ({ credential, what }: { credential: string; what: string }): Promise<void> => ledger.report(credential, what),
     beginRound: ({ step, round, reason }: StepInput & { round: number; reason: string }): Promise<ChainHead> =>
       ledger.beginRound(step, round, reason),
     close: ({

@@ -2,6 +2,7 @@
 import { adoptWorkflowId, mainQueue } from '../../workflows/contract.js';
 import type { Adoption } from '../../workflows/domain/configuration.js';
 import type { Who } from '../../workflows/domain/who.js';
+import { executeWorkflow } from '../messages.js';
 import type { Access } from './access.js';
 
 export interface AdoptInput {
@@ -14,12 +15,12 @@ export interface AdoptInput {
 }
 
 export function adoptKey(who: Who, access: Access, input: AdoptInput): Promise<Adoption> {
-  return access.callTemporal(
-    (client) =>
-      client.workflow.execute('adoptCredential', {
-        workflowId: adoptWorkflowId(input.credential),
-        taskQueue: mainQueue,
-        args: [{ ...input, by: who }],
-      }) as Promise<Adoption>,
+  return access.callTemporal((client) =>
+    executeWorkflow<Adoption>(
+      client,
+      'adoptCredential',
+      { ...input, by: who },
+      { workflowId: adoptWorkflowId(input.credential), taskQueue: mainQueue },
+    ),
   );
 }

@@ -1,7 +1,9 @@
 /** Owns taking a configuration over, and the keys that it names: through a workflow. */
+import { randomUUID } from 'node:crypto';
 import { type ApplyReport, applyWorkflowId, mainQueue } from '../../workflows/contract.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { Who } from '../../workflows/domain/who.js';
+import { executeWorkflow } from '../messages.js';
 import type { Access } from './access.js';
 
 export interface ApplyInput {
@@ -10,13 +12,12 @@ export interface ApplyInput {
 }
 
 export function applyConfiguration(who: Who, access: Access, { configuration, hash }: ApplyInput): Promise<ApplyReport> {
-  return access.callTemporal(
-    (client) =>
-      client.workflow.execute('applyConfiguration', {
-        workflowId: applyWorkflowId,
-        taskQueue: mainQueue,
-        workflowTaskTimeout: '2s',
-        args: [{ configuration, hash, by: who }],
-      }) as Promise<ApplyReport>,
+  const order = { id: randomUUID(), configuration, hash, by: who };
+  return access.callTemporal((client) =>
+    executeWorkflow<ApplyReport>(client, 'applyConfiguration', order, {
+      workflowId: applyWorkflowId,
+      taskQueue: mainQueue,
+      workflowTaskTimeout: '2s',
+    }),
   );
 }

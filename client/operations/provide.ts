@@ -7,12 +7,12 @@ import { requireOpenRun } from './open-run.js';
 import { updateRun } from './update-run.js';
 
 /** A secret is in the vault already, and only its reference goes on. */
-export type ProvideInput = Omit<ProvideRequest, 'by'> & { readonly run: string };
+export type ProvideInput = Omit<ProvideRequest, 'by'>;
 
 /** Answers when it was looked at, also where it was not taken. */
-export async function provide(who: Who, access: Access, { run, ...provided }: ProvideInput): Promise<ProvideReceipt> {
-  const { credential } = await requireOpenRun(who, access, { run });
+export async function provide(who: Who, access: Access, input: ProvideInput): Promise<ProvideReceipt> {
+  const { id, credential } = await requireOpenRun(who, access, input);
   return access.callTemporal((client) =>
-    updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), provideUpdate, { ...provided, by: who }),
+    updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), provideUpdate, { ...input, run: id, by: who }),
   );
 }

@@ -19,10 +19,10 @@ export interface VerbInput {
 }
 
 export async function sendVerb(who: Who, access: Access, { run, verb, reason, consumer }: VerbInput): Promise<VerbReceipt> {
-  const { credential, phase, waits_for } = await requireOpenRun(who, access, { run });
+  const { id, credential, phase, waits_for } = await requireOpenRun(who, access, { run });
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
   const wait = waits_for?.kind === 'approval' ? waits_for.number : null;
-  const request = { by: who, expectedPhase: phase, wait, reason, consumer };
+  const request = { by: who, run: id, expectedPhase: phase, wait, reason, consumer };
   return access.callTemporal((client) =>
     updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], request),
   );

@@ -5,6 +5,7 @@ import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { RunShown, StepShown } from '../ledger/views.js';
+import { queryWorkflow } from '../messages.js';
 import type { Access } from './access.js';
 
 export interface RunDetails {
@@ -36,6 +37,6 @@ export async function showRun(_who: Who, access: Access, { run: id }: { readonly
  */
 function legalVerbs(access: Access, credential: string): Promise<readonly Verb[]> {
   return access
-    .callTemporal((client) => client.workflow.getHandle(rotationWorkflowId(credential)).query(legalVerbsQuery))
+    .callTemporal((client) => queryWorkflow(client.workflow.getHandle(rotationWorkflowId(credential)), legalVerbsQuery))
     .catch(() => []);
 }

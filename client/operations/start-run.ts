@@ -2,7 +2,8 @@
  * Owns the start of everything that is a run in the ledger: one that asks for the same as the run
  * that is open joins it, and any other is refused.
  */
-import { type Client, WithStartWorkflowOperation } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
 import {
   type JoinReceipt,
   joinUpdate,
@@ -15,6 +16,7 @@ import type { RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Sequence } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
+import { executeUpdateWithStart } from '../messages.js';
 import type { Access } from './access.js';
 
 /** How long whoever asks waits for a worker that takes the run up. */
@@ -37,26 +39,26 @@ export async function startRun(
   patience: Patience = {},
 ): Promise<JoinReceipt> {
   const { strategy } = await access.readLedger((view) => view.credential(credential));
-  const order: RunOrder = { credential, options, by: who };
+  const order: RunOrder = { id: randomUUID(), credential, options, by: who };
   return access.callTemporal((client) => join(client, order, options.update ? 'update' : strategy, patience));
 }
 
 async function join(client: Client, order: RunOrder, sequence: Sequence, { onUnserved }: Patience): Promise<JoinReceipt> {
   const workflowId = rotationWorkflowId(order.credential);
-  const startWorkflowOperation = new WithStartWorkflowOperation(workflowOf[sequence], {
+  const { id, options } = order;
+  const workflow = { of: workflowOf[sequence], id, body: order };
+  const starting = {
     workflowId,
-    workflowIdConflictPolicy: 'USE_EXISTING',
     taskQueue: mainQueue,
     // The next task of a workflow whose worker just died is given to another after this.
     workflowTaskTimeout: '2s',
-    staticSummary: `${order.options.update ? 'changes the key of' : 'rotates'} ${order.credential}`,
-    args: [order],
-  });
+    staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${order.credential}`,
+  } as const;
   const late = new AbortController();
   const timer = setTimeout(() => (onUnserved ? onUnserved(unserved) : late.abort()), servedWithin);
   try {
     return await client.withAbortSignal(late.signal, () =>
-      client.workflow.executeUpdateWithStart(joinUpdate, { startWorkflowOperation, args: [{ options: order.options }] }),
+      executeUpdateWithStart(client, joinUpdate, { options }, workflow, starting),
     );
   } catch (error) {
     if (!late.signal.aborted) throw error;

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isGrpcServiceError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';
+import { executeUpdate } from '../messages.js';
 
 /** How often, and after how many milliseconds, an update is sent again that nobody has heard. */
 const mostTries = 10;
@@ -22,7 +23,7 @@ export async function updateRun<Result, Request>(
   const updateId = randomUUID();
   for (let tries = 1; ; tries++) {
     try {
-      return await handle.executeUpdate(update, { args: [request], updateId });
+      return await executeUpdate(handle, update, request, updateId);
     } catch (error) {
       if (!isUnheard(error) || tries === mostTries) throw error;
       await pause(triesApart);

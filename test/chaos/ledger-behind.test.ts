@@ -2,11 +2,12 @@
  * PostgreSQL is set back by its last commits in the middle of a rotation: what was lost is noticed,
  * put back or done again, and nothing is destroyed on a guess.
  */
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectInPlaceConverged, expectOverlapConverged, strangersOf } from '../support/converged.js';
 import { Lane } from '../support/lane.js';
+import { say } from '../support/moments.js';
 import { copyLedger, setBackLedger } from '../support/set-back.js';
-import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -81,9 +82,7 @@ describe('an overlap rotation goes on behind a ledger that has lost', () => {
     await lane.rotate(agents);
     await done('distribute/wave-1/%');
     await copyLedger(lane.database);
-    await lane.client.workflow.getHandle(`rotation/${agents}`).executeUpdate('abort', {
-      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
-    });
+    await say(lane, agents, 'abort');
     await lane.until('the way back', async () => (await lane.rotation(agents))?.direction === 'back');
     await setBackLedger(lane.database);
     await expectOverlapConverged(lane, await lane.settled(agents), strangers, 'compensated');

@@ -2,10 +2,11 @@
  * Rotations at a store whose key is its own id: live traffic, keys that were made from the key,
  * hosts that go away, and a way back through a restore.
  */
+
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import { type KeyShown, Lane } from '../support/lane.js';
-import { tester } from '../support/who.js';
+import { say } from '../support/moments.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -72,9 +73,7 @@ describe('an indexing key, which may not even read itself', () => {
     const old = (await live()).find(({ name }) => name === 'indexer')!;
     const running = await lane.rotate('algolia/indexing');
     await lane.until('it to be disabled', async () => !(await live()).some(({ id }) => id === old.id));
-    await running.executeUpdate('abort', {
-      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
-    });
+    await say(lane, 'algolia/indexing', 'abort');
     expect(((await running.result()) as RunReport).outcome).toBe('compensated');
     expect((await live()).filter(({ name }) => name.startsWith('indexer')).map(({ id }) => id)).toEqual([old.id]);
     await expectNothingRefused('indexer');

@@ -1,4 +1,5 @@
 /** A change of a key that something gets in the way of: it is made, or the key is as it was. */
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import {
@@ -16,8 +17,8 @@ import {
   wider,
 } from '../support/changes.js';
 import { Lane } from '../support/lane.js';
+import { say } from '../support/moments.js';
 import { copyLedger, setBackLedger } from '../support/set-back.js';
-import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -56,9 +57,7 @@ describe('a change that is interrupted', () => {
     await lane.until('the change', async () =>
       (await lane.ask<{ id: string; hits: number }[]>('GET', '/faults')).some((f) => f.id === id && f.hits > 0),
     );
-    await running.executeUpdate('abort', {
-      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
-    });
+    await say(lane, exported, 'abort');
     await lane.until('the way back', async () => (await lane.rotation(exported))?.direction === 'back');
     await lane.ask('POST', `/faults/${id}/release`);
     expect((await running.result()) as RunReport).toMatchObject({ outcome: 'compensated' });
@@ -70,9 +69,7 @@ describe('a change that is interrupted', () => {
     await lane.settled(exported);
     const { id } = await atDocSpace();
     await portal('PUT', `/${id}`, { permissions: ['files:write'] });
-    await running.executeUpdate('approve', {
-      args: [{ by: tester, expectedPhase: null, wait: null, reason: null, consumer: null }],
-    });
+    await say(lane, exported, 'approve');
     expect((await running.result()) as RunReport).toMatchObject({
       outcome: 'refused',
       reason: expect.stringContaining('KR_KEY_CHANGED') as string,

@@ -2,14 +2,15 @@
  * Overlap where it is not the vendor's own way: a second SOAR account with a place in every queue,
  * a second DNN key on the same site.
  */
+
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
+import { say } from '../support/moments.js';
 import { programsOf } from '../support/programs.js';
 import { asOperator } from '../support/soar-credentials.js';
-import { tester } from '../support/who.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -112,9 +113,7 @@ describe('a SOAR key that is rotated by overlap', () => {
     const both = await queue();
     expect(both.api_keys).toHaveLength(2);
     await asOperator(lane, 'PUT', 'message_destinations/12', { ...both, api_keys: both.api_keys.slice(0, 1) });
-    await handle.executeUpdate('approve', {
-      args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null }],
-    });
+    await say(lane, 'soar/enrichment', 'approve');
     expect(await handle.result()).toMatchObject({ outcome: 'completed' });
     expect((await queue()).api_keys).toEqual(both.api_keys.slice(1));
     await lane.ask('POST', '/apps/phishing/crash');

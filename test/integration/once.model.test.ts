@@ -2,6 +2,7 @@
  * Random interleavings of attempts, late, doubled and dead, on the real ledger and a simulated
  * store: what is promised holds in each of them.
  */
+
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openLedger } from '../../activities/postgres/ledger.js';
@@ -15,6 +16,7 @@ import { MintWorld } from '../support/model/mint-world.js';
 import { RegenerateWorld } from '../support/model/regenerate-world.js';
 import { RevokeWorld } from '../support/model/revoke-world.js';
 import type { Bench } from '../support/model/world.js';
+import { anOrder } from '../support/order.js';
 import { tester } from '../support/who.js';
 
 /**
@@ -43,7 +45,7 @@ beforeAll(async () => {
     declared('like-revoke', { consumers: consumer('web-1') }),
     declared('like-regenerate', { consumers: consumer('app-1') }),
   );
-  await (await openLedger(database)).saveConfiguration(configuration, 'h1', tester);
+  await (await openLedger(database)).saveConfiguration(anOrder(), configuration, 'h1', tester);
   await giveClock(database);
   await database.end();
   const clock = new Clock();

@@ -1,4 +1,5 @@
 /** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../activities/ports/ledger.js';
@@ -13,6 +14,7 @@ import type { StepRef } from '../../workflows/domain/records.js';
 import { system } from '../../workflows/domain/who.js';
 import { cloneDatabase } from '../support/database.js';
 import { declared, declaring } from '../support/declared.js';
+import { anOrder } from '../support/order.js';
 import { tester } from '../support/who.js';
 
 let database: Database;
@@ -26,11 +28,11 @@ beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(configuration, 'h1', tester);
+  await ledger.saveConfiguration(anOrder(), configuration, 'h1', tester);
 });
 
 async function openStep(name: string, workflowRun = 'run-1'): Promise<StepRef> {
-  const { run, head } = await ledger.open({ credential: name, options: { without: [] }, by: tester, workflowRun });
+  const { run, head } = await ledger.open({ credential: name, options: { without: [] }, by: tester, ...anOrder(workflowRun) });
   return {
     run: run.id,
     credential: name,
@@ -165,11 +167,11 @@ describe('an effect', () => {
 
 describe('a rotation', () => {
   it('is opened once: the same run gets the same row, another options are refused', async () => {
-    const first = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, workflowRun: 'run-1' });
-    const again = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, workflowRun: 'run-1' });
+    const first = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, ...anOrder() });
+    const again = await ledger.open({ credential: 'a', options: { without: [] }, by: tester, ...anOrder() });
     expect(again.run.fence).toBe(first.run.fence);
     await expect(
-      ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: tester, workflowRun: 'run-2' }),
+      ledger.open({ credential: 'a', options: { without: [{ consumer: 'x', reason: 'y' }] }, by: tester, ...anOrder('run-2') }),
     ).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
   });
 
@@ -177,7 +179,7 @@ describe('a rotation', () => {
     'open',
     'due',
   ] as const)('that rekey begins by itself is not opened when the credential is not %s any more', async (onlyIf) => {
-    const order = { credential: 'j', options: { without: [] }, by: system('sweep'), workflowRun: 'run-1', onlyIf };
+    const order = { credential: 'j', options: { without: [] }, by: system('sweep'), ...anOrder(), onlyIf };
     await expect(ledger.open(order)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
     expect((await database.query(`select 1 from runs where credential = 'j'`)).rowCount).toBe(0);
   });
@@ -214,7 +216,7 @@ describe('a rotation', () => {
       ...configuration,
       credentials: { ...configuration.credentials, a: { ...configuration.credentials.a!, accept: ['no-last-used' as const] } },
     };
-    await expect(ledger.saveConfiguration(changed, 'h2', tester)).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
+    await expect(ledger.saveConfiguration(anOrder(), changed, 'h2', tester)).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
     expect((await ledger.configuration())?.hash).toBe('h1');
   });
 });

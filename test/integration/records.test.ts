@@ -2,6 +2,7 @@
  * What the ledger keeps of runs: waits and verbs, observations, marks and events, on a real
  * PostgreSQL.
  */
+
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../activities/ports/ledger.js';
 import { Secret } from '../../activities/ports/secret.js';
@@ -16,6 +17,7 @@ import type { Verb } from '../../workflows/domain/verbs.js';
 import { schedule } from '../../workflows/domain/who.js';
 import { cloneDatabase } from '../support/database.js';
 import { declared, declaring } from '../support/declared.js';
+import { anOrder } from '../support/order.js';
 import { tester } from '../support/who.js';
 
 let database: Database;
@@ -28,11 +30,11 @@ beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(declaring(...names.map((name) => declared(name))), 'h1', tester);
+  await ledger.saveConfiguration(anOrder(), declaring(...names.map((name) => declared(name))), 'h1', tester);
 });
 
 const open = (credential: string, workflowRun = 'run-1'): Promise<Opened> =>
-  ledger.open({ credential, options: { without: [] }, by: tester, workflowRun });
+  ledger.open({ credential, options: { without: [] }, by: tester, ...anOrder(workflowRun) });
 
 function stepOf({ run, head }: Opened, key = 'wait'): StepRef {
   const { id, credential, fence } = run;
@@ -157,7 +159,7 @@ describe('a run', () => {
     const update = { without: [], update: { change: { kind: 'undo' }, accepted: false } } as const;
     const ids: string[] = [];
     for (const options of [update, { without: [] }, update]) {
-      const opened = await ledger.open({ credential: 'ids', options, by: schedule, workflowRun: 'run-1' });
+      const opened = await ledger.open({ credential: 'ids', options, by: schedule, ...anOrder() });
       ids.push(`${opened.run.id} ${opened.run.kind} ${opened.run.generation}`);
       await ledger.close(stepOf(opened, 'close'), 'refused', null, null);
     }
@@ -257,7 +259,7 @@ describe('a credential', () => {
   it('has the labels that it was declared with last, and an open run does not keep them', async () => {
     await open('lost', 'run-4');
     const labelled = names.map((name) => declared(name, name === 'lost' ? { labels: ['payments'] } : {}));
-    await ledger.saveConfiguration(declaring(...labelled), 'h2', tester);
+    await ledger.saveConfiguration(anOrder(), declaring(...labelled), 'h2', tester);
     const { rows } = await database.query(`select name from credentials where labels @> array['payments']`);
     expect(rows).toEqual([{ name: 'lost' }]);
   });

@@ -41,10 +41,11 @@ const abortedAt =
     await plant();
     const since = await lastRequest(lane);
     const turnedAt = Date.now();
-    const abort = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null };
+    const run = (await lane.rotation(credential))!.id;
+    const abort = { run, by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: null };
     await updateRun(handle, verbUpdates.abort, abort).catch(async (error: Error) => {
-      const run = await handle.describe();
-      const end = run.status.name === 'RUNNING' ? null : await handle.result().catch((failed: Error) => failed);
+      const { status } = await handle.describe();
+      const end = status.name === 'RUNNING' ? null : await handle.result().catch((failed: Error) => failed);
       const texts = [error, error.cause, end, (end as Error | null)?.cause].map((e) =>
         e instanceof Error ? e.message : JSON.stringify(e),
       );

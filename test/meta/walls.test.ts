@@ -172,6 +172,15 @@ describe('the walls of the house', () => {
     expect(from.filter(isForbidden).map((i) => `${i.from} imports ${i.to}`)).toEqual([]);
   });
 
+  it.each([
+    [/\bproxy(?:Local)?Activities[<(]/, 'workflows/activity-options.ts'],
+    [/\.workflow\s*\.(?:start|execute|signalWithStart)\w*\(|\.(?:executeUpdate|startUpdate)\(/, 'client/messages.ts'],
+    [/\bsetDefault(?:Update|Signal|Query)Handler\(|\bdefineSignal\b/, null],
+  ])('let messages through one door: %s', (sends, door) => {
+    const senders = files.filter((file) => sends.test(readFileSync(path.join(root, file), 'utf8')));
+    expect(senders).toEqual(door === null ? [] : [door]);
+  });
+
   it('lead nowhere out of the house', () => {
     expect(imports.filter((i) => i.to.startsWith('.') || (i.to.includes('/') && i.to.endsWith('.ts') && !inside(i.to)))).toEqual(
       [],

@@ -2,6 +2,8 @@
  * Owns the recording of histories that later releases must still replay: run `npm run record` when
  * a release changed a workflow on purpose.
  */
+
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,8 +11,10 @@ import type { Payload } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, inject, it } from 'vitest';
 import { EncryptionCodec } from '../../client/codec.js';
+import { startWorkflow } from '../../client/messages.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import { Lane, sleep } from '../support/lane.js';
+import { say } from '../support/moments.js';
 import { tester } from '../support/who.js';
 
 let lane: Lane;
@@ -77,9 +81,7 @@ it('records an overlap rotation that is aborted and compensated', async () => {
       ).rowCount,
   );
   await sleep(200);
-  await handle.executeUpdate('abort', {
-    args: [{ by: tester, expectedPhase: null, wait: null, reason: 'to be recorded', consumer: null }],
-  });
+  await say(lane, 'datadog/agents', 'abort');
   await handle.result();
   await record('datadog/agents', 'overlap-compensated');
 });
@@ -88,11 +90,9 @@ it('records a change of a key that keeps its secret', async () => {
   const attributes = { permissions: ['files:write', 'rooms:read'] };
   const change = { kind: 'set', name: null, active: null, attributes, resetUnspecified: false } as const;
   const credential = 'docspace/exports';
-  const handle = await lane.client.workflow.start(workflowOf.update, {
-    workflowId: rotationWorkflowId(credential),
-    taskQueue: mainQueue,
-    args: [{ credential, options: { without: [], update: { change, accepted: false } }, by: tester }],
-  });
+  const order = { id: randomUUID(), credential, options: { without: [], update: { change, accepted: false } }, by: tester };
+  const place = { workflowId: rotationWorkflowId(credential), taskQueue: mainQueue };
+  const handle = await startWorkflow(lane.client, workflowOf.update, order, place);
   await handle.result();
   await record(credential, 'update-completed');
 });

@@ -2,9 +2,12 @@
  * Owns what tests of changes that keep the secret have in common: the command line, the keys as
  * their vendors show them, and a change that is begun.
  */
+
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { parse } from 'yaml';
+import { startWorkflow } from '../../client/messages.js';
 import type { KeyChange } from '../../workflows/domain/credential.js';
 import { rekey as run, type Said } from './command-line.js';
 import type { Lane } from './lane.js';
@@ -81,12 +84,9 @@ export async function changesSent(): Promise<number> {
 }
 
 export async function begin(change: KeyChange, accepted = false) {
-  return lane.client.workflow.start('updateKey', {
-    workflowId: `rotation/${exported}`,
-    taskQueue: 'rekey',
-    workflowTaskTimeout: '2s',
-    args: [{ credential: exported, options: { without: [], update: { change, accepted } }, by: tester }],
-  });
+  const order = { id: randomUUID(), credential: exported, options: { without: [], update: { change, accepted } }, by: tester };
+  const place = { workflowId: `rotation/${exported}`, taskQueue: 'rekey', workflowTaskTimeout: '2s' } as const;
+  return startWorkflow(lane.client, 'updateKey', order, place);
 }
 
 export const permissions = (wanted: readonly string[]): KeyChange => ({

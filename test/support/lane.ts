@@ -2,8 +2,9 @@
  * Owns a lane: an installation of its own on the shared servers, with its own database, namespace,
  * sandbox and worker processes.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -15,6 +16,7 @@ import { loadModules } from '../../activities/configuration/modules.js';
 import { parseConfiguration } from '../../activities/configuration/parse.js';
 import type { Database } from '../../activities/postgres/pool.js';
 import { dataConverter } from '../../client/codec.js';
+import { executeWorkflow, startWorkflow } from '../../client/messages.js';
 import { type ApplyReport, mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { RunOptions } from '../../workflows/domain/credential.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
@@ -151,7 +153,7 @@ export class Lane {
         .terminate('the case is over')
         .catch(() => undefined);
     await this.database.query(
-      'truncate outbox, audit_events, verbs, waits, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
+      'truncate orders, outbox, audit_events, verbs, waits, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
     );
   }
 
@@ -160,11 +162,12 @@ export class Lane {
     const modules = await loadModules(text, path.dirname(this.config));
     const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const report = (await this.client.workflow.execute('applyConfiguration', {
+    const { configuration, hash } = parsed;
+    const order = { id: randomUUID(), configuration, hash, by: tester };
+    const report = await executeWorkflow<ApplyReport>(this.client, 'applyConfiguration', order, {
       workflowId: 'apply',
       taskQueue: mainQueue,
-      args: [{ configuration: parsed.configuration, hash: parsed.hash, by: tester }],
-    })) as ApplyReport;
+    });
     const failed = report.adoptions.filter((a) => a.error);
     if (failed.length > 0) throw new Error(JSON.stringify(failed));
     return report;
@@ -180,12 +183,11 @@ export class Lane {
       'select strategy from credentials where name = $1',
       [credential],
     );
-    const order: RunOrder = { credential, options, by: tester };
-    return this.client.workflow.start(workflowOf[rows[0]!.strategy], {
+    const order: RunOrder = { id: randomUUID(), credential, options, by: tester };
+    return startWorkflow(this.client, workflowOf[rows[0]!.strategy], order, {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
       workflowTaskTimeout: '2s',
-      args: [order],
     });
   }
 
@@ -269,11 +271,16 @@ export class Lane {
     };
   }
 
-  async startWorker(): Promise<ChildProcess> {
-    const worker = spawn(process.execPath, [path.join(dist, 'worker/commands/worker.js')], {
-      env: this.environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  /** One for all queues, or for those that are named. */
+  async startWorker(queues: readonly string[] = []): Promise<ChildProcess> {
+    const worker = spawn(
+      process.execPath,
+      [path.join(dist, 'worker/commands/worker.js'), ...queues.flatMap((queue) => ['--queue', queue])],
+      {
+        env: this.environment,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.workers.push(worker);
     worker.stderr.setEncoding('utf8').on('data', (text: string) => this.logs.push(text));
     await firstLine(worker);

@@ -2,6 +2,10 @@
  * Owns the moments at which tests interfere with a rotation: one of its requests is on the way, and
  * takes its time.
  */
+
+import { executeUpdate } from '../../client/messages.js';
+import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
+import type { Verb } from '../../workflows/domain/verbs.js';
 import { strangersOf } from './converged.js';
 import type { Lane } from './lane.js';
 import type { SandboxCredential } from './programs.js';
@@ -45,10 +49,11 @@ export const isIn = (lane: Lane, credential: string, phase: string) =>
   lane.until(`${credential} to be ${phase}`, async () => (await lane.rotation(credential))?.phase === phase);
 
 /** Says a verb as an operator does, without having looked at the phase. */
-export const say = (lane: Lane, credential: string, verb: string, consumer: string | null = null) =>
-  lane.client.workflow
-    .getHandle(`rotation/${credential}`)
-    .executeUpdate(verb, { args: [{ by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer }] });
+export async function say(lane: Lane, credential: string, verb: Verb, consumer: string | null = null): Promise<VerbReceipt> {
+  const run = (await lane.rotation(credential))!.id;
+  const said = { run, by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer };
+  return executeUpdate(lane.client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], said);
+}
 
 /** Brings a fresh rotation to the moment. Answers with the keys that belong to nobody here. */
 export async function reach(

@@ -1,5 +1,7 @@
 /** Owns a whole `rekey up --sandbox` in a home of its own, for tests that kill its parts. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -7,6 +9,7 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { dataConverter } from '../../client/codec.js';
+import { startWorkflow } from '../../client/messages.js';
 import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contract.js';
 import type { Strategy } from '../../workflows/domain/states.js';
 import { firstLine, hang, type KeyShown, type RunShown, sleep, type TrafficShown } from './lane.js';
@@ -96,11 +99,11 @@ export class Up {
   async rotate(credential: string, strategy: Strategy): Promise<void> {
     const connection = await Connection.connect({ address: this.ready.temporal });
     const client = new Client({ connection, dataConverter: dataConverter(path.join(this.home, 'keys')) });
-    await client.workflow.start(workflowOf[strategy], {
+    const order = { id: randomUUID(), credential, options: { without: [] }, by: tester };
+    await startWorkflow(client, workflowOf[strategy], order, {
       workflowId: rotationWorkflowId(credential),
       taskQueue: mainQueue,
       workflowTaskTimeout: '2s',
-      args: [{ credential, options: { without: [] }, by: tester }],
     });
     await connection.close();
   }

@@ -6,7 +6,8 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { asEffect, asObservation, toFailure } from '../../activities/boundary.js';
-import { type ErrorCode, errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+import { errorCodes } from '../../workflows/domain/error-codes.js';
+import { type ErrorCode, RekeyError } from '../../workflows/domain/errors.js';
 
 const secret = 'dd-api-key-0123456789abcdef';
 

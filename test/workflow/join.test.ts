@@ -2,8 +2,9 @@
  * Asking for a rotation: who asks for the same joins the one that is open, and who asks for
  * something else is refused without a trace.
  */
-import { WithStartWorkflowOperation } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { executeUpdateWithStart } from '../../client/messages.js';
 import { type JoinReceipt, joinUpdate, mainQueue, type RunOrder, rotationWorkflowId } from '../../workflows/contract.js';
 import type { RunOptions } from '../../workflows/domain/credential.js';
 import { tester } from '../support/who.js';
@@ -17,18 +18,15 @@ const other: RunOptions = { without: [{ consumer: 'web-1', reason: 'a test' }] }
 /** Starts the rotation, or joins the one that runs. */
 function ask(world: World, options: RunOptions = world.options): Promise<JoinReceipt> {
   const workflowId = rotationWorkflowId(world.credential);
-  const order: RunOrder = { credential: world.credential, options, by: tester };
-  return world.client.workflow.executeUpdateWithStart(joinUpdate, {
-    args: [{ options }],
-    startWorkflowOperation: new WithStartWorkflowOperation('rotateOverlap', {
-      workflowId,
-      taskQueue: mainQueue,
-      // What comes while it waits for its books is heard before this is over.
-      workflowTaskTimeout: '3s',
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [order],
-    }),
-  });
+  const order: RunOrder = { id: randomUUID(), credential: world.credential, options, by: tester };
+  return executeUpdateWithStart(
+    world.client,
+    joinUpdate,
+    { options },
+    { of: 'rotateOverlap', id: order.id, body: order },
+    // What comes while it waits for its books is heard before this is over.
+    { workflowId, taskQueue: mainQueue, workflowTaskTimeout: '3s' },
+  );
 }
 
 /** The world waits for its end. */

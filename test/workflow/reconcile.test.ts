@@ -2,7 +2,9 @@
  * A ledger that was set back is told what the run remembers; the rest is done again, and nothing is
  * destroyed on a guess.
  */
+
 import { describe, expect, it } from 'vitest';
+import { anOrder } from '../support/order.js';
 import { tester } from '../support/who.js';
 import { expectOrder, only } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
@@ -140,9 +142,9 @@ describe.concurrent('a run that another one has taken over', () => {
     const held = world.script.holds('drain 1');
     await world.begin();
     await world.reached(held);
-    await world.ledger.open({ credential: world.credential, options: world.options, by: tester, workflowRun: 'another' });
+    await world.ledger.open({ credential: world.credential, options: world.options, by: tester, ...anOrder('another') });
     held.release();
-    await expect(world.ended()).rejects.toMatchObject({ cause: { cause: { type: 'KR_FENCED' } } });
+    await expect(world.ended()).rejects.toMatchObject({ cause: { type: 'KR_FENCED' } });
     expect(world.script.log.at(-1)!.label).toBe('drain 1');
   });
 });

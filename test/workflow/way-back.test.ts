@@ -175,23 +175,18 @@ describe.concurrent('an in-place rotation that is aborted', () => {
 });
 
 describe.concurrent("a cancel from Temporal's own tools", () => {
-  it('means abort before the point of no return', async () => {
-    const world = stage.world(one);
-    const held = world.script.holds('drain 1');
+  it.each([
+    ['overlap', 'drain 1'],
+    ['in-place', 'regenerateSecret 1'],
+  ] as const)('is told and not obeyed: %s', async (strategy, step) => {
+    const world = stage.world({ ...one, strategy });
+    const held = world.script.holds(step);
     await world.begin();
     await world.reached(held);
     await world.handle.cancel();
-    expect(await world.ended()).toMatchObject({ outcome: 'compensated', reason: 'cancelled' });
-  });
-
-  it('is without effect beyond it', async () => {
-    const world = stage.world({ ...one, strategy: 'in-place' });
-    const held = world.script.holds('regenerateSecret 1');
-    await world.begin();
-    await world.reached(held);
-    await world.handle.cancel();
+    await world.untilBegun('report');
     held.release();
-    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect(world.count('turnBack')).toBe(0);
+    expect(await world.ended()).toMatchObject({ outcome: 'completed', reason: null });
+    expect([world.count('report'), world.count('turnBack')]).toEqual([1, 0]);
   });
 });

@@ -3,7 +3,7 @@
  * to standard error, or as JSON to standard output, with the exit code of its kind.
  */
 import { asRekeyError } from '../../client/errors.js';
-import { errorCodes } from '../../workflows/domain/errors.js';
+import { errorCodes } from '../../workflows/domain/error-codes.js';
 
 export async function main(run: () => Promise<void>): Promise<void> {
   try {

@@ -13,6 +13,7 @@ export type ManualEffect = (typeof manualEffects)[number];
  */
 export interface ProvideRequest {
   readonly by: Who;
+  readonly run: string;
   /** For mint and regenerate. */
   readonly secretRef: string | null;
   /** The store's own id of a new key, where it has one. */

@@ -111,12 +111,17 @@ export interface Remembered {
   readonly workflowRun: string;
 }
 
-export interface OpenRequest {
+/** What was asked for, by whoever started a workflow. */
+export interface Order {
+  readonly id: string;
+  /** Temporal's own id of the workflow's run. */
+  readonly workflowRun: string;
+}
+
+export interface OpenRequest extends Order {
   readonly credential: string;
   readonly options: RunOptions;
   readonly by: Who;
-  /** Temporal's own id of the workflow's run. */
-  readonly workflowRun: string;
   /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
   readonly onlyIf?: 'open' | 'due';
 }
@@ -190,4 +195,9 @@ export interface RecordedVerb {
   readonly head: ChainHead;
   /** Null: it takes effect. Else why it has none. */
   readonly whyNone: string | null;
+  /**
+   * It was said to an earlier workflow of the run, and the rows that this one began with have its
+   * effect.
+   */
+  readonly saidBefore: boolean;
 }

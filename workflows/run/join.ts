@@ -5,7 +5,6 @@
 import { ApplicationFailure, allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
 import { type JoinRequest, joinUpdate, type RunOrder } from '../contract.js';
 import { canonicalJson } from '../domain/json.js';
-import { copyOf } from '../failures.js';
 import type { Run } from './run.js';
 
 /** Set before anything is waited for: a start and its question come in one. */
@@ -17,12 +16,8 @@ export async function answerJoins(order: RunOrder, opening: Promise<Run>): Promi
     throw ApplicationFailure.nonRetryable(`${name} is open with other options`, 'KR_ALREADY_OPEN');
   };
   const join = async () => {
-    try {
-      const { row, phase } = await opening;
-      return { run: row.id, phase };
-    } catch (error) {
-      throw copyOf(error);
-    }
+    const { row, phase } = await opening;
+    return { run: row.id, phase };
   };
   setHandler(joinUpdate, join, { validator });
   try {

@@ -3,7 +3,7 @@
  * waits for them.
  */
 import { ApplicationFailure, condition, currentUpdateInfo, setHandler } from '@temporalio/workflow';
-import { legalVerbsQuery, provideUpdate, type VerbReceipt, verbUpdates } from '../contract.js';
+import { legalVerbsQuery, provideUpdate, type VerbMessage, type VerbReceipt, verbUpdates } from '../contract.js';
 import type { Gate } from '../domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
 import type { RecordedVerb, RunRecord, SaidVerb } from '../domain/records.js';
@@ -41,6 +41,7 @@ export class Operator {
   waitsForOperator = false;
   paused: boolean;
   expedited: boolean;
+  readonly #run: string;
   #answering: Answering | null = null;
   #asking = false;
   #taking = 0;
@@ -52,6 +53,7 @@ export class Operator {
     row: RunRecord,
     private readonly ports: OperatorPorts,
   ) {
+    this.#run = row.id;
     this.exempt = new Set(row.exempt.map((e) => e.consumer));
     this.paused = row.paused;
     this.expedited = row.expedited;
@@ -159,15 +161,16 @@ export class Operator {
         const wait = this.gate && answersApproval(verb) ? this.gate.wait : null;
         const { by: who, reason, consumer } = request;
         const said = { updateId: updateId(), verb, who, wait, reason, consumer };
-        const { run, phase, whyNone } = await this.ports.record(said);
+        const { run, phase, whyNone, saidBefore } = await this.ports.record(said);
         if (whyNone !== null) throw illegal(whyNone, 'moved-on');
-        this.#obey(verb, request, wait);
+        if (!saidBefore) this.#obey(verb, request, wait);
         return { run, phase };
       } finally {
         this.#taking--;
       }
     };
-    const validator = (request: VerbRequest) => {
+    const validator = (request: VerbMessage) => {
+      this.#requireOurs(request);
       const decision = mayVerb(verb, this.#facts(), request);
       if (!decision.ok) throw illegal(decision.message, decision.reason);
     };
@@ -185,7 +188,8 @@ export class Operator {
       answering.answer = taken;
       return { run, taken: true, message: 'it holds, and the rotation goes on' };
     };
-    const validator = (_request: ProvideRequest) => {
+    const validator = (request: ProvideRequest) => {
+      this.#requireOurs(request);
       if (!this.#answering) throw illegal('nobody was asked to do anything', 'nothing-asked');
     };
     setHandler(provideUpdate, take, { validator });
@@ -225,6 +229,10 @@ export class Operator {
         // A verb that nothing here obeys would be recorded as if it had an effect.
         verb satisfies never;
     }
+  }
+
+  #requireOurs({ run }: { readonly run: string }): void {
+    if (run !== this.#run) throw illegal(`it was said to ${run}, and this is ${this.#run}`, 'moved-on');
   }
 
   #facts(): VerbFacts {

@@ -81,8 +81,7 @@ export class Run {
 
   /**
    * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's
-   * own tools means abort: it reaches only what may be aborted, and is without effect beyond the
-   * point of no return.
+   * own tools proves nothing of who sent it: it is told, and not obeyed.
    */
   static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
     const root = CancellationScope.current();
@@ -92,7 +91,8 @@ export class Run {
         order,
         opening.then((opened) => new Run(opened)),
       );
-      root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
+      const cancelled = 'a cancel from Temporal, which is not obeyed; `rekey abort` is the way';
+      root.cancelRequested.catch(() => localLedger.report({ credential: order.credential, what: cancelled }));
       for (;;) {
         try {
           return await run.#refusable(() => way(run));

@@ -12,6 +12,14 @@ create table ledger (
 );
 insert into ledger (id) values (substr(md5(random()::text || clock_timestamp()::text), 1, 8));
 
+-- What was asked for, each once: a message that starts something is worth nothing a second time.
+create table orders (
+  id uuid primary key,
+  -- Temporal's own id of the workflow's run that came with it: that one may ask again.
+  workflow_run text not null,
+  at timestamptz not null default clock_timestamp()
+);
+
 create table configurations (
   position bigint generated always as identity primary key,
   hash text not null,
@@ -160,6 +168,8 @@ create unique index waits_one_open on waits (run, kind, coalesce(step, '')) wher
 -- What operators said, committed before it takes effect; whoever takes a run over reads it here.
 create table verbs (
   run text not null references runs,
+  -- Of the workflow that it was said to: what goes on behind that one finds its effect in the rows.
+  fence bigint not null,
   -- Temporal's own: the same one twice is one verb.
   update_id text not null,
   verb text not null,

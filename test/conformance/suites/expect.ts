@@ -1,7 +1,8 @@
 /** Owns what all suites ask of errors and texts, and how they wait. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { errorCodes, RekeyError } from '../../../workflows/domain/errors.js';
+import { errorCodes } from '../../../workflows/domain/error-codes.js';
+import { RekeyError } from '../../../workflows/domain/errors.js';
 
 /** A key as the vendor itself knows it. */
 export interface KeyRow {

@@ -13,6 +13,7 @@ import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import type { ChainHead, RunRecord, StepRef } from '../../../workflows/domain/records.js';
 import type { Phase } from '../../../workflows/domain/states.js';
+import { anOrder } from '../order.js';
 import { tester } from '../who.js';
 import type { Clock } from './clock.js';
 import { type ModelKey, ModelVendor, timing } from './vendor.js';
@@ -106,7 +107,7 @@ export abstract class World {
   /** Another run takes the rotation over; what the first one began is late from then on. */
   async takeOver(): Promise<Awaited<ReturnType<Ledger['open']>>> {
     await this.bench.clock.show(this.bench.database);
-    const run = { credential: this.credential, options: { without: [] }, by: tester, workflowRun: `run-${this.fence + 1}` };
+    const run = { credential: this.credential, options: { without: [] }, by: tester, ...anOrder(`run-${this.fence + 1}`) };
     await this.#keepRecorded();
     const opened = await this.ledger.open(run);
     this.run = opened.run;

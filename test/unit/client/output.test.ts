@@ -3,7 +3,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { asRekeyError } from '../../../client/errors.js';
 import { type Answer, answerWith, table } from '../../../client/output.js';
-import { type ErrorCode, errorCodes, RekeyError } from '../../../workflows/domain/errors.js';
+import { errorCodes } from '../../../workflows/domain/error-codes.js';
+import { type ErrorCode, RekeyError } from '../../../workflows/domain/errors.js';
 
 class Exit extends Error {
   constructor(readonly code: unknown) {

@@ -1,11 +1,13 @@
 /** An update that nobody has heard is sent again as the same one. */
+
 import { ServiceError, type WorkflowHandle } from '@temporalio/client';
 import { expect, it } from 'vitest';
 import { updateRun } from '../../../client/operations/update-run.js';
 import { verbUpdates } from '../../../workflows/contract.js';
+import { enclose } from '../../../workflows/domain/envelope.js';
 import { tester } from '../../support/who.js';
 
-const request = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: null };
+const request = { run: 'a#2', by: tester, expectedPhase: null, wait: null, reason: null, consumer: null };
 const refused = (code: number) =>
   new ServiceError('Workflow Update failed', {
     cause: Object.assign(new Error('the task is in failed state'), { code, details: '', metadata: {} }),
@@ -17,7 +19,7 @@ function handleOf(...errors: readonly Error[]) {
   const executeUpdate = async (_: unknown, { updateId }: { updateId: string }) => {
     const error = errors[ids.push(updateId) - 1];
     if (error) throw error;
-    return { run: 'a#2', phase: 'draining' };
+    return enclose('answer', 'abort', updateId, { run: 'a#2', phase: 'draining' });
   };
   return { handle: { executeUpdate } as unknown as WorkflowHandle, ids };
 }

@@ -49,6 +49,7 @@ type Faked = Pick<
   | 'recordVerb'
   | 'recordEffect'
   | 'turnBack'
+  | 'report'
   | 'beginRound'
   | 'close'
   | 'due'
@@ -211,14 +212,14 @@ export class FakeLedger implements Faked {
 
   async recordVerb(step: StepRef, said: SaidVerb): Promise<RecordedVerb> {
     const before = this.#books.said.verbs.find((v) => v.said.updateId === said.updateId);
-    if (before) return { head: this.#head(), whyNone: before.whyNone };
+    if (before) return { head: this.#head(), whyNone: before.whyNone, saidBefore: false };
     this.#require(step);
     const whyNone = recordVerb(this.#books.said, said, this.#crossing());
     const { verb, consumer, reason } = said;
     if (verb === 'pause' || verb === 'resume') this.#change({ paused: verb === 'pause' });
     else if (verb === 'expedite') this.#change({ expedited: true });
     else if (verb === 'exempt') this.#change({ exempt: [...this.row.exempt, { consumer: consumer!, reason: reason ?? '' }] });
-    return { head: this.#audit(), whyNone };
+    return { head: this.#audit(), whyNone, saidBefore: false };
   }
 
   async recordEffect(_: string, updateId: string): Promise<void> {
@@ -235,6 +236,10 @@ export class FakeLedger implements Faked {
     for (const verb of this.#books.said.verbs) verb.pending = false;
     this.#change({ direction: 'back', reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
     return this.#audit();
+  }
+
+  async report(): Promise<void> {
+    this.#audit();
   }
 
   async beginRound(step: StepRef, round: number): Promise<ChainHead> {

@@ -16,7 +16,7 @@ export const sideBySide = (...chains: readonly (string | readonly string[])[]): 
 type Filter = (label: string, entry: Entry) => boolean;
 
 /** What a run has written down between its steps. */
-export const notes = ['openWait', 'recordVerb', 'turnBack', 'beginRound'] as const;
+export const notes = ['openWait', 'recordVerb', 'turnBack', 'report', 'beginRound'] as const;
 
 /** Labels that are one of these, or begin with one and a blank. */
 export const only =

@@ -13,6 +13,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { callsOnly } from '../../../activities/boundary.js';
 import { hostQueue, mainQueue, rotationWorkflowId, storeQueue } from '../../../workflows/contract.js';
 import { namespaceOf } from '../../support/temporal.js';
 import { bookkeepingActivities, hostActivities, ledgerActivities, storeActivities } from './activities.js';
@@ -59,6 +60,7 @@ export function useStage(): Stage {
         namespace,
         taskQueue,
         dataConverter,
+        interceptors: { activity: [callsOnly] },
         maxHeartbeatThrottleInterval: '500 ms',
         defaultHeartbeatThrottleInterval: '500 ms',
         shutdownForceTime: '1 second',

@@ -2,7 +2,10 @@
  * Owns the world of one case: a credential with its ledger, script and outside, and what a person
  * says to its rotation.
  */
+
+import { randomUUID } from 'node:crypto';
 import { type Client, QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
+import { executeUpdate, queryWorkflow, startWorkflow } from '../../../client/messages.js';
 import {
   legalVerbsQuery,
   mainQueue,
@@ -22,6 +25,7 @@ import {
   type Rollout,
   type RunOptions,
 } from '../../../workflows/domain/credential.js';
+import type { Envelope } from '../../../workflows/domain/envelope.js';
 import type { ManualEffect, ProvideReceipt, ProvideRequest } from '../../../workflows/domain/manual.js';
 import type { Phase, Strategy } from '../../../workflows/domain/states.js';
 import type { Verb } from '../../../workflows/domain/verbs.js';
@@ -110,19 +114,26 @@ export class World {
   }
 
   async begin(order: Partial<RunOrder> = {}): Promise<void> {
-    const handle = await this.client.workflow.start(workflowOf[this.options.update ? 'update' : this.#strategy], {
+    const asked = { id: randomUUID(), credential: this.credential, options: this.options, by: tester, ...order };
+    const handle = await startWorkflow(this.client, workflowOf[this.options.update ? 'update' : this.#strategy], asked, {
       workflowId: rotationWorkflowId(this.credential),
       taskQueue: mainQueue,
       ...(this.setting.taskTimeout ? { workflowTaskTimeout: this.setting.taskTimeout } : {}),
-      args: [{ credential: this.credential, options: this.options, by: tester, ...order }],
     });
-    this.attach(handle);
+    this.#follow(handle, handle.result() as Promise<RunReport>);
   }
 
   /** For a rotation that something else has begun. */
   attach(handle: WorkflowHandle): void {
+    this.#follow(
+      handle,
+      handle.result().then((answer) => (answer as Envelope).body as RunReport),
+    );
+  }
+
+  #follow(handle: WorkflowHandle, result: Promise<RunReport>): void {
     this.#handle = handle;
-    this.#result = handle.result() as Promise<RunReport>;
+    this.#result = result;
     this.#result.catch(() => undefined);
   }
 
@@ -152,13 +163,12 @@ export class World {
     expectedPhase: Phase | null = null,
     wait: number | null = null,
   ): Promise<VerbReceipt> {
-    return this.handle.executeUpdate(verbUpdates[verb], {
-      args: [{ by: tester, expectedPhase, wait, reason: 'a test', consumer }],
-    });
+    const said = { run: this.ledger.row.id, by: tester, expectedPhase, wait, reason: 'a test', consumer };
+    return executeUpdate(this.handle, verbUpdates[verb], said);
   }
 
   legalVerbs(): Promise<readonly Verb[]> {
-    return this.handle.query<readonly Verb[]>(legalVerbsQuery.name);
+    return queryWorkflow(this.handle, legalVerbsQuery);
   }
 
   /**
@@ -181,8 +191,8 @@ export class World {
   }
 
   provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
-    const request = { by: tester, secretRef: null, keyId: null, fingerprint: null, ...said };
-    return this.handle.executeUpdate(provideUpdate, { args: [request] });
+    const request = { run: this.ledger.row.id, by: tester, secretRef: null, keyId: null, fingerprint: null, ...said };
+    return executeUpdate(this.handle, provideUpdate, request);
   }
 
   /** Says that it is done, as soon as a person was asked so often and the run listens. */

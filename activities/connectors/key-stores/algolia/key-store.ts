@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../../../workflows/domain/credential.js';
 import { parseDuration } from '../../../../workflows/domain/duration.js';
-import { errorCodes, RekeyError } from '../../../../workflows/domain/errors.js';
+import { errorCodes } from '../../../../workflows/domain/error-codes.js';
+import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { canonicalJson } from '../../../../workflows/domain/json.js';
 import { carriesTag } from '../../../../workflows/domain/tag.js';
 import type { ConnectorContext, KeyStoreConnector } from '../../../ports/connector.js';
