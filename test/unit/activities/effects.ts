@@ -28,7 +28,15 @@ export interface Told {
   readonly asked: string[];
 }
 
-export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; host?: object; run?: Partial<RunRecord> }): {
+interface Given {
+  readonly store?: object;
+  readonly host?: object;
+  readonly run?: Partial<RunRecord>;
+  /** What stands in the ledger of consumers. */
+  readonly inspections?: readonly object[];
+}
+
+export function depsOf({ store = {}, host = {}, run = {}, inspections = [] }: Given): {
   deps: AskingDeps & EffectDeps;
   told: Told;
 } {
@@ -36,7 +44,7 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
   const ledger = {
     run: async () => ({ ...row, ...run }),
     versions: async () => [versionAt(1), versionAt(2)],
-    inspections: async () => [],
+    inspections: async () => inspections,
     unsettled: async () => 0,
     tagFamily: () => 'rekey-1-c2',
     tags: async () => [],
@@ -45,7 +53,7 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
       told.asked.push(key);
       return { done: null, attempt: 'attempt', tag: 'tag' };
     },
-    now: async () => 0,
+    beginLook: async () => ({ attempt: 'look', now: 0 }),
     enter: async ({ key }: StepRef) => void told.entered.push(key),
     openWait: async () => undefined,
     recordInspections: async () => undefined,
