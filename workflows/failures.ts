@@ -1,5 +1,5 @@
 /** Owns how a failed step is read: its code, and the words for people. */
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import { isErrorCode } from './domain/errors.js';
 import type { Finding } from './domain/preflight.js';
 
@@ -39,6 +39,11 @@ export function messageOf(error: unknown): string {
 export function copyOf(error: unknown): ApplicationFailure {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return ApplicationFailure.nonRetryable(cause instanceof Error ? cause.message : 'unknown', codeOf(error) ?? 'KR_INTERNAL');
+}
+
+/** A step that ran out of its time: Temporal says no more than that, whatever the last try said. */
+export function ranOut(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
 }
 
 /**

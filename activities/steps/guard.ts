@@ -100,7 +100,7 @@ async function presenceOf(store: KeyStoreView, { keyId }: VersionRecord, signal:
  * An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a
  * lock it is asked once.
  */
-async function isAliveNow(
+export async function isAliveNow(
   deps: ObservationDeps,
   store: KeyStoreView,
   version: VersionRecord,

@@ -17,7 +17,7 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'leaked', 'said', 'handed'];
+const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'leaked', 'said', 'handed', 'away'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -145,6 +145,34 @@ describe('a verb', () => {
     const { whyNone } = await ledger.recordVerb(stepOf(opened), said('abort'));
     expect(whyNone).toBe('regenerate/1 may have been sent');
     expect((await open('crossed', 'run-2')).turnBack).toBeNull();
+  });
+});
+
+describe('a wait for somebody who does not answer', () => {
+  const wait = (minutes: number): Wait => ({
+    kind: 'answer',
+    step: 'preflight/apps',
+    text: 'apps to answer: 503',
+    person: false,
+    deadline: new Date(Date.now() + minutes * 60_000).toISOString(),
+    nextCommands: ['abort'],
+  });
+
+  it('is counted from the first time on, until another step is worked on', async () => {
+    const opened = await open('away');
+    const step = stepOf(opened, 'preflight');
+    const first = await ledger.openWait(step, wait(5));
+    await ledger.enter(step);
+    const again = await ledger.openWait(step, wait(10));
+    expect([first.ageMs, again.number]).toEqual([0, first.number]);
+    expect(again.ageMs).toBeGreaterThan(0);
+    const { rows } = await database.query<{ left: number }>(
+      `select extract(epoch from deadline - since)::int as left from waits where run = $1 and ended is null`,
+      [opened.run.id],
+    );
+    expect(rows[0]!.left).toBeLessThan(6 * 60);
+    await ledger.enter(stepOf(opened, 'plan'));
+    expect((await database.query('select 1 from waits where run = $1 and ended is null', [opened.run.id])).rowCount).toBe(0);
   });
 });
 

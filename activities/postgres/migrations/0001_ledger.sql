@@ -136,7 +136,7 @@ create unique index runs_one_open on runs (credential) where outcome is null;
 create table waits (
   run text not null references runs,
   number integer not null,
-  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'operator', 'manual')),
+  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'answer', 'operator', 'manual')),
   gate text check (gate in ('start', 'take-away')),
   -- The step that it is for, by its key.
   step text,

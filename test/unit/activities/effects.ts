@@ -1,7 +1,7 @@
 /** Owns the deps of one effect in a test: a ledger that runs the body, and keeps what was said. */
 import { type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
 import type { Attempt } from '../../../activities/ports/journal.js';
-import type { RunRecord, StepRef, VersionRecord } from '../../../workflows/domain/records.js';
+import type { RunRecord, StepRef, VersionRecord, Wait } from '../../../workflows/domain/records.js';
 
 export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c', kind: key, key }) as StepRef;
 
@@ -26,6 +26,9 @@ export interface Told {
   readonly entered: string[];
   /** Steps that a person was asked for. */
   readonly asked: string[];
+  /** What the ledger was told that it waits for, and until when. */
+  readonly waits: string[];
+  readonly deadlines: (string | null)[];
 }
 
 interface Given {
@@ -34,13 +37,15 @@ interface Given {
   readonly run?: Partial<RunRecord>;
   /** What stands in the ledger of consumers. */
   readonly inspections?: readonly object[];
+  /** Milliseconds since the first time that somebody did not answer. */
+  readonly waitedMs?: number;
 }
 
-export function depsOf({ store = {}, host = {}, run = {}, inspections = [] }: Given): {
+export function depsOf({ store = {}, host = {}, run = {}, inspections = [], waitedMs = 0 }: Given): {
   deps: AskingDeps & EffectDeps;
   told: Told;
 } {
-  const told: Told = { steps: [], entered: [], asked: [] };
+  const told: Told = { steps: [], entered: [], asked: [], waits: [], deadlines: [] };
   const ledger = {
     run: async () => ({ ...row, ...run }),
     versions: async () => [versionAt(1), versionAt(2)],
@@ -55,7 +60,13 @@ export function depsOf({ store = {}, host = {}, run = {}, inspections = [] }: Gi
     },
     beginLook: async () => ({ attempt: 'look', now: 0 }),
     enter: async ({ key }: StepRef) => void told.entered.push(key),
-    openWait: async () => undefined,
+    openWait: async (_: StepRef, { text, deadline }: Wait) => {
+      told.waits.push(text);
+      told.deadlines.push(deadline);
+      return { number: 1, approved: false, ageMs: waitedMs, head: null };
+    },
+    lastUpdate: async () => null,
+    credential: async () => ({ ...row.spec, ...run.spec }),
     recordInspections: async () => undefined,
     releaseLease: async () => undefined,
     once: async ({ key }: StepRef, _: object, body: (attempt: Attempt) => Promise<object>) => {
@@ -77,7 +88,7 @@ export function depsOf({ store = {}, host = {}, run = {}, inspections = [] }: Gi
   };
   const deps = {
     ledger,
-    vault: { open: async () => ({}) },
+    vault: { open: async () => ({}), roundTrip: async () => undefined },
     stores: { of: async () => store, configOf: async () => ({}) },
     hosts: { of: async () => host },
   } as unknown as Deps;
