@@ -204,13 +204,15 @@ export function requiredOf(run: RunRecord): readonly ConsumerSpec[] {
 interface Looking {
   readonly attempt: string;
   /**
-   * The database's time, asked once and carried on by our own clock: never ahead of it, so that what
-   * is seen is held to be at least as old as it is.
+   * The database's time, asked once and carried on by our own clock: never ahead of it, so that
+   * what is seen is held to be at least as old as it is.
    */
   now(): number;
 }
 
-/** Begins to look at consumers, or at other subjects; an attempt before this one records no more. */
+/**
+ * Begins to look at consumers, or at other subjects; an attempt before this one records no more.
+ */
 export async function beginLook(
   { ledger }: ObservationDeps,
   step: StepRef,

@@ -96,8 +96,9 @@ export async function endAllWaits(client: Queryable, run: string): Promise<void>
 }
 
 /**
- * The step that the run is at, for everyone who looks; a step that is worked on waits for nobody but
- * whom it asks again. What only an operator ends stays, and what a person is asked for beside it.
+ * The step that the run is at, for everyone who looks; a step that is worked on waits for nobody
+ * but whom it asks again. What only an operator ends stays, and what a person is asked for beside
+ * it.
  */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(

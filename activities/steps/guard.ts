@@ -21,7 +21,9 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
 
 /** What a guard allows, and only as long as the earliest look that it rests on is fresh. */
 export interface Leave {
-  /** To be asked when nothing is left but to send: calls between the guard and the send take time. */
+  /**
+   * To be asked when nothing is left but to send: calls between the guard and the send take time.
+   */
   requireFresh(): void;
 }
 
@@ -90,7 +92,9 @@ export async function requireMayTakeAway(
   );
 }
 
-/** Where a store says who uses a key now, in its own words; null where it sees nobody, or cannot. */
+/**
+ * Where a store says who uses a key now, in its own words; null where it sees nobody, or cannot.
+ */
 async function presenceOf(store: KeyStoreView, { keyId }: VersionRecord, signal: AbortSignal): Promise<string | null> {
   if (store.capabilities.lastUsed !== 'weak' || !store.lastUsed) return null;
   return store.lastUsed(keyId, within(signal, store.capabilities.timing.request));

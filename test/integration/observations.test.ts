@@ -1,6 +1,6 @@
 /**
- * What was seen has the time of before it was looked at, belongs to one attempt, and is folded; on a
- * real PostgreSQL.
+ * What was seen has the time of before it was looked at, belongs to one attempt, and is folded; on
+ * a real PostgreSQL.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../activities/ports/ledger.js';
@@ -87,7 +87,8 @@ describe('what was seen', () => {
     const next = await begin(opened);
     const record = ({ attempt, now }: Look, state: Inspection['state']) =>
       ledger.recordInspections(step, attempt, [{ seen: inspection(state), lookedAt: now }]);
-    // The later attempt has nothing to show yet, and the lost one comes with a look that is dated well.
+    // The later attempt has nothing to show yet, and the lost one comes with a look that is dated
+    // well.
     await expect(record({ ...lost, now: next.now + 10 }, 'running')).rejects.toMatchObject({ code: 'KR_ATTEMPT_LOST' });
     expect(await ledger.inspections(opened.run.id)).toEqual([]);
     await record(next, 'failing');

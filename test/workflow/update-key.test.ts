@@ -165,9 +165,9 @@ describe.concurrent('a change of a key whose ledger has lost all of it', () => {
   it('asks for no leave once more where the change may have been sent before', async () => {
     const world = change();
     world.script.answers('planUpdate', { ...plan, widens: ['it gets the scope write'] });
+    const held = world.script.holds('changeKey 1');
     await world.begin();
     await world.sayOnceLegal('approve');
-    const held = world.script.holds('changeKey 1');
     await world.reached(held);
     await world.takeOver();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });

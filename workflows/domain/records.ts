@@ -139,8 +139,8 @@ export interface OpenOrder {
 
 /**
  * `settle`: requests that may still land. `quiet`: the old version to be idle. `answer`: a store or
- * host that is away. `operator`: a step that failed for good. `manual`: an effect or a hand-out that
- * a person carries out.
+ * host that is away. `operator`: a step that failed for good. `manual`: an effect or a hand-out
+ * that a person carries out.
  */
 export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'answer' | 'operator' | 'manual';
 

@@ -1,6 +1,7 @@
 /**
  * Only what a store or a host has said ends a run before its first change. A limit of rate, a fault
- * of a server or a deadline that has passed says nothing: it is asked again, and the ledger tells so.
+ * of a server or a deadline that has passed says nothing: it is asked again, and the ledger tells
+ * so.
  */
 import { describe, expect, it } from 'vitest';
 import { planUpdate } from '../../../activities/steps/attributes.js';

@@ -206,7 +206,9 @@ describe('isQuiet', () => {
   const lastOf = (seen: readonly LastUseReading[]) => seen.at(-1)?.seenBy ?? 10_000;
   const once = (at: number, value: string | null): LastUseReading => ({ lookedAt: at, seenBy: at, value });
 
-  /** The pairs of looks that may say that the key is quiet, as far as the lag alone is concerned. */
+  /**
+   * The pairs of looks that may say that the key is quiet, as far as the lag alone is concerned.
+   */
   function pairs(seen: readonly LastUseReading[], r: QuietRules, apart: number): number {
     const last = seen.at(-1);
     return seen.filter(
