@@ -4,11 +4,12 @@
  */
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Inspection } from '../../workflows/domain/observations.js';
 import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreachable } from '../../workflows/domain/preflight.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
-import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, within } from '../deps.js';
+import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
 import type { KeyStoreView, StoreAccount } from '../ports/key-store.js';
 import { isAliveNow } from './guard.js';
 import { askAgain } from './patience.js';
@@ -150,7 +151,7 @@ export async function preflightHost(
     answered(() => host.identity(within(signal, request))),
     ...consumers.map(async (consumer) => ({
       consumer,
-      ...(await answered(() => host.inspect(consumer, known, within(signal, request * 2)))),
+      ...(await answered(() => lookWell(() => host.inspect(consumer, known, within(signal, request * 2))))),
     })),
   ]);
   // Whoever was left out on purpose need not answer.
@@ -185,6 +186,21 @@ export async function preflightHost(
     running: running.sort(),
     ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}),
   };
+}
+
+/**
+ * A program that is not well gets this many further looks, so many milliseconds apart: it may just
+ * be starting, or its own endpoint have failed once.
+ */
+const furtherLooks = { most: 5, apart: 200 } as const;
+
+async function lookWell(look: () => Promise<Inspection>): Promise<Inspection> {
+  for (let looks = 0; ; looks++) {
+    const seen = await look();
+    // A login that was refused is no program that is just starting.
+    if (seen.healthy || seen.authenticationFailed || looks === furtherLooks.most) return seen;
+    await sleep(furtherLooks.apart);
+  }
 }
 
 type Answered<Answer> = { readonly answer: Answer } | { readonly error: unknown };

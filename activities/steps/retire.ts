@@ -57,7 +57,7 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
     step: step.key,
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
-    deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
+    deadline: quiet.reason === 'still-used' || quiet.reason === 'in-use' ? null : new Date(Date.now() + wait).toISOString(),
     nextCommands: run.expedited ? ['abort'] : ['expedite', 'abort'],
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);

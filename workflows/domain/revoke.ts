@@ -142,6 +142,9 @@ export function isQuiet(
   return no('not-looked-twice', `unchanged for ${watched}`);
 }
 
+/** Milliseconds between two looks at a key that is in use, at most. */
+const presenceLook = 60_000;
+
 /**
  * When it is worth asking `isQuiet` again, in milliseconds from now: at the moment at which it
  * could first say yes.
@@ -149,6 +152,8 @@ export function isQuiet(
 export function nextLook(readings: readonly LastUseReading[], now: number, rules: QuietRules): number {
   const same = sameSince(readings, rules);
   if (!same) return Math.max(rules.cutoverAt + rules.lag - now, 0);
+  // Silence counts from the first look that finds it.
+  if (rules.presence && same.last.value !== null) return Math.min(Math.max(apartOf(rules), 50), presenceLook);
   return Math.max(same.first.seenBy + apartOf(rules) - now, rules.cutoverAt + rules.grace - now, 50);
 }
 

@@ -145,6 +145,26 @@ describe.each(hosts)('a host that answers %s with %s', (call, _, error) => {
   });
 });
 
+describe('a program that is not well', () => {
+  const looked = (unwell: number, more: object = {}) => {
+    let looks = 0;
+    const inspect = async (consumer: ConsumerSpec) => {
+      if (consumer.name !== 'intake') return seen(consumer);
+      return ++looks > unwell
+        ? seen(consumer)
+        : { ...seen(consumer), state: 'failing', healthy: false, detail: 'answers 500', ...more };
+    };
+    const { deps } = depsOf({ host: { capabilities: { timing }, identity: async () => 'host-1', inspect }, run: run() });
+    const found = preflightHost(deps, { step: stepRef('preflight'), host: 'apps', usedBy: null }, signal());
+    return found.then(({ findings }) => ({ reasons: findings.map(({ reason }) => reason), looks }));
+  };
+
+  it('for a moment is looked at again', async () => expect(await looked(2)).toEqual({ reasons: [], looks: 3 }));
+  it('for longer is a finding', async () => expect((await looked(99)).reasons).toEqual(['unhealthy']));
+  it('since it was refused its login is left alone', async () =>
+    expect(await looked(99, { authenticationFailed: true })).toEqual({ reasons: ['unhealthy'], looks: 1 }));
+});
+
 describe('whoever does not answer', () => {
   it('and asks to come back in an hour is asked once more when patience ends', async () => {
     const ask = askStore('check', new RekeyError('KR_STORE_RATE_LIMITED', '429', 3_600_000));

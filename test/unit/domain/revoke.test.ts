@@ -179,6 +179,8 @@ describe('isQuiet', () => {
     const seen = (...readings: [number, string | null][]) =>
       verdict(at(...readings), readings.at(-1)![0], ['no-last-used'], { presence: true });
     expect(seen([1_200, '1 open'], [1_400, '1 open'])).toBe('in-use');
+    const day = { ...drain, presence: true, grace: 86_400_000 };
+    expect(nextLook(at([1_200, '1 open']), 1_200, day)).toBeLessThanOrEqual(60_000);
     expect(seen([1_200, '1 open'], [1_201, null])).toBe('still-used');
     expect(seen([1_200, '1 open'], [1_201, null], [1_301, null])).toBe('yes');
   });
