@@ -1,6 +1,6 @@
 /** Owns how a failed step is read: its code, and the words for people. */
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import { isErrorCode } from './domain/errors.js';
+import { errorCodes, isErrorCode } from './domain/errors.js';
 import type { Finding } from './domain/preflight.js';
 
 /** Why the forward way ended. */
@@ -44,6 +44,15 @@ export function copyOf(error: unknown): ApplicationFailure {
 /** A step that ran out of its time: Temporal says no more than that, whatever the last try said. */
 export function ranOut(error: unknown): boolean {
   return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+}
+
+/**
+ * A step that has no answer in its time: it ran out, or its last try failed with what would have
+ * been tried again.
+ */
+export function isUnanswered(error: unknown): boolean {
+  const code = codeOf(error);
+  return ranOut(error) || (isErrorCode(code) && errorCodes[code].retryable);
 }
 
 /**

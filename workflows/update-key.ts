@@ -7,7 +7,7 @@ import type { UpdatePlan } from '../activities/index.js';
 import { atStore, effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
-import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested, ranOut } from './failures.js';
+import { codeOf, isOvertaken, isUnanswered, messageOf, Refused, RollbackRequested } from './failures.js';
 import { passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
@@ -90,7 +90,7 @@ async function provedOtherwise(run: Run, plan: UpdatePlan, image: KeyImage): Pro
     try {
       await provingAtStore(store, plan.propagation + maxWait).proveImage(input(false));
     } catch (error) {
-      if (!ranOut(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       // A store that was away has not said that it did not keep the change.
       await atStore(store).proveImage(input(true));
     }
