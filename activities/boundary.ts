@@ -6,6 +6,7 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import { type Envelope, enclose, open } from '../workflows/domain/envelope.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { longestPause } from '../workflows/domain/watch.js';
+import { isTransient } from '../workflows/domain/transient.js';
 
 /** Shorter than the heartbeat time-out by enough that a busy machine does not look dead. */
 const heartbeatEvery = 500;
@@ -58,7 +59,7 @@ export function toFailure(error: unknown, cancelled: boolean): Error {
   // A deadline of ours is no answer: look again. Anything else is a fault of ours; its text could
   // hold anything, so only its name goes on.
   const name = error instanceof Error ? error.name : typeof error;
-  if (name === 'TimeoutError' || name === 'AbortError')
+  if (isTransient(error))
     return ApplicationFailure.create({ message: 'no answer within the deadline', type: 'KR_STORE_UNCLEAR' });
   return ApplicationFailure.create({ message: `unexpected ${name}`, type: 'KR_INTERNAL', nonRetryable: true });
 }

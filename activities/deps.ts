@@ -4,12 +4,14 @@
  */
 import { type ConsumerSpec, type JsonObject, leaseKey } from '../workflows/domain/credential.js';
 import { RekeyError } from '../workflows/domain/errors.js';
+import type { Inspection } from '../workflows/domain/observations.js';
 import type { Recorded, RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
 import type { AppHost, AppHostEffects, AppHostView, Delivery, KnownVersion } from './ports/app-host.js';
 import type { StoreConfig } from './ports/connector.js';
 import type { Attempt, Journal, OnceOptions } from './ports/journal.js';
 import type { KeyStore, KeyStoreEffects, KeyStoreView } from './ports/key-store.js';
 import type { Ledger } from './ports/ledger.js';
+import type { ObservationKind, Seen } from './ports/observations.js';
 import type { Secret } from './ports/secret.js';
 import type { Vault } from './ports/vault.js';
 
@@ -198,14 +200,49 @@ export function requiredOf(run: RunRecord): readonly ConsumerSpec[] {
   return (run.targets ?? []).filter((t) => !exempt.has(t.name));
 }
 
+/** A look, or several in a row, by one attempt. */
+interface Looking {
+  readonly attempt: string;
+  /**
+   * The database's time, asked once and carried on by our own clock: never ahead of it, so that
+   * what is seen is held to be at least as old as it is.
+   */
+  now(): number;
+}
+
 /**
- * The database's clock, asked once and carried on by our own: never ahead of it, so that what was
- * seen is held to be at least as old as it is.
+ * Begins to look at consumers, or at other subjects; an attempt before this one records no more.
  */
-export async function databaseClock({ ledger }: ObservationDeps): Promise<() => number> {
-  const then = await ledger.now();
+export async function beginLook(
+  { ledger }: ObservationDeps,
+  step: StepRef,
+  subjects: readonly string[],
+  kind: ObservationKind = 'inspection',
+): Promise<Looking> {
+  const { attempt, now } = await ledger.beginLook(step, kind, subjects);
   const asked = performance.now();
-  return () => then + (performance.now() - asked);
+  return { attempt, now: () => now + (performance.now() - asked) };
+}
+
+/** One look at one consumer, with the time before it. */
+export async function lookAt(
+  host: AppHostView,
+  consumer: ConsumerSpec,
+  known: readonly KnownVersion[],
+  looking: Looking,
+  signal: AbortSignal,
+): Promise<Seen<Inspection>> {
+  const lookedAt = looking.now();
+  return { seen: await host.inspect(consumer, known, signal), lookedAt };
+}
+
+/**
+ * Milliseconds since it was begun. The monotonic clock may stand still while a machine sleeps, the
+ * wall clock may step: whichever says more counts.
+ */
+export function stopwatch(): () => number {
+  const [monotonic, wall] = [performance.now(), Date.now()];
+  return () => Math.max(performance.now() - monotonic, Date.now() - wall);
 }
 
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

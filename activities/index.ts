@@ -7,7 +7,8 @@ import { asBookkeeping, asEffect, asObservation } from './boundary.js';
 import { type AskingDeps, type Deps, type EffectDeps, type ObservationDeps, withOnce } from './deps.js';
 import { adoptVersion, saveConfiguration } from './steps/apply.js';
 import { askPerson } from './steps/ask-person.js';
-import { changeKey, compareKeys, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
+import { changeKey, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
+import { compareKeys } from './steps/compare-keys.js';
 import {
   awaitStopped,
   confirmConsumer,
@@ -136,6 +137,7 @@ export type StoreActivities = ReturnType<typeof createStoreActivities>;
 export type HostActivities = ReturnType<typeof createHostActivities>;
 
 export type { AdoptInput, ApplyInput } from './steps/apply.js';
-export type { CompareInput, UpdatePlan } from './steps/attributes.js';
+export type { UpdatePlan } from './steps/attributes.js';
+export type { CompareInput } from './steps/compare-keys.js';
 export type { Deployed } from './steps/consumers.js';
 export type { HostPreflight } from './steps/preflight.js';

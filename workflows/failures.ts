@@ -1,5 +1,6 @@
 /** Owns how a failed step is read: its code, and the words for people. */
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { errorCodes } from './domain/error-codes.js';
 import { isErrorCode } from './domain/errors.js';
 import type { Finding } from './domain/preflight.js';
 
@@ -30,6 +31,20 @@ export function messageOf(error: unknown): string {
   const code = codeOf(error);
   const text = cause instanceof Error ? cause.message : 'unknown';
   return code ? `${code}: ${text}` : text;
+}
+
+/** A step that ran out of its time: Temporal says no more than that, whatever the last try said. */
+export function ranOut(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+}
+
+/**
+ * A step that has no answer in its time: it ran out, or its last try failed with what would have
+ * been tried again.
+ */
+export function isUnanswered(error: unknown): boolean {
+  const code = codeOf(error);
+  return ranOut(error) || (isErrorCode(code) && errorCodes[code].retryable);
 }
 
 /**

@@ -4,10 +4,10 @@
  */
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { UpdatePlan } from '../activities/index.js';
-import { effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
+import { atStore, effectsAtStore, localLedger, provingAtStore } from './activity-options.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
-import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from './failures.js';
+import { codeOf, isOvertaken, isUnanswered, messageOf, Refused, RollbackRequested } from './failures.js';
 import { passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
@@ -84,9 +84,16 @@ const maxWait = 10_000;
 
 /** Null when the key is as it is to be; else what was seen in its place. */
 async function provedOtherwise(run: Run, plan: UpdatePlan, image: KeyImage): Promise<string | null> {
+  const { store } = run.spec;
+  const input = (last: boolean) => ({ step: run.step('prove'), keyId: plan.keyId, image, last });
   try {
-    const step = run.step('prove');
-    await provingAtStore(run.spec.store, plan.propagation + maxWait).proveImage({ step, keyId: plan.keyId, image });
+    try {
+      await provingAtStore(store, plan.propagation + maxWait).proveImage(input(false));
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      // A store that was away has not said that it did not keep the change.
+      await atStore(store).proveImage(input(true));
+    }
     return null;
   } catch (error) {
     if (isOvertaken(error) || isCancellation(error)) throw error;

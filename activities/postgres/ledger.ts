@@ -8,7 +8,7 @@ import { readDue, readOpen } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
-import { readInspections, readNow, recordInspections, recordReading } from './observations.js';
+import { beginLook, readInspections, recordInspections, recordReading } from './observations.js';
 import { familyOf, once, requireFence } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
@@ -60,11 +60,10 @@ export async function openLedger(database: Database): Promise<Ledger> {
     lastUpdate: (credential) => readLastUpdate(database, credential),
     unsettled: (run, kinds, subject) => readUnsettled(database, run, kinds, subject),
 
-    now: () => readNow(database),
-    recordInspections: (step, lookedAt, inspections) =>
-      within((client) => recordInspections(client, step, lookedAt, inspections)),
+    beginLook: (step, kind, subjects) => beginLook(database, step, kind, subjects),
+    recordInspections: (step, attempt, inspections) => within((client) => recordInspections(client, step, attempt, inspections)),
     inspections: (run) => readInspections(database, run),
-    recordReading: (step, reading) => within((client) => recordReading(client, step, reading)),
+    recordReading: (step, attempt, reading) => within((client) => recordReading(client, step, attempt, reading)),
 
     lease: (step, consumer) => within((client) => takeLease(client, id, step, consumer)),
     raiseLease: (consumer, given, held) => raiseLease(database, consumer, given, held),

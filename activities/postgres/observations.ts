@@ -2,41 +2,79 @@
  * Owns what was observed under a run, dated by the database's clock and folded: the same thing seen
  * again is one row, so that a soak of months stays small.
  */
+import { randomUUID } from 'node:crypto';
+import { RekeyError } from '../../workflows/domain/errors.js';
 import type { DatedInspection, Inspection, LastUseReading } from '../../workflows/domain/observations.js';
 import type { StepRef } from '../../workflows/domain/records.js';
+import type { Look, ObservationKind, Seen } from '../ports/observations.js';
 import { requireFence } from './once.js';
 import type { Asking, Queryable } from './pool.js';
 
-/**
- * The database's time, in milliseconds: asked before a look, it is what the look can be held to.
- */
-export async function readNow(database: Asking): Promise<number> {
-  const { rows } = await database.query<{ now: string }>('select extract(epoch from clock_timestamp()) * 1000 as now');
-  return Number(rows[0]!.now);
+const now = 'extract(epoch from clock_timestamp()) * 1000 as now';
+
+/** One that another run has overtaken takes nobody's place; it hears of that when it records. */
+export async function beginLook(
+  database: Asking,
+  step: StepRef,
+  kind: ObservationKind,
+  subjects: readonly string[],
+): Promise<Look> {
+  const attempt = randomUUID();
+  const { rows } = await database.query<{ now: string }>(
+    `with begun as (
+       insert into looks (run, kind, subject, attempt)
+       select id, $3, subject, $5 from runs, (select distinct unnest($4::text[]) as subject) s
+       where id = $1 and fence = $2 order by subject
+       on conflict (run, kind, subject) do update set attempt = excluded.attempt
+     ) select ${now}`,
+    [step.run, step.fence, kind, subjects, attempt],
+  );
+  return { attempt, now: Number(rows[0]!.now) };
 }
 
-interface Seen {
-  readonly kind: 'inspection' | 'last-used';
+/** Whoever was given up may still come to an end; by then somebody else is looking. */
+async function requireLook(
+  client: Queryable,
+  step: StepRef,
+  kind: ObservationKind,
+  attempt: string,
+  subjects: readonly string[],
+): Promise<void> {
+  await requireFence(client, step);
+  const { rowCount } = await client.query(
+    'select from looks where run = $1 and kind = $2 and subject = any($3) and attempt <> $4',
+    [step.run, kind, subjects, attempt],
+  );
+  if (rowCount !== 0) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt looks at ${subjects.join(', ')}`);
+}
+
+interface Found extends Seen<object> {
+  readonly kind: ObservationKind;
   readonly subject: string;
   readonly round: number;
-  readonly seen: object;
-  /** Before the look, in milliseconds of the database's clock. */
-  readonly lookedAt: number;
   /** A look from this time on is not folded into one of before it. */
   readonly apartFrom: number;
 }
 
-async function fold(client: Queryable, run: string, { kind, subject, round, seen, lookedAt, apartFrom }: Seen): Promise<void> {
+/**
+ * What is recorded already and was looked at later stays the latest; one that is dated in the
+ * future shows that the clock was set back, and says nothing.
+ */
+async function fold(client: Queryable, run: string, { kind, subject, round, seen, lookedAt, apartFrom }: Found): Promise<void> {
   const text = JSON.stringify(seen);
+  const latest = '(select max(id) from observations where run = $1 and kind = $2 and subject = $3)';
   const folded = await client.query(
     `update observations set last_at = clock_timestamp(), looked_at = to_timestamp($6 / 1000.0), count = count + 1
-     where id = (select max(id) from observations where run = $1 and kind = $2 and subject = $3)
-       and round = $4 and seen = $5 and (first_at >= to_timestamp($7 / 1000.0) or clock_timestamp() < to_timestamp($7 / 1000.0))`,
+     where id = ${latest} and round = $4 and seen = $5 and looked_at < to_timestamp($6 / 1000.0)
+       and (first_looked_at >= to_timestamp($7 / 1000.0) or $6 < $7::float8)`,
     [run, kind, subject, round, text, lookedAt, apartFrom],
   );
   if (folded.rowCount === 1) return;
   await client.query(
-    'insert into observations (run, kind, subject, round, seen, looked_at) values ($1,$2,$3,$4,$5,to_timestamp($6 / 1000.0))',
+    `insert into observations (run, kind, subject, round, seen, first_looked_at, looked_at)
+     select $1, $2, $3, $4, $5, to_timestamp($6 / 1000.0), to_timestamp($6 / 1000.0)
+     where not exists (
+       select from observations where id = ${latest} and looked_at between to_timestamp($6 / 1000.0) and clock_timestamp())`,
     [run, kind, subject, round, text, lookedAt],
   );
 }
@@ -44,12 +82,19 @@ async function fold(client: Queryable, run: string, { kind, subject, round, seen
 export async function recordInspections(
   client: Queryable,
   step: StepRef,
-  lookedAt: number,
-  inspections: readonly Inspection[],
+  attempt: string,
+  inspections: readonly Seen<Inspection>[],
 ): Promise<void> {
-  await requireFence(client, step);
-  for (const seen of inspections)
-    await fold(client, step.run, { kind: 'inspection', subject: seen.consumer, round: 1, seen, lookedAt, apartFrom: 0 });
+  const kind = 'inspection';
+  await requireLook(
+    client,
+    step,
+    kind,
+    attempt,
+    inspections.map(({ seen }) => seen.consumer),
+  );
+  for (const { seen, lookedAt } of inspections)
+    await fold(client, step.run, { kind, subject: seen.consumer, round: 1, seen, lookedAt, apartFrom: 0 });
 }
 
 export async function readInspections(database: Asking, run: string): Promise<readonly DatedInspection[]> {
@@ -65,22 +110,29 @@ export async function readInspections(database: Asking, run: string): Promise<re
 export async function recordReading(
   client: Queryable,
   step: StepRef,
-  { round, value, lookedAt, countsFrom }: { round: number; value: string | null; lookedAt: number; countsFrom: number },
+  attempt: string,
+  { round, seen, lookedAt, countsFrom }: Seen<string | null> & { round: number; countsFrom: number },
 ): Promise<{ readonly readings: readonly LastUseReading[]; readonly now: number }> {
-  await requireFence(client, step);
-  const subject = step.credential;
-  await fold(client, step.run, { kind: 'last-used', subject, round, seen: { value }, lookedAt, apartFrom: countsFrom });
+  const [kind, subject] = ['last-used', step.credential] as const;
+  await requireLook(client, step, kind, attempt, [subject]);
+  await fold(client, step.run, { kind, subject, round, seen: { value: seen }, lookedAt, apartFrom: countsFrom });
   const { rows } = await client.query(
-    `select seen->>'value' as value, extract(epoch from first_at) * 1000 as first, extract(epoch from last_at) * 1000 as last
+    `select seen->>'value' as value, count, ${['first_looked_at', 'first_at', 'looked_at', 'last_at']
+      .map((column) => `extract(epoch from ${column}) * 1000 as ${column}`)
+      .join(', ')}, ${now}
      from observations where run = $1 and kind = 'last-used' and round = $2 order by id`,
     [step.run, round],
   );
+  const folded = rows as (Record<'first_looked_at' | 'first_at' | 'looked_at' | 'last_at' | 'now', string> & {
+    value: string | null;
+    count: number;
+  })[];
   return {
     // What lies between the first and the last of a row is the same, and decides nothing.
-    readings: (rows as { value: string | null; first: string; last: string }[]).flatMap(({ value, first, last }) => [
-      { value, at: Number(first) },
-      { value, at: Number(last) },
-    ]),
-    now: await readNow(client as Asking),
+    readings: folded.flatMap(({ value, count, ...at }) => {
+      const first = { value, lookedAt: Number(at.first_looked_at), seenBy: Number(at.first_at) };
+      return count === 1 ? [first] : [first, { value, lookedAt: Number(at.looked_at), seenBy: Number(at.last_at) }];
+    }),
+    now: Number(folded.at(-1)?.now ?? lookedAt),
   };
 }

@@ -61,7 +61,7 @@ async function takeOver(client: Queryable, open: RunRow, credential: CredentialR
   await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
   if (!same) {
     // What it stood still for, it comes to again or not at all; an operator's answers stand.
-    await endWaits(client, open.id, 'over', ['settle', 'quiet', 'window', 'operator']);
+    await endWaits(client, open.id, 'over', ['settle', 'quiet', 'answer', 'window', 'operator']);
     await voidVerbs(client, open.id, ['provide'], 'its workflow was lost before it could look: say it again');
   }
   const head = await appendAudit(client, request.credential, {

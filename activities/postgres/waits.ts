@@ -12,18 +12,18 @@ export async function openWait(client: Queryable, step: StepRef, wait: Wait): Pr
   await requireFence(client, step);
   await client.query('update runs set phase = $2 where id = $1 and phase <> $2', [step.run, step.phase]);
   const approved = wait.kind === 'approval' ? await findApproved(client, step.run, wait) : null;
-  if (approved !== null) return { number: approved, approved: true, head: await readHead(client, step.credential) };
+  if (approved !== null) return { number: approved, approved: true, ageMs: 0, head: await readHead(client, step.credential) };
   const open = await findOpen(client, step.run, wait);
-  const number = open ? await tellAgain(client, step.run, wait) : await addWait(client, step.run, wait);
+  const told = open ? await tellAgain(client, step.run, wait) : await addWait(client, step.run, wait);
   // A machine that looks again and again says how far it is; a person is told what is new.
   if (open && (!wait.person || open.text === wait.text))
-    return { number, approved: false, head: await readHead(client, step.credential) };
+    return { ...told, approved: false, head: await readHead(client, step.credential) };
   const head = await appendAudit(client, step.credential, {
     kind: 'wait',
     who: recordedBy(step),
-    body: { run: step.run, number, wait: wait as never },
+    body: { run: step.run, number: told.number, wait: wait as never },
   });
-  return { number, approved: false, head };
+  return { ...told, approved: false, head };
 }
 
 async function findOpen(client: Queryable, run: string, { kind, step }: Wait): Promise<{ text: string } | null> {
@@ -45,23 +45,28 @@ async function findApproved(client: Queryable, run: string, { step }: Wait): Pro
   return numberOf(rows);
 }
 
-async function tellAgain(client: Queryable, run: string, wait: Wait): Promise<number> {
+type Told = Pick<OpenedWait, 'number' | 'ageMs'>;
+
+/** Patience with whoever does not answer is counted from the first time: its deadline stays. */
+async function tellAgain(client: Queryable, run: string, wait: Wait): Promise<Told> {
   const { rows } = await client.query(
-    `update waits set text = $4, person = $5, deadline = $6, next_commands = $7, instructions = $8
-     where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null returning number`,
+    `update waits set text = $4, person = $5, next_commands = $7, instructions = $8,
+       deadline = case when kind = 'answer' then deadline else $6::timestamptz end
+     where run = $1 and kind = $2 and step is not distinct from $3 and ended_at is null
+     returning number, (extract(epoch from clock_timestamp() - since) * 1000)::float8 as "ageMs"`,
     valuesOf(run, wait),
   );
-  return numberOf(rows)!;
+  return rows[0] as Told;
 }
 
-async function addWait(client: Queryable, run: string, wait: Wait): Promise<number> {
+async function addWait(client: Queryable, run: string, wait: Wait): Promise<Told> {
   const { rows } = await client.query(
     `insert into waits (run, number, kind, step, text, person, deadline, next_commands, instructions, gate, plan_hash)
      select $1, coalesce((select max(number) from waits where run = $1), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, plan_hash
      from runs where id = $1 returning number`,
     [...valuesOf(run, wait), wait.gate ?? null],
   );
-  return numberOf(rows)!;
+  return { number: numberOf(rows)!, ageMs: 0 };
 }
 
 function valuesOf(run: string, { kind, step, text, person, deadline, nextCommands, instructions }: Wait): unknown[] {
@@ -91,14 +96,16 @@ export async function endAllWaits(client: Queryable, run: string): Promise<void>
 }
 
 /**
- * The step that the run is at, for everyone who looks; a step that is worked on waits for nobody.
- * What only an operator ends stays, and what a person is asked for beside it.
+ * The step that the run is at, for everyone who looks; a step that is worked on waits for nobody
+ * but whom it asks again. What only an operator ends stays, and what a person is asked for beside
+ * it.
  */
 export async function showStep(client: Queryable, step: StepRef): Promise<void> {
   await client.query(
     `with moved as (update runs set phase = $2 where id = $1 and phase <> $2)
      update waits set ended_at = clock_timestamp(), ended = 'over'
-     where run = $1 and ended_at is null and (kind in ('settle', 'quiet', 'window') or (kind = 'manual' and step = $3))`,
+     where run = $1 and ended_at is null and (kind in ('settle', 'quiet', 'window') or (kind = 'manual' and step = $3)
+       or (kind = 'answer' and not starts_with(step, $3 || '/')))`,
     [step.run, step.phase, step.key],
   );
 }

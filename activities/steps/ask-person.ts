@@ -9,7 +9,7 @@ import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js
 import { type AskingDeps, contextOf, type EffectDeps, type StepContext, type StepInput } from '../deps.js';
 import type { ManualFacts } from '../ports/connector.js';
 import type { Asked } from '../ports/journal.js';
-import { requireMayTakeAway } from './guard.js';
+import { type Leave, requireMayTakeAway } from './guard.js';
 import { keepMembershipsFirst } from './memberships.js';
 import { requireMayRegenerate } from './regenerate.js';
 
@@ -28,7 +28,7 @@ export interface AskInput extends ManualInput {
 /** What asking for one effect takes besides what is the same for all. */
 interface Question {
   /** Throws where nobody may be asked now. */
-  guard?(deps: EffectDeps, input: ManualInput, context: StepContext, signal: AbortSignal): Promise<void>;
+  guard?(deps: EffectDeps, input: ManualInput, context: StepContext, signal: AbortSignal): Promise<Leave | null>;
   /** What is kept with the intent. */
   before?(input: ManualInput, context: StepContext, signal: AbortSignal): Promise<JsonObject | null>;
   /** The key as that person will find it, or is to name it. */
@@ -76,8 +76,10 @@ export async function askPerson(deps: AskingDeps & EffectDeps, input: AskInput, 
   const question = questions[effect];
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
   // now.
-  if (!(await deps.ledger.isAsked(step))) await question.guard?.(deps, input, context, signal);
-  const asked = await deps.ledger.ask(step, (await question.before?.(input, context, signal)) ?? null);
+  const leave = (await deps.ledger.isAsked(step)) ? null : await question.guard?.(deps, input, context, signal);
+  const before = (await question.before?.(input, context, signal)) ?? null;
+  leave?.requireFresh();
+  const asked = await deps.ledger.ask(step, before);
   if (asked.done) return asked;
   const current = find(versions, generation) ?? find(versions, run.previousGeneration);
   await deps.ledger.openWait(step, {
@@ -100,11 +102,12 @@ async function requireMayGo(
   { step, generation, survivor }: ManualInput,
   { run, store, versions, versionAt }: StepContext,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Leave | null> {
   const version = find(versions, generation);
-  if (!version) return;
-  await requireMayTakeAway(deps, store, run, version, versionAt(survivor), signal);
+  if (!version) return null;
+  const leave = await requireMayTakeAway(deps, store, run, version, versionAt(survivor), signal);
   await keepMembershipsFirst(deps, step, version, versionAt(survivor));
+  return leave;
 }
 
 async function rightsOf(

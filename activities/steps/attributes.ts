@@ -3,7 +3,6 @@
  * proof that it holds, and its way back.
  */
 
-import type { KeyLook } from '../../workflows/domain/attributes.js';
 import {
   type Difference,
   imageFinding,
@@ -18,11 +17,14 @@ import {
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes } from '../../workflows/domain/error-codes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { unreachable } from '../../workflows/domain/preflight.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
-import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep, within } from '../deps.js';
+import { isTransient, whyOf } from '../../workflows/domain/transient.js';
+import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep } from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';
 import type { Attempt } from '../ports/journal.js';
 import type { KeyDescription, KeyStoreView } from '../ports/key-store.js';
+import { askAgain } from './patience.js';
 import { checkedAccount } from './preflight.js';
 
 /** What a change does; the images are null where something speaks against it. */
@@ -52,13 +54,20 @@ export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): 
   const { change } = options.update!;
   return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
     if (known) return known;
-    const { facts, key, identity } = await look(deps, store, config, spec, version, attempt.signal);
+    const seen = await lookAtKey(deps, store, config, spec, version, attempt.signal).catch(async (error: unknown) => {
+      const { store: who, policy } = spec;
+      await askAgain(deps, { step, who, error, patience: policy.confirm });
+      return whyOf(error);
+    });
+    if (typeof seen === 'string') return { ...noPlan(version, store), findings: [unreachable(spec.store, seen)] };
+    const { facts, key, identity } = seen;
     attempt.stage({ kind: 'freeze-identities', identities: { store: identity, hosts: {} } });
     return planOf(facts, change, key, spec, store, config);
   });
 }
 
-async function look(
+/** What decides about a change: the key as it is, and what its store can. */
+export async function lookAtKey(
   deps: ObservationDeps,
   store: KeyStoreView,
   config: StoreConfig,
@@ -84,7 +93,12 @@ async function look(
   return { facts, key, identity: account?.identity ?? null };
 }
 
-function planOf(
+function noPlan(key: { readonly keyId: string | null } | null, { capabilities }: KeyStoreView): Omit<UpdatePlan, 'findings'> {
+  const { propagation } = capabilities.timing;
+  return { keyId: key?.keyId ?? '', before: null, after: null, differences: [], widens: [], propagation };
+}
+
+export function planOf(
   facts: UpdateFacts,
   change: KeyChange,
   key: KeyDescription | null,
@@ -92,8 +106,7 @@ function planOf(
   store: KeyStoreView,
   config: StoreConfig,
 ): UpdatePlan {
-  const { propagation } = store.capabilities.timing;
-  const nothing = { keyId: facts.keyId ?? '', before: null, after: null, differences: [], widens: [], propagation };
+  const nothing = noPlan(facts, store);
   const finding = updateFinding(facts, change);
   if (finding) return { ...nothing, findings: [finding] };
   const before = imageOf(key!);
@@ -104,7 +117,7 @@ function planOf(
     const differences = imagesDiffer(before, after);
     return { ...nothing, before, after, differences, widens: opened(before, after, config.widens), findings: [] };
   } catch (error) {
-    if (!(error instanceof RekeyError)) throw error;
+    if (!(error instanceof RekeyError) || isTransient(error)) throw error;
     return { ...nothing, findings: [{ reason: 'cannot-be', message: error.detail }] };
   }
 }
@@ -220,12 +233,17 @@ const proofs = { inARow: 6, apart: 200 } as const;
 export interface ProveImageInput extends StepInput {
   readonly keyId: string;
   readonly image: KeyImage;
+  /** Its time is over: what the store shows now is the answer, and that alone. */
+  readonly last: boolean;
 }
 
-/** Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs. */
+/**
+ * Observes: the key, several times in a row. Throws KR_NOT_YET_HELD, with what differs; at the last
+ * look KR_NOT_HELD.
+ */
 export async function proveImage(
   deps: ObservationDeps,
-  { step, keyId, image }: ProveImageInput,
+  { step, keyId, image, last }: ProveImageInput,
   signal: AbortSignal,
 ): Promise<void> {
   await deps.ledger.enter(step);
@@ -233,55 +251,16 @@ export async function proveImage(
   const store = await deps.stores.of(spec.store);
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);
-    const key = await store.describe(keyId, signal);
+    const key = await store.describe(keyId, signal).catch(async (error: unknown) => {
+      if (last) await askAgain(deps, { step, who: spec.store, error, patience: null, signal });
+      throw error;
+    });
     const other = key ? imagesDiffer(image, imageOf(key)) : null;
     if (other?.length !== 0)
-      throw new RekeyError('KR_NOT_YET_HELD', other ? `the store shows ${inWords(other)}` : 'the store does not show the key');
-  }
-}
-
-export interface CompareInput {
-  readonly store: string;
-  readonly credentials: readonly string[];
-  /** Leaves out what could not be changed anyway: no key is adopted, or the store changes none. */
-  readonly changeable: boolean;
-}
-
-/**
- * Observes, outside of any rotation: each key as it is, and what would change if it were as it is
- * declared. One that cannot be looked at does not hold up the others.
- */
-export async function compareKeys(
-  deps: ObservationDeps,
-  { store, credentials, changeable }: CompareInput,
-  signal: AbortSignal,
-): Promise<readonly KeyLook[]> {
-  const looks: (KeyLook | null)[] = [];
-  for (const credential of credentials) looks.push(await compareKey(deps, store, credential, changeable, signal));
-  return looks.filter((seen) => seen !== null);
-}
-
-async function compareKey(
-  deps: ObservationDeps,
-  name: string,
-  credential: string,
-  changeable: boolean,
-  signal: AbortSignal,
-): Promise<KeyLook | null> {
-  const nothing = { credential, generation: null, key: null, differences: [], widens: [] };
-  try {
-    const spec = await deps.ledger.credential(credential);
-    const [store, config] = [await deps.stores.of(name), await deps.stores.configOf(name)];
-    const version = (await deps.ledger.versions(credential)).find((v) => v.state === 'active') ?? null;
-    if (changeable && !(version && store.update && config.changes)) return null;
-    const { facts, key } = await look(deps, store, config, spec, version, within(signal, store.capabilities.timing.request * 2));
-    const { findings, differences, widens } = planOf(facts, { kind: 'declared' }, key, spec, store, config);
-    const shown = key && { id: key.id, name: key.name, state: key.state, rights: key.rights };
-    const problem = findings[0]?.message ?? null;
-    return { credential, generation: version?.generation ?? null, key: shown, differences, widens, problem };
-  } catch (error) {
-    if (error instanceof RekeyError) return { ...nothing, problem: error.detail };
-    throw error;
+      throw new RekeyError(
+        last ? 'KR_NOT_HELD' : 'KR_NOT_YET_HELD',
+        other ? `the store shows ${inWords(other)}` : 'the store does not show the key',
+      );
   }
 }
 

@@ -10,12 +10,13 @@ import type { Recorded } from '../../workflows/domain/records.js';
 import { isStopped } from '../../workflows/domain/regenerate.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import {
+  beginLook,
   consumerContextOf,
-  databaseClock,
   deliveryOf,
   type EffectDeps,
   effectAtHost,
   knownVersions,
+  lookAt,
   type ObservationDeps,
   type StepInput,
   sleep,
@@ -43,7 +44,7 @@ export interface InspectInput extends StepInput {
 /** Milliseconds between two looks at something that changes within seconds. */
 const pollInterval = 100;
 
-/** Observes: every consumer named, once. Writes: the inspections, at the database's time. */
+/** Observes: every consumer named, once. Writes: the inspections, each with the time before it. */
 export async function inspectConsumers(
   deps: ObservationDeps,
   { step, host: name, consumers }: InspectInput,
@@ -52,13 +53,13 @@ export async function inspectConsumers(
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const known = await knownVersions(deps, step.credential);
-  const lookedAt = await deps.ledger.now();
+  const looking = await beginLook(deps, step, consumers);
   const inspections = await Promise.all(
     consumers.map((consumer) =>
-      host.inspect(targetOf(run, consumer), known, within(signal, host.capabilities.timing.request * 2)),
+      lookAt(host, targetOf(run, consumer), known, looking, within(signal, host.capabilities.timing.request * 2)),
     ),
   );
-  await deps.ledger.recordInspections(step, lookedAt, inspections);
+  await deps.ledger.recordInspections(step, looking.attempt, inspections);
 }
 
 /**
@@ -111,20 +112,20 @@ export async function confirmConsumer(
 ): Promise<void> {
   const { run, consumer, host } = await consumerContextOf(deps, step, name);
   const { evidence } = run.spec.policy;
-  const now = await databaseClock(deps);
+  const looking = await beginLook(deps, step, [name]);
   const until = performance.now() + maxWait;
   for (;;) {
     const known = await knownVersions(deps, step.credential);
-    const lookedAt = now();
-    const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
+    const look = await lookAt(host, consumer, known, looking, within(signal, host.capabilities.timing.request * 2));
+    const { seen } = look;
     if (isConverged(seen, generation, evidence) && (!seen.showsSource || seen.source === generation)) {
-      await deps.ledger.recordInspections(step, lookedAt, [seen]);
+      await deps.ledger.recordInspections(step, looking.attempt, [look]);
       await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return;
     }
     if (performance.now() > until) {
       // For whoever looks meanwhile; and a ledger that was set back is noticed by it.
-      await deps.ledger.recordInspections(step, lookedAt, [seen]);
+      await deps.ledger.recordInspections(step, looking.attempt, [look]);
       throw new RekeyError('KR_NOT_YET_CONFIRMED', `${name}: ${describe(seen, generation)}`, 1_000);
     }
     await sleep(pollInterval);
@@ -165,15 +166,14 @@ export async function awaitStopped(
 ): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
-  const now = await databaseClock(deps);
+  const looking = await beginLook(deps, step, consumers);
   const until = performance.now() + maxWait;
   for (;;) {
-    const lookedAt = now();
-    const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(run, c), [], within(signal, host.capabilities.timing.request))),
+    const looks = await Promise.all(
+      consumers.map((c) => lookAt(host, targetOf(run, c), [], looking, within(signal, host.capabilities.timing.request))),
     );
-    if (seen.every(isStopped)) return deps.ledger.recordInspections(step, lookedAt, seen);
-    const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
+    const running = looks.filter(({ seen }) => !isStopped(seen)).map(({ seen }) => seen.consumer);
+    if (running.length === 0) return deps.ledger.recordInspections(step, looking.attempt, looks);
     if (performance.now() > until) throw new RekeyError('KR_STILL_RUNNING', running.join(', '), 1_000);
     await sleep(pollInterval);
   }
@@ -234,13 +234,13 @@ export async function confirmDeployed(
   signal: AbortSignal,
 ): Promise<Deployed> {
   const { consumer, host } = await consumerContextOf(deps, step, name);
-  const now = await databaseClock(deps);
+  const looking = await beginLook(deps, step, [name]);
   const until = performance.now() + maxWait;
   for (;;) {
-    const lookedAt = now();
-    const seen = await host.inspect(consumer, [], within(signal, host.capabilities.timing.request));
+    const look = await lookAt(host, consumer, [], looking, within(signal, host.capabilities.timing.request));
+    const { seen } = look;
     if (seen.state === 'running' && seen.healthy) {
-      await deps.ledger.recordInspections(step, lookedAt, [seen]);
+      await deps.ledger.recordInspections(step, looking.attempt, [look]);
       await deps.ledger.releaseLease(leaseKey(consumer), step.run);
       return 'running';
     }

@@ -7,10 +7,12 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged, named } from '../../workflows/domain/revoke.js';
 import {
+  beginLook,
   contextOf,
   type EffectDeps,
   effectAtStore,
   knownVersions,
+  lookAt,
   type ObservationDeps,
   type StepInput,
   secretOf,
@@ -41,8 +43,9 @@ export async function disableVersion(
   });
   return once(step, { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look }, async (attempt, effects) => {
     attempt.markUnsent('and-before');
-    await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
+    const leave = await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
     await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
+    leave.requireFresh();
     attempt.markUnsent('no');
     attempt.beforeSending();
     await effects.disable!(target.keyId, within(attempt.signal, request));
@@ -127,15 +130,16 @@ export async function watchSoak(
   const run = await deps.ledger.run(step.run);
   const host = await deps.hosts.of(name);
   const { evidence } = run.spec.policy;
+  const looking = await beginLook(deps, step, consumers);
   let behind: readonly string[] = consumers;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
-    const lookedAt = await deps.ledger.now();
-    const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(run, c), known, within(signal, host.capabilities.timing.request * 2))),
+    const inspections = await Promise.all(
+      consumers.map((c) => lookAt(host, targetOf(run, c), known, looking, within(signal, host.capabilities.timing.request * 2))),
     );
-    await deps.ledger.recordInspections(step, lookedAt, seen);
+    await deps.ledger.recordInspections(step, looking.attempt, inspections);
+    const seen = inspections.map((look) => look.seen);
     behind = seen.filter((i) => !isConverged(i, survivor, evidence)).map(named);
     // A login that was refused is no program that is just starting.
     if (seen.some((i) => i.authenticationFailed)) break;

@@ -4,9 +4,10 @@
  */
 import type { ErrorCode } from '../../workflows/domain/errors.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { DatedInspection } from '../../workflows/domain/observations.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
-import { mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
-import { type ObservationDeps, requiredOf, secretOf, sleep, within } from '../deps.js';
+import { isFresh, mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
+import { type ObservationDeps, requiredOf, secretOf, sleep, stopwatch, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
 
 /** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
@@ -14,7 +15,36 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   stale: 'KR_GUARD_STALE',
   'consumers-behind': 'KR_CONSUMER_BEHIND',
   'source-behind': 'KR_CONSUMER_BEHIND',
+  // Somebody whom no inspection shows: everyone is asked, then handed the version again.
+  'in-use': 'KR_CONSUMER_BEHIND',
 };
+
+/** What a guard allows, and only as long as the earliest look that it rests on is fresh. */
+export interface Leave {
+  /**
+   * To be asked when nothing is left but to send: calls between the guard and the send take time.
+   */
+  requireFresh(): void;
+}
+
+/**
+ * `since`: from before the guard's own first look. `inspections`: what else it rests on, with the
+ * ages that they had at `readAt`.
+ */
+export function leaveUntil(
+  since: () => number,
+  inspections: readonly Pick<DatedInspection, 'ageMs'>[],
+  readAt: number,
+  stale: ErrorCode = 'KR_GUARD_STALE',
+): Leave {
+  const earliest = Math.max(0, ...inspections.map(({ ageMs }) => ageMs - readAt));
+  return {
+    requireFresh: () => {
+      const ageMs = earliest + since();
+      if (!isFresh(ageMs)) throw new RekeyError(stale, `stale: it was looked ${Math.round(ageMs / 1000)} s before the send`);
+    },
+  };
+}
 
 /** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
 export async function requireMayTakeAway(
@@ -24,7 +54,8 @@ export async function requireMayTakeAway(
   target: VersionRecord,
   survivor: VersionRecord,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Leave> {
+  const since = stopwatch();
   const account = await store.check(signal);
   if (account.identity !== target.account)
     throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one that the key was made in`);
@@ -35,6 +66,10 @@ export async function requireMayTakeAway(
   const required = requiredOf(run)
     .map((c) => c.name)
     .filter((name) => !delivered || delivered.has(name));
+  const survivorProvedNow = await isAliveNow(deps, store, survivor, signal);
+  const inUse = await presenceOf(store, target, signal);
+  const readAt = since();
+  const inspections = await deps.ledger.inspections(run.id);
   const decision = mayRevoke(
     {
       isManagementKey: account.managementKeyId === target.keyId,
@@ -42,20 +77,34 @@ export async function requireMayTakeAway(
       survivor: survivor.generation,
       keysInStore: store.capabilities.listsKeys ? account.keys : null,
       minimumKeys: store.capabilities.minKeys,
-      survivorProvedNow: await isAliveNow(deps, store, survivor, signal),
+      survivorProvedNow,
       required,
-      inspections: await deps.ledger.inspections(run.id),
+      inspections,
+      inUse,
     },
     { evidence: run.spec.policy.evidence, accept: run.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+  return leaveUntil(
+    since,
+    inspections.filter((i) => required.includes(i.consumer)),
+    readAt,
+  );
+}
+
+/**
+ * Where a store says who uses a key now, in its own words; null where it sees nobody, or cannot.
+ */
+async function presenceOf(store: KeyStoreView, { keyId }: VersionRecord, signal: AbortSignal): Promise<string | null> {
+  if (store.capabilities.lastUsed !== 'weak' || !store.lastUsed) return null;
+  return store.lastUsed(keyId, within(signal, store.capabilities.timing.request));
 }
 
 /**
  * An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a
  * lock it is asked once.
  */
-async function isAliveNow(
+export async function isAliveNow(
   deps: ObservationDeps,
   store: KeyStoreView,
   version: VersionRecord,

@@ -4,11 +4,15 @@
  */
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
+import type { Inspection } from '../../workflows/domain/observations.js';
+import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreachable } from '../../workflows/domain/preflight.js';
+import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
-import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, secretOf, within } from '../deps.js';
-import type { AppHostView } from '../ports/app-host.js';
-import { acceptedEverywhere, type KeyStoreView, type StoreAccount } from '../ports/key-store.js';
+import { isTransient, whyOf } from '../../workflows/domain/transient.js';
+import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
+import type { KeyStoreView, StoreAccount } from '../ports/key-store.js';
+import { isAliveNow } from './guard.js';
+import { askAgain } from './patience.js';
 
 export interface StorePreflight {
   readonly findings: readonly Finding[];
@@ -24,27 +28,15 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   await deps.ledger.enter(step);
   await deps.vault.roundTrip();
   const { run, store, versions } = await contextOf(deps, step);
-  const account = await checkedAccount(store, signal);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
-
-  let key = null;
-  let usedBy: readonly string[] | null = null;
-  if (account && previous) {
-    const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
-    // In place the old secret is never needed, and a login with it could count towards a lock.
-    const probed =
-      run.strategy === 'overlap' && inStore && previous.secretRef
-        ? await store.probe({ keyId: previous.keyId, secret: await secretOf(deps, previous) }, signal)
-        : null;
-    key = {
-      generation: previous.generation,
-      keyId: previous.keyId,
-      inStore,
-      inVault: previous.secretRef !== null,
-      accepted: probed !== null && acceptedEverywhere(probed),
-    };
-    if (store.consumersOf && inStore) usedBy = await store.consumersOf(previous.keyId, signal);
-  }
+  const disables = store.capabilities.disable || run.stores.store.manual?.includes('disable') === true;
+  const { store: name } = run.spec;
+  const seen = await lookAtStore(deps, { run, store, previous }, signal).catch(async (error: unknown) => {
+    await askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+    return whyOf(error);
+  });
+  if (typeof seen === 'string') return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables };
+  const { account, key, usedBy } = seen;
   const declared = run.spec.consumers.kind === 'list' ? run.spec.consumers.list.map((c) => c.name) : [];
   const findings = storeFindings(
     {
@@ -54,18 +46,47 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
       keys: account?.keys ?? 0,
       maxKeys: account?.maxKeys ?? null,
       previous: key,
-      hasLastUsed: store.capabilities.lastUsed !== 'none',
+      // One that is `weak` shows who uses a key now: its silence is nothing to go by.
+      hasLastUsed: ['lagging', 'exact'].includes(store.capabilities.lastUsed),
       usedBy,
     },
     run.spec,
     declared,
   );
-  return {
-    findings,
-    identity: account?.identity ?? null,
-    usedBy,
-    disables: store.capabilities.disable || run.stores.store.manual?.includes('disable') === true,
+  return { findings, identity: account?.identity ?? null, usedBy, disables };
+}
+
+/**
+ * What was begun by an earlier run of this rotation is not held up: no finding refuses it any more.
+ */
+function patienceOf({ targets, spec }: RunRecord): number {
+  return targets === null ? spec.policy.confirm : 0;
+}
+
+interface StoreSeen {
+  readonly account: StoreAccount | null;
+  readonly key: StoreFacts['previous'];
+  readonly usedBy: readonly string[] | null;
+}
+
+async function lookAtStore(
+  deps: ObservationDeps,
+  { run, store, previous }: { readonly run: RunRecord; readonly store: KeyStoreView; readonly previous: VersionRecord | null },
+  signal: AbortSignal,
+): Promise<StoreSeen> {
+  const account = await checkedAccount(store, signal);
+  if (!account || !previous) return { account, key: null, usedBy: null };
+  const inStore = !store.capabilities.listsKeys || (await store.describe(previous.keyId, signal)) !== null;
+  // In place the old secret is never needed, and a login with it could count towards a lock.
+  const probed = run.strategy === 'overlap' && inStore && previous.secretRef !== null;
+  const key = {
+    generation: previous.generation,
+    keyId: previous.keyId,
+    inStore,
+    inVault: previous.secretRef !== null,
+    accepted: probed && (await isAliveNow(deps, store, previous, signal)),
   };
+  return { account, key, usedBy: store.consumersOf && inStore ? await store.consumersOf(previous.keyId, signal) : null };
 }
 
 /** Null when the management credential is refused; a store that is away is waited for. */
@@ -108,53 +129,88 @@ export async function preflightHost(
   const host = await deps.hosts.of(name);
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
-  const consumers =
+  const known = await knownVersions(deps, step.credential);
+  const again = (error: unknown) => askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+
+  const named = await answered(async () =>
     declared.kind === 'all'
-      ? await host.consumersNamed!(usedBy ?? [], previous?.keyId ?? '', signal)
+      ? host.consumersNamed!(usedBy ?? [], previous?.keyId ?? '', signal)
       : declared.kind === 'list'
         ? declared.list.filter((c) => c.host === name)
-        : [];
-
-  const known = await knownVersions(deps, step.credential);
-  const identity = await identityOf(host, signal);
+        : [],
+  );
+  if ('error' in named) {
+    await again(named.error);
+    const findings = [unreachable(name, whyOf(named.error))];
+    return { findings, identity: null, consumers: [], running: [] };
+  }
+  const consumers = named.answer;
   const required = new Set(requiredOf({ ...run, targets: consumers }).map((c) => c.name));
+  const { request } = host.capabilities.timing;
+  const [who, ...looks] = await Promise.all([
+    answered(() => host.identity(within(signal, request))),
+    ...consumers.map(async (consumer) => ({
+      consumer,
+      ...(await answered(() => lookWell(() => host.inspect(consumer, known, within(signal, request * 2))))),
+    })),
+  ]);
+  // Whoever was left out on purpose need not answer.
+  const asked = [...(required.size > 0 ? [who] : []), ...looks.filter(({ consumer }) => required.has(consumer.name))];
+  const silent = asked.find((look) => 'error' in look && isTransient(look.error));
+  if (silent && 'error' in silent) await again(silent.error);
+
   const findings: Finding[] = [];
   const running: string[] = [];
   const unattested: string[] = [];
-  await Promise.all(
-    consumers.map(async (consumer) => {
-      try {
-        const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
-        if (inspection.state !== 'stopped') running.push(consumer.name);
-        if (!required.has(consumer.name) || !previous) return;
-        const { evidence } = run.spec.policy;
-        if (host.manual && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
-          unattested.push(consumer.name);
-        else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
-      } catch (error) {
-        if (!required.has(consumer.name)) return;
-        findings.push({
-          reason: 'unreachable',
-          message: `${consumer.name} cannot be reached: ${error instanceof RekeyError ? error.detail : 'no answer in time'}`,
-        });
-      }
-    }),
-  );
+  for (const look of looks) {
+    const { name: consumer } = look.consumer;
+    if ('error' in look) {
+      if (required.has(consumer)) findings.push(unreachable(consumer, whyOf(look.error)));
+      continue;
+    }
+    const inspection = look.answer;
+    if (inspection.state !== 'stopped') running.push(consumer);
+    if (!required.has(consumer) || !previous) continue;
+    const { evidence } = run.spec.policy;
+    if (host.manual && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
+      unattested.push(consumer);
+    else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
+  }
+  // A host that answers nothing is one of which each consumer tells by itself.
+  const tells = findings.some(({ reason }) => reason === 'unreachable');
+  if ('error' in who && required.size > 0 && !tells) findings.push(unreachable(name, whyOf(who.error)));
   return {
     findings,
-    identity,
+    identity: 'error' in who ? null : who.answer,
     consumers,
     running: running.sort(),
     ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}),
   };
 }
 
-/** A host that does not answer is one of which each consumer tells by itself. */
-async function identityOf(host: AppHostView, signal: AbortSignal): Promise<string | null> {
+/**
+ * A program that is not well gets this many further looks, so many milliseconds apart: it may just
+ * be starting, or its own endpoint have failed once.
+ */
+const furtherLooks = { most: 5, apart: 200 } as const;
+
+async function lookWell(look: () => Promise<Inspection>): Promise<Inspection> {
+  for (let looks = 0; ; looks++) {
+    const seen = await look();
+    // A login that was refused is no program that is just starting.
+    if (seen.healthy || seen.authenticationFailed || looks === furtherLooks.most) return seen;
+    await sleep(furtherLooks.apart);
+  }
+}
+
+type Answered<Answer> = { readonly answer: Answer } | { readonly error: unknown };
+
+/** An answer, or why there is none; a fault of ours is neither. */
+async function answered<Answer>(ask: () => Promise<Answer>): Promise<Answered<Answer>> {
   try {
-    return await host.identity(within(signal, host.capabilities.timing.request));
+    return { answer: await ask() };
   } catch (error) {
-    if (error instanceof RekeyError) return null;
+    if (error instanceof RekeyError || isTransient(error)) return { error };
     throw error;
   }
 }

@@ -12,6 +12,7 @@ import {
   requiredOf,
   type StepInput,
   secretOf,
+  stopwatch,
   versionOf,
   within,
 } from '../deps.js';
@@ -19,6 +20,7 @@ import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
 import type { SealedSecret } from '../ports/vault.js';
+import { type Leave, leaveUntil } from './guard.js';
 
 /**
  * Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked
@@ -45,8 +47,9 @@ export async function regenerateSecret(
         attempt.before.secretChanged != null &&
         attempt.earlier.every((e) => e.before?.secretChanged === attempt.before.secretChanged);
       attempt.markUnsent(unchanged ? 'and-before' : 'this');
-      await requireMayRegenerate(deps, run, unchanged ? 'nothing' : 'perhaps');
+      const leave = await requireMayRegenerate(deps, run, unchanged ? 'nothing' : 'perhaps');
       attempt.beforeSending();
+      leave.requireFresh();
       attempt.markUnsent('no');
       const key = await effects.regenerate!(previous.keyId, within(attempt.signal, request));
 
@@ -72,10 +75,15 @@ const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perha
  * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
  * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
  */
-export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<void> {
+export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<Leave> {
+  const since = stopwatch();
   const required = requiredOf(run).map((c) => c.name);
-  const decision = mayRegenerate(required, await deps.ledger.inspections(run.id));
-  if (decision.ok) return;
+  const inspections = await deps.ledger.inspections(run.id);
+  const decision = mayRegenerate(required, inspections);
+  if (decision.ok) {
+    const relied = inspections.filter((i) => required.includes(i.consumer));
+    return leaveUntil(since, relied, 0, codes.stale[sent]);
+  }
   throw new RekeyError(codes[decision.reason][sent], `${decision.reason}: ${decision.message}`);
 }
 

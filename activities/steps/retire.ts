@@ -6,6 +6,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
 import {
+  beginLook,
   contextOf,
   type EffectDeps,
   effectAtStore,
@@ -29,10 +30,11 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
   // Nobody can use what is gone; the revoke that follows finds it so.
   if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step);
   const { request, lastUsedLag: lag } = store.capabilities.timing;
-  const lookedAt = await deps.ledger.now();
-  const value = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, request)) : null;
-  const reading = { round: run.round, value, lookedAt, countsFrom: (run.cutoverAt ?? 0) + lag };
-  const { readings, now } = await deps.ledger.recordReading(step, reading);
+  const looking = await beginLook(deps, step, [step.credential], 'last-used');
+  const lookedAt = looking.now();
+  const seen = store.lastUsed ? await store.lastUsed(old.keyId, within(signal, request)) : null;
+  const reading = { round: run.round, seen, lookedAt, countsFrom: (run.cutoverAt ?? 0) + lag };
+  const { readings, now } = await deps.ledger.recordReading(step, looking.attempt, reading);
   const { policy, accept } = run.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens
   // both, never the store's own lag.
@@ -44,6 +46,7 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
     cutoverAt: run.cutoverAt ?? now,
     grace: Math.max(run.expedited ? 0 : maxWait, least),
     lag,
+    presence: store.capabilities.lastUsed === 'weak',
   };
   const quiet = isQuiet(readings, now, rules, accept);
   if (quiet.ok) return deps.ledger.enter(step);
@@ -54,7 +57,7 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
     step: step.key,
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
-    deadline: quiet.reason === 'still-used' ? null : new Date(Date.now() + wait).toISOString(),
+    deadline: quiet.reason === 'still-used' || quiet.reason === 'in-use' ? null : new Date(Date.now() + wait).toISOString(),
     nextCommands: run.expedited ? ['abort'] : ['expedite', 'abort'],
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
@@ -86,10 +89,11 @@ export async function revokeVersion(
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      await requireMayTakeAway(deps, store, run, target, survivor, attempt.signal);
+      const leave = await requireMayTakeAway(deps, store, run, target, survivor, attempt.signal);
       // What somebody has taken from the one that stays since it was proved, its consumers would
       // miss at their next start.
       await keepMemberships(store, effects, survivor, target, attempt.signal);
+      leave.requireFresh();
       attempt.markUnsent('no');
       attempt.beforeSending();
       await effects.revoke(target.keyId, within(attempt.signal, request));

@@ -212,7 +212,7 @@ ${names
 
     const handle = await lane.rotate('orders/app');
     await lane.until('the session to be seen', async () =>
-      (await lane.rotation('orders/app'))?.waits_for?.text.includes('last use moved'),
+      (await lane.rotation('orders/app'))?.waits_for?.text.includes('it is in use now'),
     );
     await forgotten.query('insert into orders (at) values (now())');
     await forgotten.end();

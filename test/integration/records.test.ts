@@ -1,8 +1,4 @@
-/**
- * What the ledger keeps of runs: waits and verbs, observations, marks and events, on a real
- * PostgreSQL.
- */
-
+/** What the ledger keeps of runs: waits and verbs, marks and events, on a real PostgreSQL. */
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../activities/ports/ledger.js';
 import { Secret } from '../../activities/ports/secret.js';
@@ -11,7 +7,6 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
 import { KeyFolder } from '../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../activities/vault/vault.js';
-import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Opened, OpenedWait, SaidVerb, StepRef, Wait } from '../../workflows/domain/records.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { schedule } from '../../workflows/domain/who.js';
@@ -23,7 +18,7 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked', 'said', 'handed'];
+const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'leaked', 'said', 'handed', 'away'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -154,6 +149,34 @@ describe('a verb', () => {
   });
 });
 
+describe('a wait for somebody who does not answer', () => {
+  const wait = (minutes: number): Wait => ({
+    kind: 'answer',
+    step: 'preflight/apps',
+    text: 'apps to answer: 503',
+    person: false,
+    deadline: new Date(Date.now() + minutes * 60_000).toISOString(),
+    nextCommands: ['abort'],
+  });
+
+  it('is counted from the first time on, until another step is worked on', async () => {
+    const opened = await open('away');
+    const step = stepOf(opened, 'preflight');
+    const first = await ledger.openWait(step, wait(5));
+    await ledger.enter(step);
+    const again = await ledger.openWait(step, wait(10));
+    expect([first.ageMs, again.number]).toEqual([0, first.number]);
+    expect(again.ageMs).toBeGreaterThan(0);
+    const { rows } = await database.query<{ left: number }>(
+      `select extract(epoch from deadline - since)::int as left from waits where run = $1 and ended is null`,
+      [opened.run.id],
+    );
+    expect(rows[0]!.left).toBeLessThan(6 * 60);
+    await ledger.enter(stepOf(opened, 'plan'));
+    expect((await database.query('select 1 from waits where run = $1 and ended is null', [opened.run.id])).rowCount).toBe(0);
+  });
+});
+
 describe('a run', () => {
   it('takes a generation only where it makes a version, and says what made it begin', async () => {
     const update = { without: [], update: { change: { kind: 'undo' }, accepted: false } } as const;
@@ -181,51 +204,6 @@ describe('whom a run was planned for', () => {
     await freeze('org-2', 'plan/again');
     const { rows } = await database.query('select store_identity, host_identities from runs where id = $1', [opened.run.id]);
     expect(rows).toEqual([{ store_identity: 'org-1', host_identities: { disk: 'machine-1' } }]);
-  });
-});
-
-describe('what was seen', () => {
-  const inspection = (state: Inspection['state']): Inspection => ({
-    consumer: 'web-1',
-    state,
-    instances: [],
-    source: null,
-    showsSource: false,
-    healthy: true,
-    authenticationFailed: false,
-    detail: '',
-  });
-
-  it('is one row as long as it stays the same, as old as the newest look is since it began', async () => {
-    const opened = await open('seen');
-    const before = await ledger.now();
-    for (const state of ['running', 'running', 'stopped', 'running', 'running', 'running'] as const)
-      await ledger.recordInspections(stepOf(opened, 'inspect'), before - 5_000, [inspection(state)]);
-    const { rows } = await database.query<{ count: number; state: string }>(
-      `select count, seen->>'state' as state from observations where run = $1 order by id`,
-      [opened.run.id],
-    );
-    expect(rows).toEqual([
-      { count: 2, state: 'running' },
-      { count: 1, state: 'stopped' },
-      { count: 3, state: 'running' },
-    ]);
-    const [seen] = await ledger.inspections(opened.run.id);
-    expect(seen!.ageMs).toBeGreaterThanOrEqual(5_000);
-  });
-
-  it('of last use keeps the reading from which it counts apart from those before it', async () => {
-    const opened = await open('quiet');
-    const now = await ledger.now();
-    const read = (countsFrom: number) =>
-      ledger.recordReading(stepOf(opened, 'drain/1'), { round: 1, value: 'monday', lookedAt: now, countsFrom });
-    await read(now + 60_000);
-    await read(now + 60_000);
-    const counts = await ledger.now();
-    const { readings } = await read(counts);
-    const folded = await read(counts);
-    expect([readings.length, folded.readings.length, new Set(folded.readings.map((r) => r.value)).size]).toEqual([4, 4, 1]);
-    expect(folded.readings.at(-1)!.at).toBeGreaterThan(folded.readings.at(-2)!.at);
   });
 });
 

@@ -47,6 +47,16 @@ describe.concurrent('a change of a key', () => {
     expect([refused.count('changeKey'), same.count('changeKey')]).toEqual([0, 0]);
   });
 
+  it('is not said to be lost by a store that was away for longer than it takes to spread one', async () => {
+    const world = change();
+    world.script.answers('planUpdate', { ...plan, propagation: 0 });
+    // More often than it is asked in that time.
+    world.script.fails('proveImage', 'KR_STORE_UNAVAILABLE', { times: 10 });
+    expect(await world.run()).toMatchObject({ outcome: 'completed' });
+    expect(world.acted('changeKey')).toBe(1);
+    expect(world.last('proveImage').input).toMatchObject({ last: true });
+  });
+
   it('that opens something is asked for with what it opens, unless that was permitted beforehand', async () => {
     const world = change();
     const widens = { ...plan, widens: ['it gets the scope write'] };
@@ -165,9 +175,9 @@ describe.concurrent('a change of a key whose ledger has lost all of it', () => {
   it('asks for no leave once more where the change may have been sent before', async () => {
     const world = change();
     world.script.answers('planUpdate', { ...plan, widens: ['it gets the scope write'] });
+    const held = world.script.holds('changeKey 1');
     await world.begin();
     await world.sayOnceLegal('approve');
-    const held = world.script.holds('changeKey 1');
     await world.reached(held);
     await world.takeOver();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });

@@ -44,6 +44,10 @@ export interface DatedInspection extends Inspection {
  */
 export interface LastUseReading {
   readonly value: string | null;
-  /** Milliseconds of the database's clock. */
-  readonly at: number;
+  /**
+   * Milliseconds of the database's clock, before the look and when it was recorded: the value was
+   * read at some moment between the two.
+   */
+  readonly lookedAt: number;
+  readonly seenBy: number;
 }

@@ -83,6 +83,11 @@ export function storeFindings(facts: StoreFacts, spec: CredentialSpec, declared:
   return findings;
 }
 
+/** Whoever did not answer although it was asked for as long as the policy has patience. */
+export function unreachable(who: string, why: string): Finding {
+  return { reason: 'unreachable', message: `${who} cannot be reached: ${why}` };
+}
+
 /** A rotation that begins outside its window; `opensAt` is when it opens next. */
 export function outsideWindow(name: string, window: string, opensAt: string): Finding {
   return {

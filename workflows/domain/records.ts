@@ -143,10 +143,11 @@ export interface OpenOrder {
 }
 
 /**
- * `settle`: requests that may still land. `quiet`: the old version to be idle. `operator`: a step
- * that failed for good. `manual`: an effect or a hand-out that a person carries out.
+ * `settle`: requests that may still land. `quiet`: the old version to be idle. `answer`: a store or
+ * host that is away. `operator`: a step that failed for good. `manual`: an effect or a hand-out
+ * that a person carries out.
  */
-export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'operator' | 'manual';
+export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'answer' | 'operator' | 'manual';
 
 export interface Wait {
   readonly kind: WaitKind;
@@ -175,6 +176,8 @@ export interface OpenedWait {
   readonly number: number;
   /** The approval was given to this very wait and plan, before the workflow was lost. */
   readonly approved: boolean;
+  /** Milliseconds since it was opened, by the database's clock. */
+  readonly ageMs: number;
   readonly head: ChainHead;
 }
 

@@ -17,6 +17,8 @@ export interface RevokeFacts {
   /** Consumers that must be on the staying version, exempt ones left out. */
   readonly required: readonly string[];
   readonly inspections: readonly DatedInspection[];
+  /** What the store says of who uses the version at this very moment; null where it cannot tell. */
+  readonly inUse: string | null;
 }
 
 export interface RevokeRules {
@@ -28,6 +30,7 @@ export type RevokeBlock =
   | 'management-key'
   | 'last-key'
   | 'staying-not-alive'
+  | 'in-use'
   | 'stale'
   | 'consumers-behind'
   | 'source-behind'
@@ -35,6 +38,16 @@ export type RevokeBlock =
 
 /** Observations older than this say nothing about now. */
 export const freshMs = 30_000;
+/** A clock that is carried on by another may run ahead by less than this, in milliseconds. */
+const clockSlack = 1_000;
+
+/**
+ * Whether what was seen so long ago is still known. A look that lies ahead of now was dated by a
+ * clock that was set back since: nobody knows how old it is.
+ */
+export function isFresh(ageMs: number): boolean {
+  return ageMs >= -clockSlack && ageMs <= freshMs;
+}
 
 /**
  * Whether the version may be destroyed now; the first reason against it, in the order in which an
@@ -46,7 +59,10 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
     return no('last-key', `the store must keep ${facts.minimumKeys}`);
   if (!facts.survivorProvedNow) return no('staying-not-alive', `generation ${facts.survivor} was not accepted just now`);
 
-  const seen = new Map(facts.inspections.filter((i) => i.ageMs <= freshMs).map((i) => [i.consumer, i]));
+  // Whatever was accepted: silence of such a store proves nothing, but what it says does.
+  if (facts.inUse !== null) return no('in-use', `${facts.inUse}, although nobody should`);
+
+  const seen = new Map(facts.inspections.filter((i) => isFresh(i.ageMs)).map((i) => [i.consumer, i]));
   const unseen = facts.required.filter((name) => !seen.has(name));
   if (unseen.length > 0) return no('stale', `not looked at in the last ${freshMs / 1000} s: ${unseen.join(', ')}`);
 
@@ -84,13 +100,15 @@ export interface QuietRules {
   readonly grace: number;
   /** How far the store's last-used lags behind. */
   readonly lag: number;
+  /** What the store says is who uses the key now, not when somebody did last; silence is nobody. */
+  readonly presence: boolean;
 }
 
-export type DrainBlock = 'in-grace' | 'still-used' | 'not-looked-twice' | 'no-last-used';
+export type DrainBlock = 'in-grace' | 'in-use' | 'still-used' | 'not-looked-twice' | 'no-last-used';
 
 /**
- * Whether the old version is quiet: grace is over, and two readings of the vendor's own value, the
- * first after cutover and lag, the second at least max(grace, lag) later, are the same. Clocks of
+ * Whether the old version is quiet: grace is over, and two looks at the vendor's own value, the
+ * first after cutover and lag, the second at least max(grace, lag) later, show the same. Clocks of
  * two houses are never compared; elapsed time alone is never enough.
  */
 export function isQuiet(
@@ -102,34 +120,61 @@ export function isQuiet(
   const graceLeft = rules.cutoverAt + rules.grace - now;
   if (graceLeft > 0) return no('in-grace', `grace lasts ${seconds(graceLeft)} more`);
 
-  const awaitSettled = readings.filter((r) => r.at >= rules.cutoverAt + rules.lag);
-  const last = awaitSettled.at(-1);
-  if (!last) return no('not-looked-twice', `the store reports last use up to ${seconds(rules.lag)} late`);
+  const same = sameSince(readings, rules);
+  if (!same) return no('not-looked-twice', `the store reports last use up to ${seconds(rules.lag)} late`);
+  const { first, last, moved } = same;
+  if (rules.presence && last.value !== null) return no('in-use', `it is in use now: ${last.value}`);
   if (last.value === null) {
-    if (accept.includes('no-last-used')) return yes;
-    return no('no-last-used', 'the store says nothing about last use; accept no-last-used if the list of consumers is complete');
+    if (!accept.includes('no-last-used'))
+      return no(
+        'no-last-used',
+        'the store says nothing about last use; accept no-last-used if the list of consumers is complete',
+      );
+    // It never said anything. One that did has to be silent for as long as any other.
+    if (!moved) return yes;
   }
 
-  const apart = Math.max(rules.grace, rules.lag);
-  const changed = awaitSettled.findLastIndex((r) => r.value !== last.value);
-  const firstSame = awaitSettled[changed + 1]!;
-  if (last.at - firstSame.at >= apart) return yes;
-  if (changed >= 0)
-    return no('still-used', `its last use moved; looked at for ${seconds(last.at - firstSame.at)} of ${seconds(apart)} since`);
-  return no('not-looked-twice', `unchanged for ${seconds(last.at - firstSame.at)} of ${seconds(apart)}`);
+  const apart = apartOf(rules);
+  const looked = last === first ? 0 : last.lookedAt - first.seenBy;
+  if (last !== first && looked >= apart) return yes;
+  const watched = `${seconds(Math.max(looked, 0))} of ${seconds(apart)}`;
+  if (moved) return no('still-used', `its last use moved; looked at for ${watched} since`);
+  return no('not-looked-twice', `unchanged for ${watched}`);
 }
+
+/** Milliseconds between two looks at a key that is in use, at most. */
+const presenceLook = 60_000;
 
 /**
  * When it is worth asking `isQuiet` again, in milliseconds from now: at the moment at which it
  * could first say yes.
  */
 export function nextLook(readings: readonly LastUseReading[], now: number, rules: QuietRules): number {
-  const firstUseful = rules.cutoverAt + rules.lag;
-  const awaitSettled = readings.filter((r) => r.at >= firstUseful);
-  const last = awaitSettled.at(-1);
-  if (!last) return Math.max(firstUseful - now, 0);
-  const firstSame = awaitSettled[awaitSettled.findLastIndex((r) => r.value !== last.value) + 1]!;
-  return Math.max(firstSame.at + Math.max(rules.grace, rules.lag) - now, rules.cutoverAt + rules.grace - now, 50);
+  const same = sameSince(readings, rules);
+  if (!same) return Math.max(rules.cutoverAt + rules.lag - now, 0);
+  // Silence counts from the first look that finds it.
+  if (rules.presence && same.last.value !== null) return Math.min(Math.max(apartOf(rules), 50), presenceLook);
+  return Math.max(same.first.seenBy + apartOf(rules) - now, rules.cutoverAt + rules.grace - now, 50);
+}
+
+/**
+ * The readings that count and show what the last one does: the first and the last of them, and
+ * whether another came before.
+ */
+function sameSince(
+  readings: readonly LastUseReading[],
+  { cutoverAt, lag }: QuietRules,
+): { readonly first: LastUseReading; readonly last: LastUseReading; readonly moved: boolean } | null {
+  const settled = readings.filter((r) => r.lookedAt >= cutoverAt + lag);
+  const last = settled.at(-1);
+  if (!last) return null;
+  const changed = settled.findLastIndex((r) => r.value !== last.value);
+  return { first: settled[changed + 1]!, last, moved: changed >= 0 };
+}
+
+/** From the end of the first look to the beginning of the last. */
+function apartOf({ grace, lag }: QuietRules): number {
+  return Math.max(grace, lag);
 }
 
 /** Who it is, and what the host says of it. */

@@ -1,9 +1,9 @@
 /** Owns how a version reaches consumers: handed to many side by side, and confirmed by each. */
-import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
 import { confirmingAtHost, distributingAtHost, lastAtHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { formatDuration } from '../domain/duration.js';
-import { isOvertaken } from '../failures.js';
+import { isOvertaken, ranOut } from '../failures.js';
 import type { Run } from '../run/run.js';
 import { awaitAttestation, withdraw } from './manual-delivery.js';
 
@@ -74,8 +74,6 @@ async function withTimeout<Result>(run: Run, name: string, distribute: () => Pro
     throw ApplicationFailure.nonRetryable(message, 'KR_NOT_CONFIRMED');
   }
 }
-
-const ranOut = (error: unknown): boolean => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
 
 async function distributeTo(run: Run, consumer: ConsumerSpec, generation: number, round: string): Promise<void> {
   const { host, name } = consumer;

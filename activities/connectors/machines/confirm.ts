@@ -10,6 +10,7 @@ import type { Secret } from '../../ports/secret.js';
 import { scrub } from '../http/scrub.js';
 import { ask } from './ask.js';
 import type { MachineConsumer, Shows } from './consumer.js';
+import { type SourceSeen, type Started, startedAfterChange } from './loaded.js';
 import { CommandEnded, type CommandResult, type Machine } from './machine.js';
 import { findProcesses } from './processes.js';
 import { instancesByEnding, instancesByFingerprint } from './shown.js';
@@ -17,8 +18,8 @@ import { instancesByEnding, instancesByFingerprint } from './shown.js';
 /** What the look needs to know beside the consumer. */
 export interface Asked {
   readonly known: readonly KnownVersion[];
-  /** The generation that the source holds, and when it was changed last by the machine's clock. */
-  readonly source: { readonly generation: number | null; readonly changedAt: number };
+  /** The generation that the source holds, and since when it does. */
+  readonly source: SourceSeen & { readonly generation: number | null };
   readonly secrets: readonly Secret[];
   readonly env: Readonly<Record<string, string>>;
   readonly userAgent: string;
@@ -28,12 +29,6 @@ export interface Asked {
  * The instances; or why they cannot be told, for people. Null: nothing is declared that shows them.
  */
 export type Shown = { readonly instances: readonly InstanceSeen[] } | { readonly problem: string } | null;
-
-/**
- * How far the clocks of processes and of files may be apart on one machine: both go in steps of a
- * hundredth of a second at most.
- */
-const clockStep = 10;
 
 export async function confirmShown(
   machine: Machine,
@@ -62,22 +57,22 @@ export async function confirmShown(
   async function byProcess(): Promise<Shown> {
     const { processes, problem } = await findProcesses(machine, process!, signal);
     if (problem !== null) return { problem: scrub(problem, asked.secrets) };
-    return { instances: processes.map(({ pid, startedAt }) => loaded(`${pid}`, startedAt)) };
+    return { instances: processes.map(({ pid, sinceBoot, startedAt: wall }) => loaded(`${pid}`, { sinceBoot, wall })) };
   }
 
   function byStart(output: string): Shown {
     const times = output.split('\n').flatMap((line) => (/^\s*(n\/a)?\s*$/.test(line) ? [] : [startOf(line)]));
     if (times.some(Number.isNaN))
       return { problem: 'the confirm command shows no time with its zone, such as 2025-01-31T12:00:00.5Z' };
-    return { instances: times.map((time, at) => loaded(`#${at + 1}`, time)) };
+    return { instances: times.map((wall, at) => loaded(`#${at + 1}`, { sinceBoot: null, wall })) };
   }
 
   /**
    * A program that started after its source was changed last has read what stands there now; of an
    * older one nothing is known.
    */
-  function loaded(id: string, startedAt: number): InstanceSeen {
-    const generation = startedAt > asked.source.changedAt + clockStep ? asked.source.generation : null;
+  function loaded(id: string, started: Started): InstanceSeen {
+    const generation = startedAfterChange(started, asked.source) ? asked.source.generation : null;
     return { id, generation, evidence: generation === null ? 'none' : 'loaded' };
   }
 }

@@ -64,7 +64,7 @@ export class MachineHost<Consumer extends MachineConsumer> implements AppHost {
     const source = known.find(({ secret }) => secret !== null && held !== null && secret.equals(held))?.generation ?? null;
     const asked: Asked = {
       known,
-      source: { generation: source, changedAt: found.changedAt },
+      source: { generation: source, ...found.seen },
       secrets: [...known.flatMap(({ secret }) => secret ?? []), ...(held ? [held] : [])],
       env: this.#environment(spec),
       userAgent: this.reach.userAgent,

@@ -3,6 +3,7 @@
  * asked. Which machine it is, only an app host knows.
  */
 import type { Duplex } from 'node:stream';
+import type { MachineClock } from './loaded.js';
 
 /** A file from which a program takes its key, as it is now. */
 export interface SourceFile {
@@ -16,8 +17,12 @@ export interface SourceFile {
    * clock.
    */
   readonly changedAt: number;
+  /** Another one after any change of the file; compared only for being the same. */
+  readonly state: string;
   /** How many names (hard links) it has. */
   readonly names: number;
+  /** As it was just after the file was read; null where the machine does not tell. */
+  readonly clock: MachineClock | null;
 }
 
 export type Change = { readonly memory: Buffer } | { readonly content: Buffer };

@@ -1,6 +1,6 @@
 /**
  * Owns what stands beside a consumer's file: the number of the last hand-out, so that a late worker
- * cannot bring an older key back.
+ * cannot bring an older key back, and since when the file is as that one left it.
  */
 import path from 'node:path';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import type { LeaseFence } from '../../ports/app-host.js';
  */
 const memory = z.object({
   ledgers: z.record(z.string(), z.record(z.string(), z.object({ fence: z.int(), generation: z.int() }))),
+  standing: z.object({ state: z.string(), boot: z.string(), uptime: z.number(), wall: z.number() }).optional(),
 });
 export type Memory = z.infer<typeof memory>;
 
@@ -52,7 +53,10 @@ export function raised(
     );
   }
   if (held?.fence === fence.number && held.generation === generation) return null;
-  return { ledgers: { ...remembered.ledgers, [fence.ledgerId]: { ...ours, [consumer]: { fence: fence.number, generation } } } };
+  return {
+    ...remembered,
+    ledgers: { ...remembered.ledgers, [fence.ledgerId]: { ...ours, [consumer]: { fence: fence.number, generation } } },
+  };
 }
 
 /** The file beside a consumer's file in which hand-outs are remembered. */

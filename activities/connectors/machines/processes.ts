@@ -10,7 +10,9 @@ interface ProcessSeen {
   readonly pid: number;
   /** In clock ticks since boot: with the number it names one process for good. */
   readonly ticks: string;
-  /** Milliseconds by the machine's own clock, rather too early than too late. */
+  /** Milliseconds from the machine's boot, by its clock of processes. */
+  readonly sinceBoot: number;
+  /** The same moment by the machine's wall clock, rather too early than too late. */
   readonly startedAt: number;
 }
 
@@ -126,7 +128,8 @@ function statOf(line: string, bootedAt: number, tick: number): Stat[] {
   const fields = rest.split(' ');
   const [parent, ticks] = [fields[0], fields[18]];
   if (ticks === undefined || state === 'Z' || state === 'X') return [];
-  return [{ pid: Number(pid), name, parent: Number(parent), ticks, startedAt: bootedAt + Number(ticks) * tick }];
+  const sinceBoot = Number(ticks) * tick;
+  return [{ pid: Number(pid), name, parent: Number(parent), ticks, sinceBoot, startedAt: bootedAt + sinceBoot }];
 }
 
 function lastLine({ exitCode, output }: CommandResult): string {

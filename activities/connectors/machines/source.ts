@@ -10,6 +10,7 @@ import type { MachineConsumer } from './consumer.js';
 import { refusedFile } from './errors.js';
 import { isPlainText, NoPlace, type Place } from './formats/format.js';
 import { findIn } from './formats/index.js';
+import type { SourceSeen } from './loaded.js';
 import type { Machine, SourceFile } from './machine.js';
 import { memoryOf, nothing, parseMemory, raised } from './memory.js';
 
@@ -31,14 +32,15 @@ export const longestSource = 4 * 1024 * 1024;
 export interface Held {
   /** Null where the place is empty. */
   readonly secret: Secret | null;
-  readonly changedAt: number;
+  readonly seen: SourceSeen;
 }
 
 /** What the source holds. Throws KR_HOST_REFUSED where there is no such file or place. */
 export async function readSource(machine: Machine, consumer: MachineConsumer, signal: AbortSignal): Promise<Held> {
-  const { path: file, content, changedAt } = await machine.read(consumer.file, signal);
+  const { path: file, content, memory, changedAt, state, clock } = await machine.read(consumer.file, signal);
   const { value } = placeIn(file, content.toString('latin1'), consumer);
-  return { secret: value === '' ? null : new Secret(value), changedAt };
+  const standing = (memory && parseMemory(memory.toString('utf8')))?.standing ?? null;
+  return { secret: value === '' ? null : new Secret(value), seen: { changedAt, state, clock, standing } };
 }
 
 /**
@@ -56,7 +58,7 @@ export async function writeSource(
     throw refusedFile(consumer.file, 'the new key has characters that are not written into configuration files');
   for (let tries = 0; tries < swapTries; tries++) {
     const seen = await fenced(machine, consumer, delivery, signal);
-    if (await swap(machine, seen, consumer, secret, signal)) return;
+    if (await swap(machine, seen, consumer, secret, signal)) return rememberStanding(machine, consumer, signal);
   }
   throw new RekeyError('KR_SOURCE_CHANGING', `${consumer.file} changed ${swapTries} times while it was being written`);
 }
@@ -76,6 +78,21 @@ async function fenced(machine: Machine, consumer: MachineConsumer, delivery: Del
     // Where it is lost to another hand-out, that one has raised a fence: so it comes to an end.
     if (await machine.write(seen, { memory }, signal)) return { ...seen, memory };
   }
+}
+
+/**
+ * Notes that the file is as it is by now, and when that is since boot: a program that starts later
+ * has read it, whatever is done to the wall clock. Somebody else's hand-out that comes between
+ * notes its own.
+ */
+async function rememberStanding(machine: Machine, consumer: MachineConsumer, signal: AbortSignal): Promise<void> {
+  const seen = await machine.read(consumer.file, signal);
+  const remembered = seen.memory && parseMemory(seen.memory.toString('utf8'));
+  if (remembered && seen.clock && remembered.standing?.state !== seen.state) {
+    const standing = { state: seen.state, ...seen.clock };
+    await machine.write(seen, { memory: Buffer.from(`${JSON.stringify({ ...remembered, standing })}\n`) }, signal);
+  }
+  await sleep(clockTick);
 }
 
 /**
@@ -99,9 +116,7 @@ async function swap(
     return false;
   }
   if (text === null) return true;
-  if (!(await machine.write(seen, { content: Buffer.from(text, 'latin1') }, signal))) return false;
-  await sleep(clockTick);
-  return true;
+  return machine.write(seen, { content: Buffer.from(text, 'latin1') }, signal);
 }
 
 /** The text with the secret in its place; null if it stands there already. */

@@ -144,7 +144,7 @@ create unique index runs_one_open on runs (credential) where outcome is null;
 create table waits (
   run text not null references runs,
   number integer not null,
-  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'operator', 'manual')),
+  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'answer', 'operator', 'manual')),
   gate text check (gate in ('start', 'take-away')),
   -- The step that it is for, by its key.
   step text,
@@ -225,13 +225,23 @@ create table observations (
   subject text not null,
   round integer not null default 1,
   seen jsonb not null,
-  -- Before the newest of these looks began: what is seen is at least as old.
+  -- Before the first and the newest of these looks began: what is seen is at least as old.
+  first_looked_at timestamptz not null,
   looked_at timestamptz not null,
   first_at timestamptz not null default clock_timestamp(),
   last_at timestamptz not null default clock_timestamp(),
   count integer not null default 1
 );
 create index observations_latest on observations (run, kind, subject, id desc);
+
+-- The attempt that looks at something now: what an attempt before it has seen is not recorded any more.
+create table looks (
+  run text not null references runs,
+  kind text not null,
+  subject text not null,
+  attempt uuid not null,
+  primary key (run, kind, subject)
+);
 
 create table leases (
   consumer text primary key,

@@ -54,7 +54,7 @@ export class RegenerateWorld extends World {
     const { now } = this.bench.clock;
     return this.#looks.some((look, index) => {
       const replaced = this.#looks[index + 1]?.at ?? now;
-      return !look.runs && replaced >= since && now - look.at <= freshMs + timing.request * 2 + timing.settle;
+      return !look.runs && replaced >= since && now - look.at <= freshMs + timing.request + timing.settle;
     });
   }
 
@@ -72,7 +72,9 @@ export class RegenerateWorld extends World {
       detail: '',
     };
     this.#looks.push({ at: clock.now, runs: this.#runs });
-    await this.ledger.recordInspections(this.step('inspect', 'regenerating'), await this.ledger.now(), [inspection]);
+    const step = this.step('inspect', 'regenerating');
+    const { attempt, now } = await this.ledger.beginLook(step, 'inspection', [inspection.consumer]);
+    await this.ledger.recordInspections(step, attempt, [{ seen: inspection, lookedAt: now }]);
   }
 
   protected override over(): boolean {

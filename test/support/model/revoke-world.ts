@@ -86,7 +86,7 @@ export class RevokeWorld extends World {
     const { now } = this.bench.clock;
     return this.#looks.some((look, index) => {
       const replaced = this.#looks[index + 1]?.at ?? now;
-      return look.on === on && replaced >= since && now - look.at <= freshMs + timing.request * 3 + timing.settle;
+      return look.on === on && replaced >= since && now - look.at <= freshMs + timing.request + timing.settle;
     });
   }
 
@@ -104,7 +104,9 @@ export class RevokeWorld extends World {
       detail: '',
     };
     this.#looks.push({ at: clock.now, on: this.#on });
-    await this.ledger.recordInspections(this.step('inspect', 'retiring'), await this.ledger.now(), [inspection]);
+    const step = this.step('inspect', 'retiring');
+    const { attempt, now } = await this.ledger.beginLook(step, 'inspection', [inspection.consumer]);
+    await this.ledger.recordInspections(step, attempt, [{ seen: inspection, lookedAt: now }]);
   }
 
   protected override over(): boolean {

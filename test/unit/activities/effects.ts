@@ -1,7 +1,7 @@
 /** Owns the deps of one effect in a test: a ledger that runs the body, and keeps what was said. */
 import { type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
 import type { Attempt } from '../../../activities/ports/journal.js';
-import type { RunRecord, StepRef, VersionRecord } from '../../../workflows/domain/records.js';
+import type { RunRecord, StepRef, VersionRecord, Wait } from '../../../workflows/domain/records.js';
 
 export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c', kind: key, key }) as StepRef;
 
@@ -26,17 +26,30 @@ export interface Told {
   readonly entered: string[];
   /** Steps that a person was asked for. */
   readonly asked: string[];
+  /** What the ledger was told that it waits for, and until when. */
+  readonly waits: string[];
+  readonly deadlines: (string | null)[];
 }
 
-export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; host?: object; run?: Partial<RunRecord> }): {
+interface Given {
+  readonly store?: object;
+  readonly host?: object;
+  readonly run?: Partial<RunRecord>;
+  /** What stands in the ledger of consumers. */
+  readonly inspections?: readonly object[];
+  /** Milliseconds since the first time that somebody did not answer. */
+  readonly waitedMs?: number;
+}
+
+export function depsOf({ store = {}, host = {}, run = {}, inspections = [], waitedMs = 0 }: Given): {
   deps: AskingDeps & EffectDeps;
   told: Told;
 } {
-  const told: Told = { steps: [], entered: [], asked: [] };
+  const told: Told = { steps: [], entered: [], asked: [], waits: [], deadlines: [] };
   const ledger = {
     run: async () => ({ ...row, ...run }),
     versions: async () => [versionAt(1), versionAt(2)],
-    inspections: async () => [],
+    inspections: async () => inspections,
     unsettled: async () => 0,
     tagFamily: () => 'rekey-1-c2',
     tags: async () => [],
@@ -45,9 +58,15 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
       told.asked.push(key);
       return { done: null, attempt: 'attempt', tag: 'tag' };
     },
-    now: async () => 0,
+    beginLook: async () => ({ attempt: 'look', now: 0 }),
     enter: async ({ key }: StepRef) => void told.entered.push(key),
-    openWait: async () => undefined,
+    openWait: async (_: StepRef, { text, deadline }: Wait) => {
+      told.waits.push(text);
+      told.deadlines.push(deadline);
+      return { number: 1, approved: false, ageMs: waitedMs, head: null };
+    },
+    lastUpdate: async () => null,
+    credential: async () => ({ ...row.spec, ...run.spec }),
     recordInspections: async () => undefined,
     releaseLease: async () => undefined,
     once: async ({ key }: StepRef, _: object, body: (attempt: Attempt) => Promise<object>) => {
@@ -69,7 +88,7 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
   };
   const deps = {
     ledger,
-    vault: { open: async () => ({}) },
+    vault: { open: async () => ({}), roundTrip: async () => undefined },
     stores: { of: async () => store, configOf: async () => ({}) },
     hosts: { of: async () => host },
   } as unknown as Deps;

@@ -1,5 +1,5 @@
 /** A regenerate is allowed by looks that are fresh, and a look that is too old is no refusal. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Deps } from '../../../activities/deps.js';
 import { requireMayRegenerate } from '../../../activities/steps/regenerate.js';
 import type { RunRecord } from '../../../workflows/domain/records.js';
@@ -9,17 +9,39 @@ describe('a regenerate behind looks that are too old', () => {
     const consumer = { name: 'enrichment', host: 'apps' };
     const deps = { ledger: { inspections: async () => [{ consumer: 'enrichment', ...seen }] } } as unknown as Deps;
     const rotation = { id: 'c#2', targets: [consumer], exempt: [] } as unknown as RunRecord;
-    return requireMayRegenerate(deps, rotation, sent).then(
-      () => 'allowed',
-      (error: { code: string }) => error.code,
-    );
+    return requireMayRegenerate(deps, rotation, sent)
+      .then(({ requireFresh }) => {
+        beforeSending();
+        requireFresh();
+        return 'allowed';
+      })
+      .catch((error: { code: string }) => error.code);
   };
+  let beforeSending = () => undefined as unknown;
+  afterEach(() => {
+    beforeSending = () => undefined;
+    vi.restoreAllMocks();
+  });
   const stopped = { state: 'stopped', instances: [] };
 
   it('has them looked at again, and asks nobody, whether one may have been sent or not', async () => {
     const old = { ...stopped, ageMs: 10 * 60_000 };
     expect([await asked('nothing', old), await asked('perhaps', old)]).toEqual(['KR_GUARD_STALE', 'KR_LOOK_AGAIN']);
     expect(await asked('perhaps', { ...stopped, ageMs: 1_000 })).toBe('allowed');
+  });
+
+  it('is not sent once they are too old by the time of sending', async () => {
+    beforeSending = () => {
+      const later = Date.now() + 15_000;
+      return vi.spyOn(Date, 'now').mockImplementation(() => later);
+    };
+    const seen = (ageMs: number) => ({ ...stopped, ageMs });
+    expect([await asked('nothing', seen(16_000)), await asked('perhaps', seen(16_000))]).toEqual([
+      'KR_GUARD_STALE',
+      'KR_LOOK_AGAIN',
+    ]);
+    vi.restoreAllMocks();
+    expect(await asked('nothing', seen(14_000))).toBe('allowed');
   });
 
   it('is for a person where one may have been sent and a program runs', async () => {

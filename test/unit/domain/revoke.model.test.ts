@@ -7,7 +7,15 @@ import { describe, expect, it } from 'vitest';
 import type { AcceptedRisk, Evidence } from '../../../workflows/domain/credential.js';
 import type { DatedInspection, InstanceSeen, LastUseReading } from '../../../workflows/domain/observations.js';
 import { mayRegenerate } from '../../../workflows/domain/regenerate.js';
-import { freshMs, isQuiet, mayRevoke, nextLook, type RevokeFacts, type RevokeRules } from '../../../workflows/domain/revoke.js';
+import {
+  freshMs,
+  isQuiet,
+  mayRevoke,
+  nextLook,
+  type QuietRules,
+  type RevokeFacts,
+  type RevokeRules,
+} from '../../../workflows/domain/revoke.js';
 
 const names = ['a', 'b', 'c'];
 const evidences: readonly Evidence[] = ['none', 'rolled-out', 'loaded', 'uses'];
@@ -48,6 +56,7 @@ const revokeFacts: fc.Arbitrary<RevokeFacts> = fc.record({
   survivorProvedNow: mostly(true),
   required: fc.subarray(names),
   inspections,
+  inUse: fc.oneof({ weight: 8, arbitrary: fc.constant(null) }, fc.constant('1 open')),
 });
 const revokeRules: fc.Arbitrary<RevokeRules> = fc.record({
   evidence: fc.constantFrom(...evidences),
@@ -67,7 +76,7 @@ function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
     return seen.showsSource ? seen.source === 2 : rules.accept.includes('source-not-shown');
   };
   const enoughStay = facts.keysInStore === null || facts.keysInStore - 1 >= facts.minimumKeys;
-  const store = !facts.isManagementKey && facts.survivorProvedNow && enoughStay;
+  const store = !facts.isManagementKey && facts.survivorProvedNow && facts.inUse === null && enoughStay;
   return store && facts.required.every(proved);
 }
 
@@ -75,6 +84,7 @@ function allowed(facts: RevokeFacts, rules: RevokeRules): boolean {
 const better: readonly ((facts: RevokeFacts, rules: RevokeRules) => [RevokeFacts, RevokeRules])[] = [
   (f, r) => [{ ...f, isManagementKey: false }, r],
   (f, r) => [{ ...f, survivorProvedNow: true }, r],
+  (f, r) => [{ ...f, inUse: null }, r],
   (f, r) => [{ ...f, keysInStore: f.keysInStore === null ? null : f.keysInStore + 1 }, r],
   (f, r) => [{ ...f, minimumKeys: f.minimumKeys - 1 }, r],
   (f, r) => [{ ...f, required: f.required.slice(1) }, r],
@@ -166,41 +176,79 @@ describe('mayRegenerate', () => {
 });
 
 describe('isQuiet', () => {
-  const rules = fc.record({
+  const policy = fc.record({
     cutoverAt: fc.constant(10_000),
-    grace: fc.integer({ min: 0, max: 400 }),
-    lag: fc.integer({ min: 0, max: 400 }),
+    grace: fc.oneof(fc.integer({ min: 0, max: 400 }), fc.constant(0)),
+    lag: fc.oneof(fc.integer({ min: 0, max: 400 }), fc.constant(0)),
+    presence: fc.boolean(),
   });
-  /** Readings in the order of the database's clock, from before cutover to long after. */
+  /** An operator who expedites takes the grace away. */
+  const rules = fc.tuple(policy, fc.boolean()).map(([r, expedited]) => ({ ...r, grace: expedited ? 0 : r.grace }));
+  const accept = fc.subarray<AcceptedRisk>(['source-not-shown', 'no-last-used', 'no-way-back']);
+  /** Looks one after the other, from before cutover to long after; each takes some time. */
   const readings = fc
-    .array(fc.record({ after: fc.integer({ min: 1, max: 500 }), value: fc.constantFrom('x', 'x', 'x', 'y', null) }), {
-      maxLength: 6,
-    })
+    .array(
+      fc.record({
+        after: fc.integer({ min: 1, max: 500 }),
+        takes: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 })),
+        value: fc.constantFrom('x', 'x', 'x', 'y', null),
+      }),
+      { maxLength: 6 },
+    )
     .map((steps) => {
       let at = 9_700;
-      return steps.map(({ after, value }): LastUseReading => {
-        at += after;
-        return { at, value };
+      return steps.map(({ after, takes, value }): LastUseReading => {
+        const lookedAt = at + after;
+        at = lookedAt + takes;
+        return { lookedAt, seenBy: at, value };
       });
     });
+  const lastOf = (seen: readonly LastUseReading[]) => seen.at(-1)?.seenBy ?? 10_000;
+  const once = (at: number, value: string | null): LastUseReading => ({ lookedAt: at, seenBy: at, value });
+
+  /**
+   * The pairs of looks that may say that the key is quiet, as far as the lag alone is concerned.
+   */
+  function pairs(seen: readonly LastUseReading[], r: QuietRules, apart: number): number {
+    const last = seen.at(-1);
+    return seen.filter(
+      (first, index) =>
+        first !== last &&
+        first.lookedAt >= r.cutoverAt + r.lag &&
+        seen.slice(index).every((reading) => reading.value === first.value) &&
+        last!.lookedAt - first.seenBy >= apart,
+    ).length;
+  }
+
+  it('never says yes without two looks of which the second began at least the lag after the first had ended', () => {
+    let said = 0;
+    fc.assert(
+      fc.property(rules, readings, accept, fc.integer({ min: 0, max: 800 }), (r, seen, accepted, later) => {
+        if (!isQuiet(seen, lastOf(seen) + later, r, accepted).ok) return;
+        said++;
+        const silent = seen.filter((reading) => reading.lookedAt >= r.cutoverAt + r.lag).every(({ value }) => value === null);
+        if (seen.at(-1)!.value === null) expect(accepted).toContain('no-last-used');
+        if (!silent) expect(pairs(seen, r, r.lag)).toBeGreaterThan(0);
+        if (r.presence) expect(seen.at(-1)!.value).toBeNull();
+      }),
+      { numRuns: 20_000, seed: 17 },
+    );
+    expect(said).toBeGreaterThan(500);
+  });
 
   it('says yes exactly when the model does', () => {
     const said = new Set<boolean>();
     fc.assert(
-      fc.property(rules, readings, fc.integer({ min: 0, max: 800 }), (r, seen, later) => {
-        const now = Math.max(seen.at(-1)?.at ?? 10_000, 10_000) + later;
-        const { ok } = isQuiet(seen, now, r, []);
+      fc.property(rules, readings, accept, fc.integer({ min: 0, max: 800 }), (r, seen, accepted, later) => {
+        const now = Math.max(lastOf(seen), 10_000) + later;
+        const { ok } = isQuiet(seen, now, r, accepted);
         said.add(ok);
-        // Some reading from after cutover and lag, and the last one, far enough apart, with nothing
-        // but the same value between them.
-        const from = seen.findIndex(
-          (first, index) =>
-            first.at >= r.cutoverAt + r.lag &&
-            first.value !== null &&
-            seen.slice(index).every((reading) => reading.value === first.value) &&
-            seen.at(-1)!.at - first.at >= Math.max(r.grace, r.lag),
-        );
-        expect(ok).toBe(now >= r.cutoverAt + r.grace && from >= 0);
+        const settled = seen.filter((reading) => reading.lookedAt >= r.cutoverAt + r.lag);
+        const last = settled.at(-1)?.value;
+        const counts = last === null ? accepted.includes('no-last-used') : !r.presence;
+        const silent = settled.length > 0 && settled.every(({ value }) => value === null);
+        const proved = silent || pairs(seen, r, Math.max(r.grace, r.lag)) > 0;
+        expect(ok).toBe(now >= r.cutoverAt + r.grace && settled.length > 0 && counts && proved);
       }),
       { numRuns: 10_000 },
     );
@@ -210,13 +258,12 @@ describe('isQuiet', () => {
   it('stays yes as long as nothing moves, and is no as soon as something does', () => {
     fc.assert(
       fc.property(rules, readings, fc.integer({ min: 0, max: 5_000 }), (r, seen, later) => {
-        const now = Math.max(seen.at(-1)?.at ?? 0, r.cutoverAt + r.grace);
+        const now = Math.max(lastOf(seen), r.cutoverAt + r.grace);
         if (!isQuiet(seen, now, r, []).ok) return;
-        const next = { at: now + later + 1, value: seen.at(-1)!.value };
-        expect(isQuiet(seen, next.at, r, []).ok).toBe(true);
-        expect(isQuiet([...seen, next], next.at, r, []).ok).toBe(true);
-        const moved = isQuiet([...seen, { ...next, value: 'moved' }], next.at, r, []).ok;
-        expect(moved).toBe(Math.max(r.grace, r.lag) === 0);
+        const next = once(now + later + 1, seen.at(-1)!.value);
+        expect(isQuiet(seen, next.seenBy, r, []).ok).toBe(true);
+        expect(isQuiet([...seen, next], next.seenBy, r, []).ok).toBe(true);
+        expect(isQuiet([...seen, { ...next, value: 'moved' }], next.seenBy, r, []).ok).toBe(false);
       }),
       { numRuns: 5_000 },
     );
@@ -225,16 +272,16 @@ describe('isQuiet', () => {
   it('cannot say yes before the moment that it names, and that moment is never past', () => {
     fc.assert(
       fc.property(rules, readings, fc.double({ min: 0, max: 0.999, noNaN: true }), (r, seen, part) => {
-        const now = Math.max(seen.at(-1)?.at ?? 0, r.cutoverAt);
+        const now = Math.max(lastOf(seen), r.cutoverAt);
         if (isQuiet(seen, now, r, []).ok) return;
         const wait = nextLook(seen, now, r);
         expect(wait).toBeGreaterThanOrEqual(0);
         // The shortest wait is for the sake of the store: two looks need not be closer.
         if (wait <= 50) return;
         const early = now + Math.floor(wait * part);
-        const settled = seen.filter((reading) => reading.at >= r.cutoverAt + r.lag);
+        const settled = seen.filter((reading) => reading.lookedAt >= r.cutoverAt + r.lag);
         const value = settled.at(-1)?.value ?? 'x';
-        expect(isQuiet([...seen, { at: early, value }], early, r, []).ok && early > now && settled.length > 0).toBe(false);
+        expect(isQuiet([...seen, once(early, value)], early, r, []).ok && early > now && settled.length > 0).toBe(false);
       }),
       { numRuns: 5_000 },
     );

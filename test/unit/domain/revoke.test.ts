@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DatedInspection, LastUseReading } from '../../../workflows/domain/observations.js';
-import { freshMs, isQuiet, mayRevoke, nextLook, type RevokeFacts } from '../../../workflows/domain/revoke.js';
+import { freshMs, isQuiet, mayRevoke, nextLook, type QuietRules, type RevokeFacts } from '../../../workflows/domain/revoke.js';
 
 const well = (consumer: string, generation = 2): DatedInspection => ({
   consumer,
@@ -25,6 +25,7 @@ const good: RevokeFacts = {
   survivorProvedNow: true,
   required: ['web-1', 'web-2'],
   inspections: [well('web-1'), well('web-2')],
+  inUse: null,
 };
 const rules = { evidence: 'uses', accept: [] } as const;
 const reason = (facts: Partial<RevokeFacts>) => {
@@ -40,7 +41,13 @@ describe('mayRevoke', () => {
     ['the last key of the store', { keysInStore: 1 }, 'last-key'],
     ['while the other version is not accepted now', { survivorProvedNow: false }, 'staying-not-alive'],
     ['on an old look', { inspections: [well('web-1'), { ...well('web-2'), ageMs: freshMs + 1 }] }, 'stale'],
+    [
+      'on a look that a clock which was set back has dated',
+      { inspections: [well('web-1'), { ...well('web-2'), ageMs: -3_600_000 }] },
+      'stale',
+    ],
     ['without a look at everyone', { inspections: [well('web-1')] }, 'stale'],
+    ['while the store sees somebody use it', { inUse: '2 open at noon' }, 'in-use'],
     ['while a consumer is on the old version', { inspections: [well('web-1'), well('web-2', 1)] }, 'consumers-behind'],
     [
       'while one of several instances is behind',
@@ -85,6 +92,13 @@ describe('mayRevoke', () => {
     expect(mayRevoke(facts, { ...rules, accept: ['source-not-shown'] }).ok).toBe(true);
   });
 
+  it('is kept from a yes by nothing that was accepted, while the store sees a use or an instance shows the old version', () => {
+    const accepted = { evidence: 'none', accept: ['no-last-used', 'source-not-shown', 'no-way-back'] } as const;
+    const refused = (facts: Partial<RevokeFacts>) => mayRevoke({ ...good, ...facts }, accepted);
+    expect(refused({ inUse: '1 open' })).toMatchObject({ ok: false, reason: 'in-use' });
+    expect(refused({ inspections: [well('web-1'), well('web-2', 1)] })).toMatchObject({ ok: false, reason: 'consumers-behind' });
+  });
+
   it('never says yes while anyone required is not on the staying version', () => {
     const instance = fc.record({
       id: fc.string(),
@@ -118,10 +132,11 @@ describe('mayRevoke', () => {
 });
 
 describe('isQuiet', () => {
-  const drain = { cutoverAt: 1_000, grace: 100, lag: 50 };
-  const at = (...readings: [number, string | null][]): LastUseReading[] => readings.map(([at, value]) => ({ at, value }));
-  const verdict = (readings: LastUseReading[], now: number, accept: 'no-last-used'[] = []) => {
-    const decision = isQuiet(readings, now, drain, accept);
+  const drain: QuietRules = { cutoverAt: 1_000, grace: 100, lag: 50, presence: false };
+  const at = (...readings: [number, string | null][]): LastUseReading[] =>
+    readings.map(([at, value]) => ({ lookedAt: at, seenBy: at, value }));
+  const verdict = (readings: LastUseReading[], now: number, accept: 'no-last-used'[] = [], rules: Partial<QuietRules> = {}) => {
+    const decision = isQuiet(readings, now, { ...drain, ...rules }, accept);
     return decision.ok ? 'yes' : decision.reason;
   };
 
@@ -141,17 +156,45 @@ describe('isQuiet', () => {
     expect(verdict(at([1_060, null], [1_260, null]), 1_260)).toBe('no-last-used');
     expect(verdict(at([1_060, null], [1_260, null]), 1_260, ['no-last-used'])).toBe('yes');
   });
+  it('never takes one look for two, however little grace and lag ask for', () => {
+    const hurried = { grace: 0, lag: 0 };
+    expect(verdict(at([1_060, 'x']), 1_060, [], hurried)).toBe('not-looked-twice');
+    expect(verdict(at([1_060, 'x'], [1_061, 'x']), 1_061, [], hurried)).toBe('yes');
+  });
+  it('counts from the end of the first look to the beginning of the second', () => {
+    const slow = (lookedAt: number, seenBy: number): LastUseReading => ({ lookedAt, seenBy, value: 'x' });
+    expect(verdict([slow(1_040, 1_060), slow(1_200, 1_200)], 1_200)).toBe('not-looked-twice');
+    expect(verdict([slow(1_060, 1_150), slow(1_170, 1_270)], 1_270)).toBe('not-looked-twice');
+    expect(verdict([slow(1_060, 1_150), slow(1_250, 1_270)], 1_270)).toBe('yes');
+  });
+  it('keeps the lag between two looks when grace is expedited away', () => {
+    expect(verdict(at([1_060, 'x'], [1_100, 'x']), 1_100, [], { grace: 0 })).toBe('not-looked-twice');
+    expect(verdict(at([1_060, 'x'], [1_110, 'x']), 1_110, [], { grace: 0 })).toBe('yes');
+  });
+  it('waits out grace where silence was accepted', () => {
+    expect(verdict(at([1_060, null]), 1_099, ['no-last-used'])).toBe('in-grace');
+    expect(verdict(at([1_060, null]), 1_100, ['no-last-used'])).toBe('yes');
+  });
+  it('is kept from a yes by a use that is seen now, whatever was accepted, and then needs as long a silence as any', () => {
+    const seen = (...readings: [number, string | null][]) =>
+      verdict(at(...readings), readings.at(-1)![0], ['no-last-used'], { presence: true });
+    expect(seen([1_200, '1 open'], [1_400, '1 open'])).toBe('in-use');
+    const day = { ...drain, presence: true, grace: 86_400_000 };
+    expect(nextLook(at([1_200, '1 open']), 1_200, day)).toBeLessThanOrEqual(60_000);
+    expect(seen([1_200, '1 open'], [1_201, null])).toBe('still-used');
+    expect(seen([1_200, '1 open'], [1_201, null], [1_301, null])).toBe('yes');
+  });
   it('does not take a vendor that forgets for one that is quiet', () =>
     expect(verdict(at([1_060, 'x'], [1_160, null]), 1_260)).toBe('no-last-used'));
 
   it('comes to a yes when asked again at the times that it names, if the key is quiet', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 5_000 }), fc.integer({ min: 0, max: 5_000 }), (grace, lag) => {
-        const rules = { cutoverAt: 1_000, grace, lag };
+        const rules = { cutoverAt: 1_000, grace, lag, presence: false };
         const readings: LastUseReading[] = [];
         let now = 1_000;
         for (let looks = 0; looks < 6; looks++) {
-          readings.push({ at: now, value: 'same' });
+          readings.push({ lookedAt: now, seenBy: now, value: 'same' });
           if (isQuiet(readings, now, rules, []).ok) return;
           now += nextLook(readings, now, rules) + 1;
         }

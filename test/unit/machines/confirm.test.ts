@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -81,6 +81,19 @@ describe('the start of a process', () => {
     expect(await byPid()).toMatchObject({ source: 2, instances: [{ id: `${after.pid}`, generation: 2, evidence: 'loaded' }] });
   });
 
+  it('is dated by the time since boot once rekey has written: a file that looks older than the process is no proof', async () => {
+    const before = await start();
+    await deliver();
+    // As a wall clock that was set forth after the write would have it.
+    const [beside] = readdirSync(folder).filter((name) => name.endsWith('.rekey'));
+    const remembered = JSON.parse(readFileSync(path.join(folder, beside!), 'utf8')) as { standing: { uptime: number } };
+    expect(remembered.standing.uptime).toBeGreaterThan(0);
+    expect((await byPid()).instances).toEqual([{ id: `${before.pid}`, generation: null, evidence: 'none' }]);
+    remembered.standing.uptime -= 600_000;
+    writeFileSync(path.join(folder, beside!), JSON.stringify(remembered));
+    expect((await byPid()).instances).toMatchObject([{ generation: 2, evidence: 'loaded' }]);
+  });
+
   it('proves nothing when the source holds a key that is none of ours', async () => {
     writeFileSync(file, 'another-key-altogether-00000000');
     await sleep(30);
@@ -116,16 +129,26 @@ describe('the start of a process', () => {
     await expect.poll(async () => (await named()).state, { timeout: 30_000 }).toBe('stopped');
   });
 
+  const startedAt = async (text: string) => (await inspect({ confirm: { started: `echo '${text}'` } })).instances;
+
+  /** The next full second, and a fraction of it, in the words of ISO 8601 without a zone. */
+  const soon = () => new Date(Math.ceil(Date.now() / 1000) * 1000).toISOString().slice(0, 19);
   it.each([
-    ['2100-01-31T12:00:00.5Z', 1],
-    ['Sun 2100-01-31 12:00:00.123456 UTC', 1],
-    ['2100-01-31T12:00:00+0100', 1],
-    ['@4102444800.25', 1],
-    ['2001-01-31T12:00:00Z', null],
-    ['@1000000000', null],
-  ])('as a command shows it: %s', async (text, generation) => {
-    expect((await inspect({ confirm: { started: `echo '${text}'` } })).instances).toMatchObject([{ id: '#1', generation }]);
+    () => `${soon()}.001Z`,
+    () => `Sun ${soon().replace('T', ' ')}.000999 UTC`,
+    () => `${soon()}+0000`,
+    () => `@${Date.parse(`${soon()}Z`) / 1000}.001`,
+  ])('as a command shows it, after the change: %s', async (text) => {
+    expect(await startedAt(text())).toMatchObject([{ id: '#1', generation: 1 }]);
   });
+
+  it.each([
+    '2001-01-31T12:00:00Z',
+    '@1000000000',
+    '2100-01-31T12:00:00.5Z',
+    '@4102444800.25',
+  ])('as a command shows it, long before the change or not yet come: %s', async (text) =>
+    expect(await startedAt(text)).toMatchObject([{ id: '#1', generation: null }]));
 
   it.each([['Sun 2100-01-31 12:00:00 CET'], ['yesterday'], ['2100-01-31 12:00:00']])('is not guessed from %s', async (text) => {
     expect(await inspect({ confirm: { started: `echo '${text}'` } })).toMatchObject({ state: 'failing', healthy: false });

@@ -10,8 +10,8 @@ export interface Said {
 /** An approval is asked for once under its name; every other wait is a new one here. */
 export function openWait({ waits }: Said, wait: Wait): Omit<OpenedWait, 'head'> {
   const same = waits.findIndex((w) => wait.kind === 'approval' && w.wait.kind === 'approval' && w.wait.step === wait.step);
-  if (same >= 0) return { number: same, approved: waits[same]!.approved };
-  return { number: waits.push({ wait, approved: false }) - 1, approved: false };
+  if (same >= 0) return { number: same, approved: waits[same]!.approved, ageMs: 0 };
+  return { number: waits.push({ wait, approved: false }) - 1, approved: false, ageMs: 0 };
 }
 
 /** Why the verb has no effect; null where it has one. */

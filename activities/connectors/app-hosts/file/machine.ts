@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import { codeOf, fileFault, refusedFile } from '../../machines/errors.js';
+import { clockOf, type MachineClock } from '../../machines/loaded.js';
 import {
   type Change,
   type Command,
@@ -29,7 +30,15 @@ export class LocalMachine implements Machine {
       // A link stays a link: what it leads to is read and replaced.
       const file = await realpath(named);
       const { content, info } = await readWhole(file, signal);
-      return { path: file, content, memory: await readIfThere(memoryOf(file)), changedAt: info.ctimeMs, names: info.nlink };
+      return {
+        path: file,
+        content,
+        memory: await readIfThere(memoryOf(file)),
+        changedAt: info.ctimeMs,
+        state: `${info.ino} ${info.ctimeMs}`,
+        names: info.nlink,
+        clock: await readClock(),
+      };
     } catch (error) {
       throw fileFault(error, named);
     }
@@ -82,6 +91,12 @@ export class LocalMachine implements Machine {
       });
     });
   }
+}
+
+/** Null on a system without /proc. */
+async function readClock(): Promise<MachineClock | null> {
+  const [uptime, boot] = await Promise.all([readIfThere('/proc/uptime'), readIfThere('/proc/sys/kernel/random/boot_id')]);
+  return uptime && boot && clockOf(`${uptime}`, `${boot}`, Date.now());
 }
 
 async function readWhole(file: string, signal: AbortSignal): Promise<{ content: Buffer; info: Stats }> {

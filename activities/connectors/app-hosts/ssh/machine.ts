@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { clockOf } from '../../machines/loaded.js';
 import {
   type Change,
   type Command,
@@ -38,8 +39,8 @@ export class RemoteMachine implements Machine {
     const command = this.#own(['timeout', '-k', '2', this.#seconds, 'sh', '-c', scripts.read, 'rekey', file]);
     const { exitCode, stdout, stderr } = await this.#seen(command, Buffer.alloc(0), 'KR_HOST_UNAVAILABLE', file, signal);
     if (exitCode !== 0) throw scriptFault(exitCode, stderr.toString('utf8'), file);
-    const [path = '', facts = '', memory = '', content = ''] = stdout.toString('latin1').split('\n');
-    const [, names, day, time, zone] = /^(\d+) (\S+) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})$/.exec(facts) ?? [];
+    const [path = '', facts = '', memory = '', content = '', ...clock] = stdout.toString('latin1').split('\n');
+    const [, inode, names, day, time, zone] = /^(\d+) (\d+) (\S+) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})$/.exec(facts) ?? [];
     if (names === undefined)
       throw new RekeyError('KR_HOST_UNAVAILABLE', `${file}: the machine does not tell when it was changed`);
     return {
@@ -47,7 +48,9 @@ export class RemoteMachine implements Machine {
       content: Buffer.from(content, 'base64'),
       memory: memory === '-' ? null : Buffer.from(memory, 'base64'),
       changedAt: timeOf(`${day}T${time}${zone}`),
+      state: `${inode} ${day} ${time}`,
       names: Number(names),
+      clock: clockOf(clock[0] ?? '', clock[1] ?? '', Number(clock[2]) * 1000),
     };
   }
 

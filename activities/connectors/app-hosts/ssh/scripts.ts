@@ -6,8 +6,8 @@ import { longestSource } from '../../machines/source.js';
 import { exits } from './errors.js';
 
 /**
- * $1: the file. Prints path, names and time of change, memory and content, each on a line, bytes in
- * base64.
+ * $1: the file. Prints path, number, names and time of change, memory and content, each on a line,
+ * bytes in base64; then, where it can, time since boot, which boot, and the time.
  */
 export const read = `
 LC_ALL=C TZ=UTC0; export LC_ALL TZ
@@ -16,9 +16,10 @@ f=$(readlink -f -- "$1") && [ -e "$f" ] || { ls -d -- "$1" >&2; exit ${exits.mis
 [ "$(stat -c %s -- "$f")" -le ${longestSource} ] || exit ${exits.tooLong}
 memory="\${f%/*}/.\${f##*/}.rekey"
 printf %s "$f" | base64 -w0 && echo
-stat -c '%h %z' -- "$f"
+stat -c '%i %h %z' -- "$f"
 if [ -e "$memory" ]; then base64 -w0 < "$memory" || exit 1; else printf -; fi; echo
-base64 -w0 < "$f" && echo`;
+base64 -w0 < "$f" && echo
+cat /proc/uptime /proc/sys/kernel/random/boot_id 2>/dev/null && date +%s.%N || :`;
 
 /**
  * $1: the file, links followed; $2, $3: SHA-256 of content and memory as they were seen, \`-\` for
