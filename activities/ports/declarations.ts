@@ -1,7 +1,7 @@
 /** Owns the port to the applied configurations, and to the keys that were adopted through them. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { Who } from '../../workflows/domain/who.js';
-import type { SealedSecret } from './vault.js';
+import type { NewSecret } from './vault.js';
 
 export interface Declarations {
   saveConfiguration(configuration: Configuration, hash: string, by: Who): Promise<{ readonly changed: boolean }>;
@@ -19,7 +19,9 @@ export interface Declarations {
       readonly keyName: string;
       readonly fingerprint: string | null;
       readonly digest: string | null;
-      readonly secret: SealedSecret | null;
+      readonly secret: NewSecret | null;
+      /** Where a person has handed it in: taken or not, that goes. */
+      readonly handedIn: string | null;
     },
     by: Who,
   ): Promise<{ readonly generation: number; readonly adopted: boolean }>;

@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { Secret } from '../ports/secret.js';
-import type { SealedSecret, SealedSecrets, Vault } from '../ports/vault.js';
+import type { NewSecret, SealedSecret, SealedSecrets, Vault } from '../ports/vault.js';
 import { decrypt, encrypt } from './aes.js';
 import type { KeyFolder } from './key-folder.js';
 
@@ -15,16 +15,18 @@ export class EnvelopeVault implements Vault {
     private readonly keys: KeyFolder,
   ) {}
 
-  async seal(secret: Secret): Promise<SealedSecret> {
+  async seal(secret: Secret): Promise<NewSecret> {
     requireStrength(secret);
-    const masterKey = await this.values.masterKey(() => this.#firstKey());
     const [ref, dataKey] = [randomUUID(), randomBytes(32)];
-    return {
+    const sealed = encrypt(dataKey, Buffer.from(secret.reveal(), 'utf8'), `value:${ref}`);
+    const wrapped = (masterKey: string): SealedSecret => ({
       ref,
       masterKey,
       wrappedKey: encrypt(this.keys.get(masterKey), dataKey, wrapping(ref, masterKey)),
-      sealed: encrypt(dataKey, Buffer.from(secret.reveal(), 'utf8'), `value:${ref}`),
-    };
+      sealed,
+    });
+    const first = wrapped(await this.values.masterKey(() => this.#firstKey()));
+    return { ...first, under: (masterKey) => (this.keys.ids().includes(masterKey) ? wrapped(masterKey) : first) };
   }
 
   async open(ref: string): Promise<Secret> {
