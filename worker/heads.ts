@@ -65,7 +65,8 @@ export class HeadKeeper {
       this.#catchUp();
       for (const { credential, ...head } of heads) this.keep(credential, head);
     } catch (error) {
-      log.warn({ code: (error as Error).name }, 'the heads of the audit trail cannot be read now');
+      const { code = (error as Error).name } = error as NodeJS.ErrnoException;
+      log.warn({ code }, 'heads of the audit trail cannot be looked at now');
     }
   }
 

@@ -55,6 +55,8 @@ export interface SealedSecrets {
   /** Under the master key that is the current one by then. */
   store(value: NewSecret): Promise<void>;
   remove(ref: string): Promise<void>;
+  /** Writes, reads and removes it in one go, so that nothing is left of it: what was read. */
+  passThrough(value: NewSecret): Promise<SealedSecret>;
   /**
    * Makes `to` the current master key once every data key is wrapped under it; how many had to be.
    */

@@ -22,16 +22,18 @@ export function sealedSecrets(database: Database): SealedSecrets {
       return decided[0]!.master_key;
     },
 
-    async find(ref) {
-      const { rows } = await database.query<SealedRow>(
-        'select ref, master_key, wrapped_key, sealed from vault_secrets where ref = $1',
-        [ref],
-      );
-      return rows[0] ? toSealed(rows[0]) : null;
-    },
+    find: (ref) => findSealed(database, ref),
 
     store: (value) => database.transaction((client) => storeSealed(client, value)),
     remove: (ref) => removeSealed(database, ref),
+
+    passThrough: (value) =>
+      database.transaction(async (client) => {
+        await storeSealed(client, value);
+        const read = await findSealed(client, value.ref);
+        await removeSealed(client, value.ref);
+        return read!;
+      }),
 
     rewrap: (to, rewrapped) =>
       database.transaction(async (client) => {
@@ -52,6 +54,14 @@ export function sealedSecrets(database: Database): SealedSecrets {
         return rows.length;
       }),
   };
+}
+
+async function findSealed(client: Asking, ref: string): Promise<SealedSecret | null> {
+  const { rows } = await client.query<SealedRow>(
+    'select ref, master_key, wrapped_key, sealed from vault_secrets where ref = $1',
+    [ref],
+  );
+  return rows[0] ? toSealed(rows[0]) : null;
 }
 
 /**

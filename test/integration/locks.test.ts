@@ -143,6 +143,13 @@ async function playAll(ledger: Ledger): Promise<void> {
   await ledger.saveConfiguration({ ...configuration, stores: { ...configuration.stores } }, 'h2', tester);
 }
 
+async function playVault(watched: EnvelopeVault): Promise<void> {
+  const ref = await watched.keep(new Secret('y'.repeat(40)));
+  await watched.rewrap((await sealedSecrets(database).find(ref))!.masterKey);
+  await watched.roundTrip();
+  await watched.discard(ref);
+}
+
 describe('every transaction', () => {
   it('takes its locks in the one order: the credential first, then what stands under it', async () => {
     const wrong: string[] = [];
@@ -150,20 +157,19 @@ describe('every transaction', () => {
     const played = new Set<string>();
     let method = '';
     const held: string[] = [];
-    const ledger = await openLedger(
-      heard({
-        begin: () => void held.splice(0),
-        after: async (client) => {
-          const added = (await lockedBy(client)).filter((table) => !held.includes(table));
-          for (const table of added) {
-            const later = held.filter((before) => rankOf(before) > rankOf(table));
-            if (later.length > 0) wrong.push(`${method}: ${table} after ${later.join(', ')}`);
-            seen.add(table);
-          }
-          held.push(...added);
-        },
-      }),
-    );
+    const listening = heard({
+      begin: () => void held.splice(0),
+      after: async (client) => {
+        const added = (await lockedBy(client)).filter((table) => !held.includes(table));
+        for (const table of added) {
+          const later = held.filter((before) => rankOf(before) > rankOf(table));
+          if (later.length > 0) wrong.push(`${method}: ${table} after ${later.join(', ')}`);
+          seen.add(table);
+        }
+        held.push(...added);
+      },
+    });
+    const ledger = await openLedger(listening);
     const named = Object.fromEntries(
       Object.entries(ledger).map(([name, call]) => [
         name,
@@ -177,6 +183,7 @@ describe('every transaction', () => {
       ]),
     );
     await playAll(named as unknown as Ledger);
+    await playVault(new EnvelopeVault(sealedSecrets(listening), new KeyFolder(inject('servers').keys, 'vault')));
     expect(wrong).toEqual([]);
     expect(Object.keys(ledger).filter((name) => !played.has(name) && ![...reads, ...single].includes(name as never))).toEqual([]);
     expect([...seen].sort()).toEqual(lockOrder.flat().sort());

@@ -184,6 +184,19 @@ describe('the vault', () => {
     await expect(vault.seal(new Secret('0123456789abcdef'))).rejects.toMatchObject({ code: 'KR_WEAK_SECRET' });
   });
 
+  it('is tried out in one transaction, and nothing is left of it', async () => {
+    let transactions = 0;
+    const counted: Database = {
+      ...database,
+      query: (sql) => expect.fail(`${sql} is a transaction of its own`),
+      transaction: (work) => database.transaction((client) => work(transactions++ === 0 ? client : expect.fail('a second one'))),
+    };
+    const { masterKey } = sealedSecrets(database);
+    const before = (await database.query('select 1 from vault_secrets')).rowCount;
+    await new EnvelopeVault({ ...sealedSecrets(counted), masterKey }, new KeyFolder(keys, 'vault')).roundTrip();
+    expect([transactions, (await database.query('select 1 from vault_secrets')).rowCount]).toEqual([1, before]);
+  });
+
   it('never lets go of the secret of a version', async () => {
     await expect(vault.discard((await refOf('raced'))!)).rejects.toMatchObject({ code: 'KR_INTERNAL' });
   });
