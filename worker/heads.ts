@@ -45,8 +45,8 @@ export class HeadKeeper {
   }
 
   /**
-   * Looks at all chains now, and from time to time. A log alone is not told again at each start what
-   * an earlier worker has logged.
+   * Looks at all chains now, and from time to time. A log alone is not told again at each start
+   * what an earlier worker has logged.
    */
   async start(database: Database): Promise<void> {
     if (this.file === null) for (const { credential, hash } of await readHeads(database)) this.#kept.set(credential, hash);

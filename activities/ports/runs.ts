@@ -50,8 +50,8 @@ export interface Runs {
    */
   due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
   /**
-   * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more leave
-   * the vault with it.
+   * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more
+   * leave the vault with it.
    */
   sweep(): Promise<readonly OpenOrder[]>;
 }

@@ -12,7 +12,7 @@ export interface SealedSecret {
   readonly sealed: Buffer;
 }
 
-/** One that was sealed a moment ago: whoever writes it can still have it under another master key. */
+/** One that was sealed just now: whoever writes it can still have it under another master key. */
 export interface NewSecret extends SealedSecret {
   /**
    * The same under that master key. Where that one is not on this machine, as it is: what was shown

@@ -90,7 +90,7 @@ export interface KeptHead extends ChainHead {
 export interface ChainReport {
   readonly credential: string;
   readonly events: number;
-  /** Up to which event the chain was held against heads that were kept apart; null where none was. */
+  /** The newest event whose head was kept apart; null where none was. */
   readonly signedTo: number | null;
   /** Null when the chain holds; else where it breaks first, in words. */
   readonly broken: string | null;
@@ -98,8 +98,8 @@ export interface ChainReport {
 }
 
 /**
- * Recomputes every hash of every chain, and holds each against the heads that were kept of it: whoever
- * owns the database can build a chain anew with right hashes, and not what was signed before.
+ * Recomputes every hash of every chain, and holds each against the heads that were kept of it:
+ * whoever owns the database can build a chain anew with right hashes, and not what was signed.
  */
 export async function verifyAudit(client: Asking, kept: readonly KeptHead[]): Promise<readonly ChainReport[]> {
   const heads = new Map((await readHeads(client)).map(({ credential, ...head }) => [credential, head]));

@@ -116,7 +116,7 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     ['doctor'],
   ])
     await rekey(...command);
-  // The worker has signed the head at which each of them ended, and `verify` has held it against that.
+  // The worker has signed the head at which each of them ended; `verify` has held it against that.
   const verified = JSON.parse((await rekey('audit', 'verify', '--json')).text) as { chains: ChainReport[]; heads: object };
   const rotated = verified.chains.filter(({ credential }) => /agents|enrichment|search/.test(credential));
   expect(rotated.map(({ events, signedTo }) => [events > 5, signedTo === events])).toEqual(rotated.map(() => [true, true]));

@@ -1,4 +1,4 @@
-/** What `audit verify` sees of a chain that its owner has changed, with heads that were kept apart. */
+/** What is seen of a chain that the database's owner has changed, by heads that were kept apart. */
 import { appendFileSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await keeper.stop(database);
 });
 
-/** What is found in a ledger that its owner has changed, without the heads that were kept, and with them. */
+/** What is found in a ledger that was changed, without the heads that were kept, and with them. */
 async function found(change: (client: Queryable) => Promise<unknown>): Promise<readonly (string | null | undefined)[]> {
   const brokenOf = (reports: readonly ChainReport[]) => reports.find(({ credential }) => credential === 'a')?.broken;
   let broken: readonly (string | null | undefined)[] = [];

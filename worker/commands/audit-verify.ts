@@ -1,4 +1,7 @@
-/** Owns the process behind `rekey audit verify`: recomputes every chain, and asks what was kept apart of it. */
+/**
+ * Owns the process behind `rekey audit verify`: recomputes every chain, and holds it against what
+ * was kept apart of it.
+ */
 import { verifyAudit } from '../../activities/postgres/audit.js';
 import { findInstallation } from '../../client/environment.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
