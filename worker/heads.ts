@@ -13,7 +13,7 @@ import { log } from './logger.js';
  * Milliseconds between two looks at all chains, for events that no end of a run follows. A query of
  * its own, not a part of any rotation.
  */
-const lookEvery = 10 * 60_000;
+const lookEvery = 60_000;
 
 export class HeadKeeper {
   readonly #kept = new Map<string, string>();
