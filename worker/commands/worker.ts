@@ -1,5 +1,4 @@
 /** Owns the process behind `rekey worker`: serves until it is told to stop. */
-
 import { HeadSigner } from '../../activities/vault/head-signer.js';
 import { findInstallation } from '../../client/environment.js';
 import { compose } from '../composition.js';
