@@ -5,8 +5,8 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { type Envelope, enclose, open } from '../workflows/domain/envelope.js';
 import { RekeyError } from '../workflows/domain/errors.js';
-import { longestPause } from '../workflows/domain/watch.js';
 import { isTransient } from '../workflows/domain/transient.js';
+import { longestPause } from '../workflows/domain/watch.js';
 
 /** Shorter than the heartbeat time-out by enough that a busy machine does not look dead. */
 const heartbeatEvery = 500;

@@ -18,6 +18,8 @@ export interface Installation {
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
   readonly keysFolder: string;
+  /** Where signed heads of the audit trail are kept; null where nobody said. */
+  readonly headsFile: string | null;
 }
 
 /** What `rekey up` leaves in state.json for everyone who comes after it. */
@@ -26,6 +28,7 @@ interface EmbeddedState {
   readonly database?: string;
   readonly passwordFile?: string;
   readonly keys?: string;
+  readonly heads?: string;
   readonly services?: Readonly<Record<string, RecordedService>>;
 }
 
@@ -49,7 +52,16 @@ export function findInstallation(env = process.env): Installation {
   }
   // A password file that was set for another database must not be sent to this one.
   const passwordFile = env.REKEY_DATABASE_PASSWORD_FILE ?? (env.DATABASE_URL ? null : (state.passwordFile ?? null));
-  return { databaseUrl, passwordFile, temporalAddress, temporalNamespace: env.TEMPORAL_NAMESPACE ?? 'default', keysFolder };
+  // Nor are heads of another ledger what this one is held against.
+  const headsFile = env.REKEY_AUDIT_HEADS ?? (env.DATABASE_URL ? null : (state.heads ?? null));
+  return {
+    databaseUrl,
+    passwordFile,
+    headsFile,
+    temporalAddress,
+    temporalNamespace: env.TEMPORAL_NAMESPACE ?? 'default',
+    keysFolder,
+  };
 }
 
 export function readState(home: string): EmbeddedState {

@@ -177,9 +177,9 @@ command(
   .option('--yes', 'also if it opens something')
   .action((name: string, options: SetOptions) => run(async () => (await attributesOf()).setAttributes(name, options)));
 const audit = rekey.command('audit').description('the audit trail').exitOverride();
-command(audit, 'verify', 'recomputes every hash chain', 'audit verify').action(() =>
-  exec('worker/commands/audit-verify.js', rest(2)),
-);
+command(audit, 'verify', 'recomputes every hash chain, and holds it against the heads that were signed', 'audit verify')
+  .option('--heads <file>', 'a copy of the signed heads, in place of the one that workers append to')
+  .action(() => exec('worker/commands/audit-verify.js', rest(2)));
 const vault = rekey.command('vault').description('the encrypted secrets').exitOverride();
 command(vault, 'rewrap', 'wraps every secret under a new master key', 'vault rewrap')
   .option('--to <id>', 'a key file that is there already')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what is missing under compose/secrets/, mode 0600, and writes nothing over. `make-secrets.sh vault ID` or `codec ID` adds one more key.
+# Makes what is missing under compose/secrets/, mode 0600, and writes nothing over. `make-secrets.sh vault ID`, `codec ID` or `audit ID` adds one more key.
 set -euo pipefail
 umask 077
 root="$(cd "$(dirname "$0")" && pwd)/secrets"
@@ -13,17 +13,27 @@ keep() { # keep FILE COMMAND…: the command's output becomes the file, unless i
 }
 password() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d " \n"; echo; }
 key() { head -c 32 /dev/urandom | base64; }
+audit() { # audit ID: signs heads of the audit trail; its public half is all that a check needs
+  keep "keys/audit-$1.key" openssl genpkey -algorithm ed25519
+  keep "keys/audit-$1.pub" openssl pkey -in "$root/keys/audit-$1.key" -pubout
+}
+need_id() { [[ "$1" =~ ^[0-9a-z]+$ ]] || { echo "usage: $0 [vault|codec|audit ID], ID of lower-case letters and digits" >&2; exit 2; }; }
 
 case "${1:-all}" in
   vault | codec)
-    [[ "${2:-}" =~ ^[0-9a-z]+$ ]] || { echo "usage: $0 [vault|codec ID], ID of lower-case letters and digits" >&2; exit 2; }
+    need_id "${2:-}"
     keep "keys/$1-$2.key" key
+    ;;
+  audit)
+    need_id "${2:-}"
+    audit "$2"
     ;;
   all)
     for name in postgres-password temporal-database-password rekey-database-password; do keep "$name" password; done
     for kind in vault codec; do compgen -G "$root/keys/$kind-*.key" > /dev/null || keep "keys/$kind-1.key" key; done
+    compgen -G "$root/keys/audit-*.key" > /dev/null || audit 1
     ;;
-  *) echo "usage: $0 [vault|codec ID]" >&2; exit 2 ;;
+  *) echo "usage: $0 [vault|codec|audit ID]" >&2; exit 2 ;;
 esac
 
 # The containers that read them run as this user.

@@ -1,5 +1,6 @@
 /** Owns the putting together: the one place where ports meet their classes. */
 import type { Deps } from '../activities/deps.js';
+import type { Ledger } from '../activities/ports/ledger.js';
 import { openLedger } from '../activities/postgres/ledger.js';
 import { checkSchema } from '../activities/postgres/migrate.js';
 import { type Database, openDatabase } from '../activities/postgres/pool.js';
@@ -8,6 +9,7 @@ import { KeyFolder } from '../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../activities/vault/vault.js';
 import type { Installation } from '../client/environment.js';
 import { Connectors } from './connectors.js';
+import type { HeadKeeper } from './heads.js';
 import { resolveReference } from './references.js';
 
 export interface Composition {
@@ -19,10 +21,10 @@ export interface Composition {
 }
 
 /** Throws KR_SCHEMA_OLDER or KR_SCHEMA_NEWER when this release does not fit the database. */
-export async function compose(installation: Installation): Promise<Composition> {
+export async function compose(installation: Installation, heads: HeadKeeper | null = null): Promise<Composition> {
   const database = openDatabase(installation.databaseUrl, installation.passwordFile);
   await checkSchema(database);
-  const ledger = await openLedger(database);
+  const ledger = keepingHeads(await openLedger(database), heads);
   const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
   const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
   const connectors = new Connectors(ledger);
@@ -32,5 +34,18 @@ export async function compose(installation: Installation): Promise<Composition> 
     vault,
     vaultKeys,
     connectors,
+  };
+}
+
+/** The head at which a run ends is kept at once. */
+function keepingHeads(ledger: Ledger, heads: HeadKeeper | null): Ledger {
+  if (!heads) return ledger;
+  return {
+    ...ledger,
+    async close(step, ...how) {
+      const head = await ledger.close(step, ...how);
+      heads.keep(step.credential, head);
+      return head;
+    },
   };
 }

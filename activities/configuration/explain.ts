@@ -74,7 +74,7 @@ function viewOfRollout({ canary, wave, bake }: Rollout): JsonObject {
 }
 
 function viewOfPolicy(policy: Policy): JsonObject {
-  const { every, window, jitter, grace, soak, evidence, confirm, downtime, approve, approveWithin } = policy;
+  const { every, window, jitter, grace, soak, evidence, confirm, downtime, approve, approveWithin, keepRevoked } = policy;
   return {
     every: every === null ? 'never' : formatDuration(every),
     window: window ?? 'always',
@@ -86,6 +86,7 @@ function viewOfPolicy(policy: Policy): JsonObject {
     downtime: downtime === null ? 'any' : formatDuration(downtime),
     approve,
     approveWithin: formatDuration(approveWithin),
+    keepRevoked: formatDuration(keepRevoked),
   };
 }
 

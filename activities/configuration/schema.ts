@@ -99,6 +99,7 @@ export const policyFields = {
   downtime: orNull('any', duration).optional(),
   approve: z.array(z.enum(gates)).optional(),
   approveWithin: duration.optional(),
+  keepRevoked: duration.optional(),
 };
 
 export const defaultsFields = { rollout: z.unknown(), policy: z.unknown() };
@@ -149,6 +150,7 @@ export const defaultPolicy: Policy = {
   downtime: null,
   approve: [],
   approveWithin: parseDuration('3d'),
+  keepRevoked: parseDuration('7d'),
 };
 
 /**

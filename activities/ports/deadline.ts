@@ -1,4 +1,15 @@
-/** Owns the bounding of a signal by a deadline of its own. */
+/** Owns deadlines: signals that end after a time, and what is left of it by two clocks. */
+import { type Moment, timeLeft } from '../../workflows/domain/clocks.js';
+
+/** What deadlines are measured by. */
+export const clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
+
+/** A deadline that runs from now on: how many milliseconds of it are left. */
+export function startDeadline(milliseconds: number): () => number {
+  const now = (): Moment => ({ monotonic: clocks.monotonic(), wall: clocks.wall() });
+  const since = now();
+  return () => timeLeft(milliseconds, since, now());
+}
 
 type End = (reason: unknown) => void;
 
@@ -8,27 +19,43 @@ type End = (reason: unknown) => void;
  */
 const bounds = new WeakMap<AbortSignal, Set<End>>();
 
+/** What is left of the signals of here. */
+const lefts = new WeakMap<AbortSignal, () => number>();
+
+/** A signal that ends by itself, and bounds every signal that is made within it. */
+export function endingAfter(milliseconds: number): AbortSignal {
+  const signal = AbortSignal.timeout(milliseconds);
+  lefts.set(signal, startDeadline(milliseconds));
+  return signal;
+}
+
 /**
  * A signal that ends with the given one, or after so many milliseconds. `AbortSignal.any` is not
  * used for it: Node 20 holds what it joins weakly, so that after a garbage collection a deadline
- * behind it never comes, and a request to a silent server waits for ever.
+ * behind it never comes, and a request to a silent server waits for ever. Timers stand still while
+ * a machine is suspended, so that the given signal may be over and not know it yet: nothing is
+ * begun within it then.
  */
 export function within(signal: AbortSignal, milliseconds: number): AbortSignal {
   const controller = new AbortController();
-  if (signal.aborted) {
-    controller.abort(signal.reason);
+  const left = lefts.get(signal)?.() ?? Number.POSITIVE_INFINITY;
+  if (signal.aborted || left <= 0) {
+    controller.abort(signal.aborted ? signal.reason : passed());
     return controller.signal;
   }
+  lefts.set(controller.signal, startDeadline(Math.min(left, milliseconds)));
   const end: End = (reason) => {
     clearTimeout(timer);
     forget(signal, end);
     controller.abort(reason);
   };
-  const timer = setTimeout(() => end(new DOMException('the deadline has passed', 'TimeoutError')), milliseconds);
+  const timer = setTimeout(() => end(passed()), milliseconds);
   timer.unref();
   remember(signal, end);
   return controller.signal;
 }
+
+const passed = (): DOMException => new DOMException('the deadline has passed', 'TimeoutError');
 
 function remember(signal: AbortSignal, end: End): void {
   const ends = bounds.get(signal) ?? new Set();

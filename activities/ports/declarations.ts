@@ -2,7 +2,7 @@
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
 import type { Order } from '../../workflows/domain/records.js';
 import type { Who } from '../../workflows/domain/who.js';
-import type { SealedSecret } from './vault.js';
+import type { NewSecret } from './vault.js';
 
 export interface Declarations {
   saveConfiguration(order: Order, configuration: Configuration, hash: string, by: Who): Promise<{ readonly changed: boolean }>;
@@ -20,7 +20,9 @@ export interface Declarations {
       readonly keyName: string;
       readonly fingerprint: string | null;
       readonly digest: string | null;
-      readonly secret: SealedSecret | null;
+      readonly secret: NewSecret | null;
+      /** Where a person has handed it in: taken or not, that goes. */
+      readonly handedIn: string | null;
     },
     by: Who,
   ): Promise<{ readonly generation: number; readonly adopted: boolean }>;

@@ -6,7 +6,7 @@ import type { PastUpdate } from '../../workflows/domain/attributes.js';
 import type { ConsumerSpec, JsonObject } from '../../workflows/domain/credential.js';
 import type { Identities, Recorded, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { VersionEvent } from '../../workflows/domain/states.js';
-import type { SealedSecret } from './vault.js';
+import type { NewSecret } from './vault.js';
 
 /** An earlier attempt of the same step, whose request may have landed or may still land. */
 export interface EarlierAttempt {
@@ -28,8 +28,10 @@ export type Change =
       readonly origin: VersionRecord['origin'];
       readonly fingerprint: string;
       readonly digest: string;
-      readonly secret: SealedSecret;
+      readonly secret: NewSecret;
     }
+  /** What a person handed in, and was taken or is not needed. */
+  | { readonly kind: 'discard-secret'; readonly ref: string }
   | { readonly kind: 'move-version'; readonly generation: number; readonly event: VersionEvent }
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
   | { readonly kind: 'freeze-identities'; readonly identities: Identities }
@@ -99,6 +101,8 @@ export interface Journal {
     options: OnceOptions<Before>,
     body: (attempt: Attempt<Before>) => Promise<Result>,
   ): Promise<Recorded<Result>>;
+  /** The outcome of a step, once it is on record. */
+  recorded(step: StepRef): Promise<Recorded<JsonObject> | null>;
   /** Whether a person was asked for the step, and has not answered. */
   isAsked(step: StepRef): Promise<boolean>;
   /**

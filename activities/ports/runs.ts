@@ -54,6 +54,9 @@ export interface Runs {
    * open.
    */
   due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
-  /** Every open rotation, whether or not a workflow runs it. */
-  openRuns(): Promise<readonly OpenOrder[]>;
+  /**
+   * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more
+   * leave the vault with it.
+   */
+  sweep(): Promise<readonly OpenOrder[]>;
 }

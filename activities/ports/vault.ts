@@ -12,12 +12,21 @@ export interface SealedSecret {
   readonly sealed: Buffer;
 }
 
+/** One that was sealed just now: whoever writes it can still have it under another master key. */
+export interface NewSecret extends SealedSecret {
+  /**
+   * The same under that master key. Where that one is not on this machine, as it is: what was shown
+   * once is not given up for it, and the next rewrap takes it along.
+   */
+  under(masterKey: string): SealedSecret;
+}
+
 export interface Vault {
   /**
    * Encrypts under the current master key; refuses secrets of less than 128 random bits. Writes
    * nothing: the ledger does, with the outcome.
    */
-  seal(secret: Secret): Promise<SealedSecret>;
+  seal(secret: Secret): Promise<NewSecret>;
 
   /** Throws KR_VAULT_KEY_MISSING where the master key is not on this machine. */
   open(ref: string): Promise<Secret>;
@@ -43,11 +52,11 @@ export interface SealedSecrets {
   /** The id of the current master key; `first` becomes it where there was none. */
   masterKey(first: () => string): Promise<string>;
   find(ref: string): Promise<SealedSecret | null>;
-  /**
-   * Throws KR_VAULT_KEY_RETIRED where it is sealed under another master key than the current one.
-   */
-  store(value: SealedSecret): Promise<void>;
+  /** Under the master key that is the current one by then. */
+  store(value: NewSecret): Promise<void>;
   remove(ref: string): Promise<void>;
+  /** Writes, reads and removes it in one go, so that nothing is left of it: what was read. */
+  passThrough(value: NewSecret): Promise<SealedSecret>;
   /**
    * Makes `to` the current master key once every data key is wrapped under it; how many had to be.
    */

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import type { Recorded, StepRef } from '../../workflows/domain/records.js';
 import type { Asked, Change } from '../ports/journal.js';
+import { lockCredential } from './locks.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence } from './once.js';
 import type { Database } from './pool.js';
 import { showStep } from './waits.js';
@@ -49,16 +50,17 @@ export function answered<Result extends JsonObject>(
   changes: readonly Change[],
 ): Promise<Recorded<Result>> {
   return database.transaction(async (client) => {
-    const recorded = (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
+    await lockCredential(client, step.credential);
     // Nobody is asked for anything any more, from this very moment.
     await showStep(client, step);
-    return recorded;
+    return (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
   });
 }
 
 /** A person says that it was not done, and will not be. */
 export function declined(database: Database, step: StepRef): Promise<void> {
   return database.transaction(async (client) => {
+    await lockCredential(client, step.credential);
     await requireFence(client, step);
     const { rows } = await client.query('select attempt from intents where run = $1 and step = $2 and closed is null', [
       step.run,

@@ -32,7 +32,7 @@ interface AuditRow {
  */
 export async function appendAudit(client: Queryable, credential: string, event: AuditEvent): Promise<ChainHead> {
   const { rows } = await client.query(
-    'select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for update',
+    'select audit_position, audit_hash, clock_timestamp() as now from credentials where name = $1 for no key update',
     [credential],
   );
   const row = rows[0] as { audit_position: string; audit_hash: string; now: Date } | undefined;
@@ -56,7 +56,7 @@ export async function appendAudit(client: Queryable, credential: string, event: 
 /** Who writes down what a run does by itself: the run. */
 export const recordedBy = ({ run }: StepRef): Who => system(run);
 
-export async function readHead(client: Queryable, credential: string): Promise<ChainHead> {
+export async function readHead(client: Asking, credential: string): Promise<ChainHead> {
   const { rows } = await client.query('select audit_position, audit_hash from credentials where name = $1', [credential]);
   const row = rows[0] as { audit_position: string; audit_hash: string };
   return { position: Number(row.audit_position), hash: row.audit_hash };
@@ -73,33 +73,56 @@ export async function requireHead(client: Queryable, credential: string, head: C
   if (rowCount !== 1) throw new RekeyError('KR_LEDGER_BEHIND', `event ${head.position} of ${credential} is missing or another`);
 }
 
+/** The head of every chain that has one. */
+export async function readHeads(client: Asking): Promise<readonly (ChainHead & { readonly credential: string })[]> {
+  const { rows } = await client.query<{ name: string; audit_position: string; audit_hash: string }>(
+    'select name, audit_position, audit_hash from credentials where audit_position > 0 order by name',
+  );
+  return rows.map((row) => ({ credential: row.name, position: Number(row.audit_position), hash: row.audit_hash }));
+}
+
+/** A head that was signed, and kept apart from the database since. */
+export interface KeptHead extends ChainHead {
+  readonly credential: string;
+  readonly at: string;
+}
+
 export interface ChainReport {
   readonly credential: string;
   readonly events: number;
+  /** The newest event whose head was kept apart; null where none was. */
+  readonly signedTo: number | null;
   /** Null when the chain holds; else where it breaks first, in words. */
   readonly broken: string | null;
   readonly head: ChainHead;
 }
 
-/** Recomputes every hash of every chain. */
-export async function verifyAudit(client: Asking): Promise<readonly ChainReport[]> {
-  const credentials = (await client.query('select name, audit_position, audit_hash from credentials order by name')).rows as {
-    name: string;
-    audit_position: string;
-    audit_hash: string;
-  }[];
+/**
+ * Recomputes every hash of every chain, and holds each against the heads that were kept of it:
+ * whoever owns the database can build a chain anew with right hashes, and not what was signed.
+ */
+export async function verifyAudit(client: Asking, kept: readonly KeptHead[]): Promise<readonly ChainReport[]> {
+  const heads = new Map((await readHeads(client)).map(({ credential, ...head }) => [credential, head]));
+  const keptOf = new Map<string, KeptHead[]>();
+  for (const head of kept) keptOf.set(head.credential, [...(keptOf.get(head.credential) ?? []), head]);
   const reports: ChainReport[] = [];
-  for (const credential of credentials) {
-    const rows = (await client.query('select * from audit_events where credential = $1 order by position', [credential.name]))
-      .rows as AuditRow[];
-    const head = { position: Number(credential.audit_position), hash: credential.audit_hash };
-    reports.push({ credential: credential.name, events: rows.length, broken: firstBreak(credential.name, rows, head), head });
+  for (const credential of [...new Set([...heads.keys(), ...keptOf.keys()])].sort()) {
+    const { rows } = await client.query<AuditRow>('select * from audit_events where credential = $1 order by position', [
+      credential,
+    ]);
+    const head = heads.get(credential) ?? emptyChain;
+    const signed = keptOf.get(credential) ?? [];
+    const broken = firstBreak(credential, rows, head) ?? firstOther(rows, signed);
+    const signedTo = signed.length === 0 ? null : Math.max(...signed.map(({ position }) => position));
+    reports.push({ credential, events: rows.length, signedTo, broken, head });
   }
   return reports;
 }
 
+const emptyChain: ChainHead = { position: 0, hash: '0'.repeat(64) };
+
 function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHead): string | null {
-  let previous = '0'.repeat(64);
+  let previous = emptyChain.hash;
   for (const [index, row] of rows.entries()) {
     const position = index + 1;
     if (Number(row.position) !== position) return `event ${position} is missing`;
@@ -109,6 +132,16 @@ function firstBreak(credential: string, rows: readonly AuditRow[], head: ChainHe
     previous = row.hash;
   }
   return head.position === rows.length && head.hash === previous ? null : `the tail after event ${rows.length} was cut off`;
+}
+
+/** A ledger that was set back looks like one that was built anew: only a person can tell. */
+function firstOther(rows: readonly AuditRow[], kept: readonly KeptHead[]): string | null {
+  for (const { position, hash, at } of kept) {
+    const found = rows[position - 1]?.hash;
+    if (found === undefined) return `event ${position}, whose head was signed at ${at}, is gone`;
+    if (found !== hash) return `event ${position} is not the one whose head was signed at ${at}`;
+  }
+  return null;
 }
 
 function hashOf(event: AuditEvent & { credential: string; position: number; at: Date; previous: string }): string {

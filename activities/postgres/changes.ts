@@ -4,21 +4,28 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { transition, type VersionState } from '../../workflows/domain/states.js';
 import type { Change } from '../ports/journal.js';
 import type { Queryable } from './pool.js';
-import { storeSealed } from './sealed-secrets.js';
+import { removeSealed, storeSealed } from './sealed-secrets.js';
 
-export interface ChangeTarget {
+interface ChangeTarget {
   readonly run: string;
   readonly credential: string;
 }
 
-export async function applyChange(client: Queryable, target: ChangeTarget, change: Change): Promise<void> {
+/** Secrets first, in the order of locks. */
+export async function applyChanges(client: Queryable, target: ChangeTarget, changes: readonly Change[]): Promise<void> {
+  for (const change of changes) if (change.kind === 'add-version') await storeSealed(client, change.secret);
+  for (const change of changes) await applyChange(client, target, change);
+}
+
+async function applyChange(client: Queryable, target: ChangeTarget, change: Change): Promise<void> {
   switch (change.kind) {
-    case 'add-version':
-      await storeSealed(client, change.secret);
-      await client.query(
-        `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
+    case 'add-version': {
+      const { rows } = await client.query(
+        `with before as (select secret_ref from versions where credential = $1 and generation = $2)
+         insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
          on conflict (credential, generation) do update set fingerprint = excluded.fingerprint, digest = excluded.digest, secret_ref = excluded.secret_ref,
-           key_id = excluded.key_id, key_name = excluded.key_name, changed_at = clock_timestamp()`,
+           key_id = excluded.key_id, key_name = excluded.key_name, changed_at = clock_timestamp()
+         returning (select secret_ref from before) as replaced`,
         [
           target.credential,
           change.generation,
@@ -32,6 +39,12 @@ export async function applyChange(client: Queryable, target: ChangeTarget, chang
           change.secret.ref,
         ],
       );
+      const { replaced } = rows[0] as { replaced: string | null };
+      if (replaced !== null) await removeSealed(client, replaced);
+      return;
+    }
+    case 'discard-secret':
+      await removeSealed(client, change.ref);
       return;
     case 'move-version': {
       const { rows } = await client.query('select state from versions where credential = $1 and generation = $2 for update', [

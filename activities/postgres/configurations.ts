@@ -4,12 +4,12 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { Order } from '../../workflows/domain/records.js';
 import type { Who } from '../../workflows/domain/who.js';
-import type { SealedSecret } from '../ports/vault.js';
+import type { NewSecret } from '../ports/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
-import { storeSealed } from './sealed-secrets.js';
+import { removeSealed, storeSealed } from './sealed-secrets.js';
 
 /**
  * Keeps the configuration and its credentials; a credential whose rotation is open may not change.
@@ -90,7 +90,8 @@ export interface AdoptedVersion {
   readonly keyName: string;
   readonly fingerprint: string | null;
   readonly digest: string | null;
-  readonly secret: SealedSecret | null;
+  readonly secret: NewSecret | null;
+  readonly handedIn: string | null;
 }
 
 /**
@@ -103,22 +104,22 @@ export async function adopt(
   version: AdoptedVersion,
   by: Who,
 ): Promise<{ generation: number; adopted: boolean }> {
-  const row = (await client.query('select generation_taken from credentials where name = $1 for update', [credential])).rows[0] as
-    | { generation_taken: number }
-    | undefined;
+  const row = (await client.query('select generation_taken from credentials where name = $1 for no key update', [credential]))
+    .rows[0] as { generation_taken: number } | undefined;
   if (!row) throw new RekeyError('KR_NOT_FOUND', `credential ${credential}`);
   const active = (
     await client.query(`select generation, key_id, fingerprint from versions where credential = $1 and state = 'active'`, [
       credential,
     ])
   ).rows[0] as { generation: number; key_id: string; fingerprint: string | null } | undefined;
+  const learnsSecret = active?.key_id === version.keyId && active.fingerprint === null;
+  if (version.secret && (!active || learnsSecret)) await storeSealed(client, version.secret);
+  if (version.handedIn) await removeSealed(client, version.handedIn);
   if (active) {
-    const learnsSecret = active.key_id === version.keyId && active.fingerprint === null && version.secret !== null;
-    if (learnsSecret) {
-      await storeSealed(client, version.secret!);
+    if (learnsSecret && version.secret) {
       await client.query(
         'update versions set fingerprint = $3, digest = $5, secret_ref = $4 where credential = $1 and generation = $2',
-        [credential, active.generation, version.fingerprint, version.secret!.ref, version.digest],
+        [credential, active.generation, version.fingerprint, version.secret.ref, version.digest],
       );
       await appendAudit(client, credential, {
         kind: 'adopt-secret',
@@ -126,10 +127,9 @@ export async function adopt(
         body: { generation: active.generation, fingerprint: version.fingerprint },
       });
     }
-    return { generation: active.generation, adopted: learnsSecret };
+    return { generation: active.generation, adopted: learnsSecret && version.secret !== null };
   }
   const generation = row.generation_taken + 1;
-  if (version.secret) await storeSealed(client, version.secret);
   await client.query('update credentials set generation_taken = $2 where name = $1', [credential, generation]);
   await client.query(
     `insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,'active',$3,$4,$5,'adopted',$6,$7,$8)`,

@@ -29,6 +29,10 @@ export async function releaseLease(database: Asking, consumer: string, run: stri
   await database.query('update leases set run = null where consumer = $1 and run = $2', [consumer, run]);
 }
 
-export async function releaseLeases(database: Asking, run: string): Promise<void> {
-  await database.query('update leases set run = null where run = $1', [run]);
+export async function releaseLeases(client: Asking, run: string): Promise<void> {
+  await client.query(
+    `with held as (select consumer from leases where run = $1 order by consumer for no key update)
+     update leases l set run = null from held where l.consumer = held.consumer and l.run = $1`,
+    [run],
+  );
 }

@@ -9,10 +9,11 @@ import { adopt, readConfiguration, readConfigurationHash, readCredential, saveCo
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { beginLook, readInspections, recordInspections, recordReading } from './observations.js';
-import { familyOf, once, requireFence } from './once.js';
+import { familyOf, once, readOutcome, requireFence } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { beginRound, closeRun, openRun, readRun, readVersions, reportStopped } from './runs.js';
+import { forgetSecrets } from './sealed-secrets.js';
 import { turnBack } from './turn-back.js';
 import { readLastUpdate } from './updates.js';
 import { recordEffect, recordVerb } from './verbs.js';
@@ -43,9 +44,14 @@ export async function openLedger(database: Database): Promise<Ledger> {
     beginRound: (step, round, reason) => within((client) => beginRound(client, step, round, reason)),
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
-    openRuns: () => readOpen(database),
+    sweep: () =>
+      within(async (client) => {
+        await forgetSecrets(client);
+        return readOpen(client);
+      }),
 
     once: (step, options, body) => once(database, id, step, options, body),
+    recorded: (step) => readOutcome(database, step),
     isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),
     ask: (step, before) => ask(database, id, step, before),
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),

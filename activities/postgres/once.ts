@@ -7,10 +7,12 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Recorded, StepRef } from '../../workflows/domain/records.js';
 import { tagFamily, tagOf } from '../../workflows/domain/tag.js';
+import { endingAfter, startDeadline } from '../ports/deadline.js';
 import type { Attempt, Change, EarlierAttempt, OnceOptions } from '../ports/journal.js';
 import { appendAudit, readHead, recordedBy, requireHead } from './audit.js';
-import { applyChange } from './changes.js';
-import type { Database, Queryable } from './pool.js';
+import { applyChanges } from './changes.js';
+import { lockCredential } from './locks.js';
+import type { Asking, Database, Queryable } from './pool.js';
 import type { StepRow } from './rows.js';
 import { showStep } from './waits.js';
 
@@ -29,14 +31,14 @@ export async function once<Result extends JsonObject, Before extends JsonObject 
 ): Promise<Recorded<Result>> {
   const found = await database.transaction((client) => findOutcome<Result>(client, step, options));
   if ('done' in found) return found.done;
-  const looked = await options.snapshotBefore?.(AbortSignal.timeout(options.deadline));
+  const looked = await options.snapshotBefore?.(endingAfter(options.deadline));
   const before = (looked ?? null) as Before;
 
   const attempt = { id: randomUUID(), tag: newTag(ledgerId, step.run) };
   // The deadline counts from before the intent is committed: what is sent is given up before the
   // settle time begins, never after.
-  const started = performance.now();
-  const signal = AbortSignal.timeout(options.deadline);
+  const left = startDeadline(options.deadline);
+  const signal = endingAfter(options.deadline);
   const begun = await database.transaction((client) => begin<Result>(client, step, options, attempt, before, found.latest));
   if ('done' in begun) return begun.done;
 
@@ -53,7 +55,7 @@ export async function once<Result extends JsonObject, Before extends JsonObject 
         unsent = which;
       },
       beforeSending: () => {
-        if (options.deadline - (performance.now() - started) >= shortestSend) return;
+        if (left() >= shortestSend) return;
         if (unsent === 'no') unsent = 'this';
         throw new RekeyError('KR_TOO_LATE', `${step.kind} came too late to be sent`);
       },
@@ -151,7 +153,7 @@ async function requireNotPassed(client: Queryable, step: StepRef): Promise<void>
   if (rowCount !== 0) throw new RekeyError('KR_ATTEMPT_LOST', `a later round than ${step.key} is done`);
 }
 
-export async function readOutcome<Result extends JsonObject>(client: Queryable, step: StepRef): Promise<Recorded<Result> | null> {
+export async function readOutcome<Result extends JsonObject>(client: Asking, step: StepRef): Promise<Recorded<Result> | null> {
   const { rows } = await client.query('select outcome from steps where run = $1 and key = $2', [step.run, step.key]);
   const outcome = (rows[0] as Pick<StepRow, 'outcome'> | undefined)?.outcome;
   if (!outcome) return null;
@@ -207,6 +209,7 @@ export async function commit<Result extends JsonObject>(
   result: Result,
   changes: readonly Change[],
 ): Promise<Recorded<Result>> {
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   const { rowCount } = await client.query(
     'update steps set outcome = $4, ended_at = clock_timestamp() where run = $1 and key = $2 and attempt = $3 and outcome is null',
@@ -217,7 +220,7 @@ export async function commit<Result extends JsonObject>(
     [attempt],
   );
   if (rowCount !== 1 || held !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `another attempt of ${step.key} has taken over`);
-  for (const change of changes) await applyChange(client, step, change);
+  await applyChanges(client, step, changes);
   const head = await appendAudit(client, step.credential, {
     kind: step.kind,
     who: recordedBy(step),
@@ -231,6 +234,7 @@ export async function commit<Result extends JsonObject>(
  * none of them had an effect.
  */
 export async function closeNotSent(client: Queryable, step: StepRef, attempts: readonly string[]): Promise<void> {
+  await lockCredential(client, step.credential);
   await client.query(
     `update intents set closed = 'not-sent', closed_at = clock_timestamp() where run = $1 and attempt = any($2) and closed is distinct from 'applied'`,
     [step.run, attempts],

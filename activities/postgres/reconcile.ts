@@ -17,7 +17,7 @@ export async function reconcile(
   client: Queryable,
   { run, fence, head, targets, back, workflowRun }: Remembered,
 ): Promise<{ run: RunRecord; head: ChainHead }> {
-  const { rows } = await client.query('select fence from credentials where name = $1 for update', [run.credential]);
+  const { rows } = await client.query('select fence from credentials where name = $1 for no key update', [run.credential]);
   const credential = rows[0] as { fence: string } | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${run.credential}`);
   // Above both: what was sent under either is void.

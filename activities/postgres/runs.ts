@@ -9,6 +9,8 @@ import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
 import { readConfiguration } from './configurations.js';
+import { releaseLeases } from './leases.js';
+import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
@@ -36,7 +38,7 @@ export async function readVersions(database: Asking, credential: string): Promis
 export async function openRun(client: Queryable, request: OpenRequest): Promise<Opened> {
   await consumeOrder(client, request);
   const credential = (
-    await client.query('select * from credentials where name = $1 and declared for update', [request.credential])
+    await client.query('select * from credentials where name = $1 and declared for no key update', [request.credential])
   ).rows[0] as CredentialRow | undefined;
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
   const open = (await client.query('select * from runs where credential = $1 and outcome is null', [request.credential]))
@@ -142,6 +144,7 @@ async function declarationsOf(client: Queryable, spec: CredentialDeclaration): P
 }
 
 export async function beginRound(client: Queryable, step: StepRef, round: number, reason: string): Promise<ChainHead> {
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   await client.query('update runs set round = $2, cutover_at = null where id = $1', [step.run, round]);
   return appendAudit(client, step.credential, { kind: 'round', who: recordedBy(step), body: { run: step.run, round, reason } });
@@ -161,6 +164,7 @@ export async function closeRun(
   reason: string | null,
   downtimeMs: number | null,
 ): Promise<ChainHead> {
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   const { rows } = await client.query(
     `update runs set outcome = $2, reason = coalesce($3, reason), phase = 'closing', downtime_ms = $4, closed_at = clock_timestamp() where id = $1 and outcome is null returning kind`,
@@ -168,10 +172,10 @@ export async function closeRun(
   );
   const closed = rows[0] as Pick<RunRow, 'kind'> | undefined;
   if (closed) {
-    await client.query('update leases set run = null where run = $1', [step.run]);
     await scheduleAfter(client, step.credential, closed.kind, outcome);
     await endAllWaits(client, step.run);
     await voidVerbs(client, step.run, [...verbs, 'provide'], 'the run ended first');
+    await releaseLeases(client, step.run);
   }
   return appendAudit(client, step.credential, {
     kind: 'close',

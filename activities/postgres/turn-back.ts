@@ -2,6 +2,7 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Crossing, StepRef } from '../../workflows/domain/records.js';
 import { appendAudit, recordedBy } from './audit.js';
+import { lockCredential } from './locks.js';
 import { requireFence, turnedBy } from './once.js';
 import type { Queryable } from './pool.js';
 import { applyTurnBack } from './verbs.js';
@@ -27,6 +28,7 @@ export async function turnBack(client: Queryable, step: StepRef, reason: string)
   // Asked again because the first answer was lost.
   const turned = await turnedBy(client, step);
   if (turned) return turned;
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   const crossing = await readCrossing(client, step.run);
   if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);

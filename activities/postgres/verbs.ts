@@ -4,6 +4,7 @@
 import type { RecordedVerb, SaidVerb, StepRef } from '../../workflows/domain/records.js';
 import { becauseOf, type TurningVerb } from '../../workflows/domain/verbs.js';
 import { appendAudit, readHead } from './audit.js';
+import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
 import type { Queryable } from './pool.js';
 import { readCrossing } from './turn-back.js';
@@ -21,6 +22,7 @@ export async function recordVerb(client: Queryable, step: StepRef, said: SaidVer
     return { head: await readHead(client, step.credential), whyNone: before.why_none, saidBefore };
   }
 
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   const { updateId, verb, who, reason, consumer } = said;
   const { wait, whyNone, pending } = await takeEffect(client, step.run, said);

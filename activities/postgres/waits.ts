@@ -1,6 +1,7 @@
 /** Owns what runs stand still for: opened once under their names, told again, ended. */
 import type { OpenedWait, StepRef, Wait } from '../../workflows/domain/records.js';
 import { appendAudit, readHead, recordedBy } from './audit.js';
+import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
 import type { Queryable } from './pool.js';
 
@@ -9,6 +10,7 @@ import type { Queryable } from './pool.js';
  * given to it under the same plan stands, whoever asks for it now.
  */
 export async function openWait(client: Queryable, step: StepRef, wait: Wait): Promise<OpenedWait> {
+  await lockCredential(client, step.credential);
   await requireFence(client, step);
   await client.query('update runs set phase = $2 where id = $1 and phase <> $2', [step.run, step.phase]);
   const approved = wait.kind === 'approval' ? await findApproved(client, step.run, wait) : null;

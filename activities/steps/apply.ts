@@ -6,7 +6,7 @@ import type { Adoption, Configuration } from '../../workflows/domain/configurati
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Order } from '../../workflows/domain/records.js';
-import type { Who } from '../../workflows/domain/who.js';
+import { requireWho, type Who } from '../../workflows/domain/who.js';
 import type { ObservationDeps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
@@ -20,6 +20,7 @@ export async function saveConfiguration(
   deps: ObservationDeps,
   { configuration, hash, by, ...order }: ApplyInput,
 ): Promise<{ changed: boolean }> {
+  requireWho(by);
   return deps.ledger.saveConfiguration(order, configuration, hash, by);
 }
 
@@ -42,14 +43,29 @@ export interface AdoptInput {
  * Looks the key up, proves the secret where it has one, and records it as the active version. The
  * same key again changes nothing.
  */
-export async function adoptVersion(
+export async function adoptVersion(deps: ObservationDeps, input: AdoptInput, signal: AbortSignal): Promise<Adoption> {
+  requireWho(input.by);
+  const handedIn = /^vault:(.*)$/.exec(input.secret ?? '')?.[1] ?? null;
+  try {
+    return await takeOver(deps, input, handedIn, signal);
+  } catch (error) {
+    // Nobody looks at it again.
+    if (handedIn !== null && error instanceof RekeyError && !error.retryable) await deps.vault.discard(handedIn);
+    throw error;
+  }
+}
+
+async function takeOver(
   deps: ObservationDeps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
+  handedIn: string | null,
   signal: AbortSignal,
 ): Promise<Adoption> {
   const active = (await deps.ledger.versions(credential)).find((v) => v.state === 'active');
-  if (active && (active.secretRef !== null || reference === null))
+  if (active && (active.secretRef !== null || reference === null)) {
+    if (handedIn !== null) await deps.vault.discard(handedIn);
     return { credential, generation: active.generation, adopted: false };
+  }
 
   const spec = await deps.ledger.credential(credential);
   const store = await deps.stores.of(spec.store);
@@ -77,6 +93,7 @@ export async function adoptVersion(
     fingerprint: secret?.fingerprint ?? null,
     digest: secret?.digest ?? null,
     secret: sealed,
+    handedIn,
   };
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }

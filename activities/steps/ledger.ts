@@ -21,6 +21,7 @@ import {
   type Wait,
 } from '../../workflows/domain/records.js';
 import type { Outcome } from '../../workflows/domain/states.js';
+import { requireWho } from '../../workflows/domain/who.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, type ObservationDeps, requiredOf, type StepInput } from '../deps.js';
 
@@ -43,9 +44,12 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
       (await ledger.due())
         .filter(({ window }) => window === null || inWindow(window, new Date()))
         .map(({ window: _, ...order }) => order),
-    openRuns: () => ledger.openRuns(),
+    openRuns: () => ledger.sweep(),
 
-    openRun: (request: OpenRequest) => ledger.open(request),
+    openRun: async (request: OpenRequest) => {
+      requireWho(request.by);
+      return ledger.open(request);
+    },
 
     reconcile: (remembered: Remembered) => ledger.reconcile(remembered),
 
@@ -151,7 +155,10 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
       ledger.releaseLease(consumer, step.run),
     releaseLeases: async ({ step }: StepInput): Promise<void> => ledger.releaseLeases(step.run),
     openWait: ({ step, wait }: StepInput & { wait: Wait }): Promise<OpenedWait> => ledger.openWait(step, wait),
-    recordVerb: ({ step, said }: StepInput & { said: SaidVerb }): Promise<RecordedVerb> => ledger.recordVerb(step, said),
+    recordVerb: async ({ step, said }: StepInput & { said: SaidVerb }): Promise<RecordedVerb> => {
+      requireWho(said.who);
+      return ledger.recordVerb(step, said);
+    },
     recordEffect: ({ step, updateId, whyNone }: StepInput & { updateId: string; whyNone: string | null }): Promise<void> =>
       ledger.recordEffect(step.run, updateId, whyNone),
     turnBack: ({ step, reason }: StepInput & { reason: string }): Promise<ChainHead> => ledger.turnBack(step, reason),

@@ -24,7 +24,7 @@ import {
   type KeyStoreView,
   type MintedKey,
 } from '../ports/key-store.js';
-import type { SealedSecret } from '../ports/vault.js';
+import type { NewSecret } from '../ports/vault.js';
 
 export interface VersionRef {
   readonly [key: string]: string | number;
@@ -71,7 +71,7 @@ export async function mintVersion(deps: EffectDeps, { step, known, delivered }: 
 }
 
 /** Not used by anybody yet; it is in the account of the one before it. */
-export function mintedVersion(run: RunRecord, { account }: VersionRecord, key: MintedKey, secret: SealedSecret): Change {
+export function mintedVersion(run: RunRecord, { account }: VersionRecord, key: MintedKey, secret: NewSecret): Change {
   const { id: keyId, name: keyName } = key;
   const { fingerprint, digest } = key.secret;
   return {

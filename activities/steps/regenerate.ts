@@ -19,7 +19,7 @@ import {
 import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
-import type { SealedSecret } from '../ports/vault.js';
+import type { NewSecret } from '../ports/vault.js';
 import { type Leave, leaveUntil } from './guard.js';
 
 /**
@@ -88,7 +88,7 @@ export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord
 }
 
 /** The new version is the one to use at once, since the old one is dead; its id stays. */
-export function regeneratedVersion(run: RunRecord, previous: VersionRecord, secret: Secret, sealed: SealedSecret): Change[] {
+export function regeneratedVersion(run: RunRecord, previous: VersionRecord, secret: Secret, sealed: NewSecret): Change[] {
   const { account, keyId, keyName } = previous;
   const { fingerprint, digest } = secret;
   const added: Change = {

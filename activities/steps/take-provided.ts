@@ -9,7 +9,7 @@ import { type AskingDeps, contextOf, type StepContext, secretOf, sleep, within }
 import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere, type KeyReference, type KeyStoreView, type Probe, refusedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
-import type { SealedSecret } from '../ports/vault.js';
+import type { NewSecret } from '../ports/vault.js';
 import type { ManualInput } from './ask-person.js';
 import { mintedVersion } from './mint.js';
 import { regeneratedVersion } from './regenerate.js';
@@ -60,6 +60,9 @@ const takes: Readonly<Record<ManualEffect, Take>> = {
  * nothing.
  */
 export async function takeProvided(deps: AskingDeps, input: ProvidedInput, signal: AbortSignal): Promise<Taken> {
+  // Asked again because the first answer was lost: what was handed in is gone by now.
+  const recorded = await deps.ledger.recorded(input.step);
+  if (recorded) return recorded;
   return takes[input.effect](deps, await contextOf(deps, input.step), input, signal);
 }
 
@@ -70,7 +73,7 @@ interface HandedIn {
     context: StepContext,
     previous: VersionRecord,
     secret: Secret,
-    sealed: SealedSecret,
+    sealed: NewSecret,
     input: ProvidedInput,
     id: string,
   ): { readonly outcome: JsonObject; readonly changes: readonly Change[] };
@@ -82,9 +85,8 @@ function takeKey(what: HandedIn): Take {
     if (secretRef === null) return { refused: 'hand the new key in on standard input' };
     const secret = await deps.vault.open(secretRef);
     const taken = await takeSecret(deps, what, context, secret, input, signal);
-    // It is sealed again with its version; what was handed in is not needed any more, whatever
-    // became of it.
-    await deps.vault.discard(secretRef);
+    // Nobody looks at it again; one that was taken went with the outcome.
+    if ('refused' in taken) await deps.vault.discard(secretRef);
     return taken;
   };
 }
@@ -108,7 +110,12 @@ async function takeSecret(
     if (!acceptedEverywhere(seen)) return { refused: `${run.spec.store} does not accept this key` };
   }
   const { outcome, changes } = recordOf(context, previous, secret, await deps.vault.seal(secret), input, id);
-  return deps.ledger.answered(input.step, input.attempt, outcome, changes);
+  return deps.ledger.answered(input.step, input.attempt, outcome, [...changes, ...discardOf(input)]);
+}
+
+/** What was handed in goes in the transaction of what became of it. */
+function discardOf({ secretRef }: ProvidedInput): Change[] {
+  return secretRef === null ? [] : [{ kind: 'discard-secret', ref: secretRef }];
 }
 
 /** What a person's word is held against. */
@@ -121,16 +128,18 @@ interface Word {
 }
 
 function takeWord({ wanted, otherwise, wrongly, event }: Word): Take {
-  return async (deps, { store, versionAt }, { step, generation, attempt, secretRef }, signal) => {
-    if (secretRef !== null) await deps.vault.discard(secretRef);
+  return async (deps, { store, versionAt }, input, signal) => {
+    const { step, generation, attempt, secretRef } = input;
     const version = versionAt(generation);
     const seen = await probed(deps, store, version, wanted, signal);
     if (seen !== null && !wanted(seen)) {
       const endpoints = seen.endpoints.filter(({ accepted }) => accepted === wrongly).map((d) => d.endpoint);
+      if (secretRef !== null) await deps.vault.discard(secretRef);
       return { refused: `the key is ${otherwise} at ${endpoints.join(', ')}` };
     }
     const moved = event(version);
     const changes: Change[] = moved ? [{ kind: 'move-version', generation, event: moved }] : [];
+    changes.push(...discardOf(input));
     return deps.ledger.answered(step, attempt, { generation, keyId: version.keyId }, changes);
   };
 }

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ChainReport } from '../../activities/postgres/audit.js';
 import { dataConverter } from '../../client/codec.js';
 import { rekey as run } from '../support/command-line.js';
 import { pace } from '../support/lane.js';
@@ -34,6 +35,12 @@ function filesBelow(folder: string): string[] {
     .filter((e) => e.isFile())
     .map((e) => path.join(e.parentPath, e.name));
 }
+
+/** What stands between the first and the last line of each. */
+const auditKeys = (): string[] =>
+  filesBelow(path.join(up.home, 'keys'))
+    .filter((file) => /audit-.*\.key$/.test(file))
+    .map((file) => readFileSync(file, 'utf8').split('\n')[1]!);
 
 /** The secret itself, and the forms in which it could hide. */
 function forms(secret: string): readonly Buffer[] {
@@ -107,9 +114,13 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
     ['show', 'algolia/search#2', '--json'],
     ['config', 'show'],
     ['doctor'],
-    ['audit', 'verify', '--json'],
   ])
     await rekey(...command);
+  // The worker has signed the head at which each of them ended; `verify` has held it against that.
+  const verified = JSON.parse((await rekey('audit', 'verify', '--json')).text) as { chains: ChainReport[]; heads: object };
+  const rotated = verified.chains.filter(({ credential }) => /agents|enrichment|search/.test(credential));
+  expect(rotated.map(({ events, signedTo }) => [events > 5, signedTo === events])).toEqual(rotated.map(() => [true, true]));
+  expect([rotated.length, verified.heads]).toMatchObject([3, { others: 0 }]);
 
   const configured = filesBelow(path.join(up.home, 'sandbox', 'secrets')).map((file) => readFileSync(file, 'utf8').trim());
   const keys = (await Promise.all(['datadog', 'soar', 'algolia'].map((vendor) => up.keys(vendor)))).flat().map((k) => k.value);
@@ -121,6 +132,7 @@ it('shows no secret anywhere, on good ways and on bad ones', async () => {
       ...configured,
       ...keys,
       readFileSync(path.join(up.home, 'keys', 'postgres-password'), 'utf8').trim(),
+      ...auditKeys(),
     ]),
   ].filter((s) => s && s.length >= 20 && !/^[0-9a-f]{8}-[0-9a-f]{4}-/.test(s));
   expect(secrets).toEqual(expect.arrayContaining([next.datadog, next.soar, next.algolia]));

@@ -1,7 +1,8 @@
 /** The books of an effect: intent, take-over, fence and outcome, on a real PostgreSQL. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { clocks } from '../../activities/ports/deadline.js';
 import type { Ledger } from '../../activities/ports/ledger.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { verifyAudit } from '../../activities/postgres/audit.js';
@@ -10,6 +11,7 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
 import { KeyFolder } from '../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../activities/vault/vault.js';
+import type { RekeyError } from '../../workflows/domain/errors.js';
 import type { StepRef } from '../../workflows/domain/records.js';
 import { system } from '../../workflows/domain/who.js';
 import { cloneDatabase } from '../support/database.js';
@@ -21,7 +23,9 @@ let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
 
-const configuration = declaring(...['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'].map((name) => declared(name)));
+const configuration = declaring(
+  ...['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'suspended', 'set-back'].map((name) => declared(name)),
+);
 const quick = { deadline: 400, settle: 100, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -140,6 +144,25 @@ describe('an effect', () => {
     expect([rows, sent]).toEqual([[{ closed: 'not-sent' }], 0]);
   });
 
+  it.each([
+    ['sends nothing when the machine was suspended meanwhile', 'suspended', 60_000, 'KR_TOO_LATE'],
+    ['is sent when the wall clock was set back meanwhile', 'set-back', -3_600_000, null],
+  ])('%s', async (_, name, stepped, code) => {
+    const step = await openStep(name);
+    const wall = vi.spyOn(clocks, 'wall').mockReturnValue(1_000_000);
+    const sending = ledger.once(step, { ...quick, deadline: 5_000 }, async (attempt) => {
+      wall.mockReturnValue(1_000_000 + stepped);
+      attempt.beforeSending();
+      return { sent: true };
+    });
+    const ended = await sending.then(
+      () => null,
+      (error: RekeyError) => error.code,
+    );
+    wall.mockRestore();
+    expect(ended).toBe(code);
+  });
+
   it('keeps secret and version in the transaction of its outcome', async () => {
     const step = await openStep('h');
     const secret = new Secret('0123456789abcdef0123456789abcdef');
@@ -223,13 +246,13 @@ describe('a rotation', () => {
 
 describe('the audit chain', () => {
   it('holds, and shows a changed event, a removed one and a cut tail', async () => {
-    expect((await verifyAudit(database)).filter((c) => c.broken)).toEqual([]);
+    expect((await verifyAudit(database, [])).filter((c) => c.broken)).toEqual([]);
     const breaks = async (sql: string) => {
       let found: string | null | undefined;
       await database
         .transaction(async (client) => {
           await client.query(sql);
-          found = (await verifyAudit(client)).find((c) => c.credential === 'h')?.broken;
+          found = (await verifyAudit(client, [])).find((c) => c.credential === 'h')?.broken;
           throw new Error('undo');
         })
         .catch(() => undefined);
@@ -248,24 +271,5 @@ describe('the audit chain', () => {
         `delete from outbox; delete from audit_events where credential = 'h' and position = (select max(position) from audit_events where credential = 'h')`,
       ),
     ).toMatch(/tail/);
-  });
-});
-
-describe('the vault', () => {
-  it('rewraps every value under a new key and opens them all', async () => {
-    const { keys } = inject('servers');
-    const { randomBytes } = await import('node:crypto');
-    const { writeFileSync } = await import('node:fs');
-    const secret = new Secret(randomBytes(16).toString('hex'));
-    const ref = await vault.keep(secret);
-    const stale = await vault.seal(secret);
-    writeFileSync(`${keys}/vault-zz99.key`, randomBytes(32).toString('base64'), { mode: 0o600 });
-    expect(await vault.rewrap('zz99')).toBeGreaterThan(0);
-    expect((await vault.open(ref)).equals(secret)).toBe(true);
-    await expect(sealedSecrets(database).store(stale)).rejects.toMatchObject({ code: 'KR_VAULT_KEY_RETIRED' });
-  });
-
-  it('refuses a secret that could be guessed', async () => {
-    await expect(vault.seal(new Secret('0123456789abcdef'))).rejects.toMatchObject({ code: 'KR_WEAK_SECRET' });
   });
 });

@@ -219,6 +219,7 @@ describe('a version', () => {
         fingerprint: secret.fingerprint,
         digest: secret.digest,
         secret: await vault.seal(secret),
+        handedIn: null,
       },
       tester,
     );

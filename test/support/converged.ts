@@ -57,6 +57,8 @@ export async function expectInPlaceConverged(lane: Lane, rotation: RunShown, out
 async function expectNothingLeft(lane: Lane): Promise<void> {
   expect((await lane.database.query('select consumer from leases where run is not null')).rows).toEqual([]);
   expect((await lane.database.query('select id from runs where outcome is null')).rows).toEqual([]);
+  const strays = 'select ref from vault_secrets s where not exists (select 1 from versions v where v.secret_ref = s.ref)';
+  expect((await lane.database.query(strays)).rows).toEqual([]);
 }
 
 /** Keys that belong to nobody here: they must be there afterwards as before. */

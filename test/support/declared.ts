@@ -19,6 +19,7 @@ export const declared = (name: string, changes: Partial<CredentialDeclaration> =
     downtime: null,
     approve: [],
     approveWithin: 1_000,
+    keepRevoked: 1_000,
   },
   accept: [],
   current: null,

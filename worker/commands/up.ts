@@ -45,6 +45,7 @@ await main(async () => {
       database,
       passwordFile: home.passwordFile,
       keys: home.keys,
+      heads: home.headsFile,
     };
     writeHomeState(home, state);
   };
@@ -71,6 +72,7 @@ await main(async () => {
     REKEY_DATABASE_PASSWORD_FILE: home.passwordFile,
     TEMPORAL_ADDRESS: temporalAddress,
     REKEY_KEYS: home.keys,
+    REKEY_AUDIT_HEADS: home.headsFile,
     REKEY_HOME: home.root,
   };
   const ours: Ours = { env, ending: ending.signal };

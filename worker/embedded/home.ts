@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makeAuditKey } from '../../activities/vault/head-signer.js';
 
 export interface Home {
   readonly root: string;
@@ -15,6 +16,8 @@ export interface Home {
   readonly sandbox: string;
   readonly passwordFile: string;
   readonly stateFile: string;
+  /** Signed heads of the audit trail, outside of what PostgreSQL's account can reach. */
+  readonly headsFile: string;
 }
 
 /** Makes what is missing and nothing else: keys that exist are never written over. */
@@ -28,6 +31,7 @@ export function openHome(root: string): Home {
     sandbox: path.join(root, 'sandbox'),
     passwordFile: path.join(root, 'keys', 'postgres-password'),
     stateFile: path.join(root, 'state.json'),
+    headsFile: path.join(root, 'audit-heads.jsonl'),
   };
   mkdirSync(root, { recursive: true });
   for (const folder of [home.keys, home.logs, home.temporal]) mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -39,6 +43,7 @@ export function openHome(root: string): Home {
       { mode: 0o600, flag: 'wx' },
     );
   }
+  if (!readdirSync(home.keys).some((name) => name.startsWith('audit-'))) makeAuditKey(home.keys, randomBytes(4).toString('hex'));
   if (!existsSync(home.passwordFile))
     writeFileSync(home.passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   return home;
@@ -63,6 +68,7 @@ export interface HomeState {
   readonly database?: string;
   readonly passwordFile?: string;
   readonly keys?: string;
+  readonly heads?: string;
 }
 
 export function readHomeState(home: Home): HomeState {

@@ -71,6 +71,8 @@ export interface Policy {
    * on waiting.
    */
   readonly approveWithin: number;
+  /** How long the secret of a revoked version stays in the vault. */
+  readonly keepRevoked: number;
 }
 
 /** Risks that an operator takes on by writing their name under `accept:` of a credential. */

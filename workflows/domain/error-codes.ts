@@ -126,8 +126,9 @@ export const errorCodes = {
   KR_SCHEMA_OLDER: { ...permanent, meaning: 'The database lacks migrations of this release.', remedy: 'Run `rekey migrate`.' },
   KR_AUDIT_BROKEN: {
     ...permanent,
-    meaning: 'The audit chain does not hold: an event was changed, removed or inserted.',
-    remedy: 'Compare with a backup and with the signed heads in the log.',
+    meaning: 'The audit chain does not hold: an event was changed, removed or inserted, or is not the one whose head was signed.',
+    remedy:
+      'Compare with a backup and with the signed heads in the log. If the ledger was set back on purpose, put the file of heads aside.',
   },
 
   KR_GUARD_STALE: {
@@ -295,11 +296,6 @@ export const errorCodes = {
     ...transient,
     meaning: 'The master key that a secret was wrapped with is not on this worker.',
     remedy: 'Put the key file back in the keys folder.',
-  },
-  KR_VAULT_KEY_RETIRED: {
-    ...transient,
-    meaning: 'The master key was switched while a secret was being written.',
-    remedy: 'Nothing: it is repeated under the new key.',
   },
   KR_SERVICE_AWAY: {
     ...transient,

@@ -57,6 +57,7 @@ create table vault_secrets (
   master_key text not null,
   wrapped_key bytea not null,
   sealed bytea not null,
+  -- What no version refers to was handed in and is still to be taken, for a day.
   kept_at timestamptz not null default clock_timestamp()
 );
 
@@ -83,6 +84,7 @@ create table versions (
 create unique index versions_one_active on versions (credential) where state = 'active';
 create unique index versions_one_owner_per_key on versions (account, key_id) where state <> 'revoked';
 create index versions_digest on versions (digest);
+create index versions_secret on versions (secret_ref) where secret_ref is not null;
 
 -- One that is active when the mark comes stays so until it is replaced; what is forbidden is the way back to it.
 create function refuse_compromised() returns trigger language plpgsql as $$

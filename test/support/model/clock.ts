@@ -3,6 +3,7 @@
  * deadlines, all moved by hand and all alike.
  */
 import { vi } from 'vitest';
+import { clocks } from '../../../activities/ports/deadline.js';
 import type { Database } from '../../../activities/postgres/pool.js';
 
 const epoch = Date.UTC(2030, 0, 1);
@@ -17,9 +18,10 @@ export class Clock {
   heard: (at: number) => void = () => undefined;
   #deadlines: { readonly at: number; readonly controller: AbortController }[] = [];
 
-  /** From here on `performance.now` and `AbortSignal.timeout` of this process go by this clock. */
+  /** From here on deadlines of this process go by this clock. */
   install(): void {
     vi.spyOn(performance, 'now').mockImplementation(() => this.now);
+    vi.spyOn(clocks, 'wall').mockImplementation(() => this.now);
     vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => {
       const controller = new AbortController();
       const at = this.now + milliseconds;

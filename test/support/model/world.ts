@@ -93,7 +93,7 @@ export abstract class World {
       fingerprint: secret.fingerprint,
       digest: secret.digest,
     };
-    await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret) }, tester);
+    await this.ledger.adopt(this.credential, { ...version, secret: await this.vault.seal(secret), handedIn: null }, tester);
     await this.takeOver();
     const targets = this.run.spec.consumers.kind === 'list' ? this.run.spec.consumers.list : [];
     await createLedgerSteps(this.quietDeps()).freezePlan({

@@ -9,7 +9,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findInstallation, homeFolder, readState } from '../../../client/environment.js';
 
 let home: string;
-const state = { temporal: '127.0.0.1:7233', database: 'postgres://rekey@127.0.0.1:5432/rekey', passwordFile: '/p', keys: '/k' };
+const state = {
+  temporal: '127.0.0.1:7233',
+  database: 'postgres://rekey@127.0.0.1:5432/rekey',
+  passwordFile: '/p',
+  keys: '/k',
+  heads: '/h',
+};
 const writeState = (text: string) => writeFileSync(path.join(home, 'state.json'), text);
 const cluster = { DATABASE_URL: 'postgres://rekey@db/rekey', TEMPORAL_ADDRESS: 'temporal:7233', REKEY_KEYS: '/keys' };
 
@@ -27,18 +33,26 @@ describe('the installation', () => {
       temporalAddress: state.temporal,
       temporalNamespace: 'default',
       keysFolder: '/k',
+      headsFile: '/h',
     });
   });
 
   it('is the one of the environment before that', () => {
     writeState(JSON.stringify(state));
-    const env = { ...cluster, REKEY_HOME: home, REKEY_DATABASE_PASSWORD_FILE: '/run/password', TEMPORAL_NAMESPACE: 'keys' };
+    const env = {
+      ...cluster,
+      REKEY_HOME: home,
+      REKEY_DATABASE_PASSWORD_FILE: '/run/password',
+      TEMPORAL_NAMESPACE: 'keys',
+      REKEY_AUDIT_HEADS: '/heads',
+    };
     expect(findInstallation(env)).toEqual({
       databaseUrl: cluster.DATABASE_URL,
       passwordFile: '/run/password',
       temporalAddress: cluster.TEMPORAL_ADDRESS,
       temporalNamespace: 'keys',
       keysFolder: '/keys',
+      headsFile: '/heads',
     });
   });
 
@@ -46,6 +60,11 @@ describe('the installation', () => {
     writeState(JSON.stringify(state));
     expect(findInstallation({ REKEY_HOME: home, DATABASE_URL: cluster.DATABASE_URL }).passwordFile).toBeNull();
     expect(findInstallation({ REKEY_HOME: home, TEMPORAL_ADDRESS: 'elsewhere:7233' }).passwordFile).toBe('/p');
+  });
+
+  it('never holds another ledger against the heads of the embedded one', () => {
+    writeState(JSON.stringify(state));
+    expect(findInstallation({ REKEY_HOME: home, DATABASE_URL: cluster.DATABASE_URL }).headsFile).toBeNull();
   });
 
   it('is refused by the names of what is missing', () => {

@@ -31,6 +31,7 @@ describe('a configuration without problems', () => {
         downtime: null,
         approve: [],
         approveWithin: 3 * day,
+        keepRevoked: 7 * day,
       },
       accept: [],
       labels: [],

@@ -178,6 +178,7 @@ describe('the times of a policy', () => {
     downtime: null,
     approve: [],
     approveWithin: day,
+    keepRevoked: day,
   };
   const rollout = { canary: 1, wave: { share: 0.25 }, bake: hour };
   const consumers = {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { within } from '../../../activities/ports/deadline.js';
+import { describe, expect, it, vi } from 'vitest';
+import { clocks, endingAfter, within } from '../../../activities/ports/deadline.js';
 
 const ended = (signal: AbortSignal) =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }));
@@ -36,6 +36,15 @@ describe('a deadline', () => {
     outer.abort(new Error('cancelled'));
     expect(looks.every((look) => look.reason === outer.signal.reason)).toBe(true);
     expect(getEventListeners(outer.signal, 'abort')).toEqual([]);
+  });
+
+  it('is over for what is begun after the machine was suspended, before any timer knows', () => {
+    const attempt = endingAfter(60_000);
+    const call = within(attempt, 30_000);
+    const wall = vi.spyOn(clocks, 'wall').mockImplementation(() => Date.now() + 31_000);
+    expect([attempt.aborted, call.aborted]).toEqual([false, false]);
+    expect([within(call, 10_000).reason, within(attempt, 10_000).aborted]).toMatchObject([{ name: 'TimeoutError' }, false]);
+    wall.mockRestore();
   });
 
   it('comes although memory is cleaned up meanwhile', () => {

@@ -53,7 +53,7 @@ type Faked = Pick<
   | 'beginRound'
   | 'close'
   | 'due'
-  | 'openRuns'
+  | 'sweep'
 >;
 
 export class FakeLedger implements Faked {
@@ -256,7 +256,7 @@ export class FakeLedger implements Faked {
   }
 
   due = async () => [];
-  openRuns = async () => {
+  sweep = async () => {
     const { row } = this.#books;
     return row?.outcome === null ? [{ credential: row.credential, sequence: sequenceOf(row), options: row.options }] : [];
   };
