@@ -27,7 +27,7 @@ export async function compose(installation: Installation): Promise<Composition> 
   const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
   const connectors = new Connectors(ledger);
   return {
-    deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference },
+    deps: { ledger, vault, connectors, resolve: resolveReference },
     database,
     vault,
     vaultKeys,

@@ -6,7 +6,7 @@ import type { Adoption, Configuration } from '../../workflows/domain/configurati
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Who } from '../../workflows/domain/who.js';
-import type { ObservationDeps } from '../deps.js';
+import type { ApplyDeps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
 export interface ApplyInput {
@@ -15,10 +15,7 @@ export interface ApplyInput {
   readonly by: Who;
 }
 
-export async function saveConfiguration(
-  deps: ObservationDeps,
-  { configuration, hash, by }: ApplyInput,
-): Promise<{ changed: boolean }> {
+export async function saveConfiguration(deps: ApplyDeps, { configuration, hash, by }: ApplyInput): Promise<{ changed: boolean }> {
   return deps.ledger.saveConfiguration(configuration, hash, by);
 }
 
@@ -42,7 +39,7 @@ export interface AdoptInput {
  * same key again changes nothing.
  */
 export async function adoptVersion(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
   signal: AbortSignal,
 ): Promise<Adoption> {
@@ -51,7 +48,7 @@ export async function adoptVersion(
     return { credential, generation: active.generation, adopted: false };
 
   const spec = await deps.ledger.credential(credential);
-  const store = await deps.stores.of(spec.store);
+  const store = await deps.applied.store(spec.store);
   const account = await store.check(signal);
   const secret = reference === null ? null : await secretBehind(deps, spec, reference, signal);
   const { idIsSecret } = store.capabilities;
@@ -80,18 +77,13 @@ export async function adoptVersion(
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }
 
-async function secretBehind(
-  deps: ObservationDeps,
-  spec: CredentialSpec,
-  reference: string,
-  signal: AbortSignal,
-): Promise<Secret> {
+async function secretBehind(deps: ApplyDeps, spec: CredentialSpec, reference: string, signal: AbortSignal): Promise<Secret> {
   const [, kind, rest = ''] = /^(vault|consumer):(.*)$/.exec(reference) ?? [];
   if (kind === 'vault') return deps.vault.open(rest);
   if (kind === undefined) return deps.resolve(reference);
   const consumer = spec.consumers.kind === 'list' ? spec.consumers.list.find(({ name }) => name === rest) : undefined;
   if (!consumer) throw new RekeyError('KR_NOT_FOUND', `${rest} among the consumers of ${spec.name}`);
-  const held = await (await deps.hosts.of(consumer.host)).readSecret?.(consumer, signal);
+  const held = await (await deps.applied.host(consumer.host)).readSecret?.(consumer, signal);
   if (!held) throw new RekeyError('KR_REFERENCE_UNRESOLVED', `host ${consumer.host} shows no secret of ${rest}`);
   return held;
 }

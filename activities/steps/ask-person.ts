@@ -70,7 +70,7 @@ const questions: Readonly<Record<ManualEffect, Question>> = {
  */
 export async function askPerson(deps: AskingDeps & EffectDeps, input: AskInput, signal: AbortSignal): Promise<Asked> {
   const { step, effect, generation } = input;
-  const context = await contextOf(deps, step);
+  const context = await contextOf(deps, step, signal);
   const { run, versions } = context;
   const { store: name, policy } = run.spec;
   const question = questions[effect];
@@ -103,7 +103,8 @@ async function requireMayGo(
 ): Promise<void> {
   const version = find(versions, generation);
   if (!version) return;
-  await requireMayTakeAway(deps, store, run, version, versionAt(survivor), signal);
+  const account = await deps.targets.account(run, signal);
+  await requireMayTakeAway(deps, { store, account, run }, version, versionAt(survivor), signal);
   await keepMembershipsFirst(deps, step, version, versionAt(survivor));
 }
 
@@ -125,7 +126,7 @@ async function instructionsOf(
   const { store, attributes } = run.spec;
   const { inWords, answer } = questions[effect];
   const facts: ManualFacts = { store, ...key, attributes };
-  const config = await deps.stores.configOf(store);
+  const config = await deps.targets.storeConfig(run);
   const steps = config.instructions?.[effect]?.(facts) ?? [inWords(facts)];
   return [...steps, `Then: ${answer.replace('ROTATION', `'${run.id}'`)}. If it cannot be done: rekey reject '${run.id}'.`];
 }

@@ -18,7 +18,16 @@ import {
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
-import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep, within } from '../deps.js';
+import {
+  type ApplyDeps,
+  contextOf,
+  type EffectDeps,
+  effectAtStore,
+  type ObservationDeps,
+  type StepInput,
+  sleep,
+  within,
+} from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';
 import type { Attempt } from '../ports/journal.js';
 import type { KeyDescription, KeyStoreView } from '../ports/key-store.js';
@@ -46,7 +55,7 @@ export interface PlanInput extends StepInput {
 export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
   const { run, store, versions, once } = await effectAtStore(deps, step);
   const { spec, options, previousGeneration } = run;
-  const config = await deps.stores.configOf(spec.store);
+  const config = await deps.targets.storeConfig(run);
   const version = versions.find((v) => v.generation === previousGeneration) ?? null;
   const { change } = options.update!;
   return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
@@ -58,7 +67,7 @@ export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): 
 }
 
 async function look(
-  deps: ObservationDeps,
+  deps: Pick<ObservationDeps, 'ledger'>,
   store: KeyStoreView,
   config: StoreConfig,
   spec: CredentialSpec,
@@ -180,15 +189,10 @@ async function changed(
   const { request, settle } = store.capabilities.timing;
   const before = async (signal: AbortSignal) => {
     const key = await store.describe(keyId, signal);
-    return { account: (await store.check(signal)).identity, image: key && imageOf(key) };
+    return { image: key && imageOf(key) };
   };
   return once(step, { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before }, async (attempt, effects) => {
-    const seen = attempt.before;
-    if (seen.account !== version.account) {
-      attempt.markUnsent('this');
-      throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one of the key`);
-    }
-    const sends = decide(seen.image, attempt);
+    const sends = decide(attempt.before.image, attempt);
     if (sends) {
       attempt.beforeSending();
       attempt.markUnsent('no');
@@ -228,8 +232,7 @@ export async function proveImage(
   signal: AbortSignal,
 ): Promise<void> {
   await deps.ledger.enter(step);
-  const { spec } = await deps.ledger.run(step.run);
-  const store = await deps.stores.of(spec.store);
+  const { store } = await contextOf(deps, step, signal);
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);
     const key = await store.describe(keyId, signal);
@@ -251,7 +254,7 @@ export interface CompareInput {
  * declared. One that cannot be looked at does not hold up the others.
  */
 export async function compareKeys(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   { store, credentials, changeable }: CompareInput,
   signal: AbortSignal,
 ): Promise<readonly KeyLook[]> {
@@ -261,7 +264,7 @@ export async function compareKeys(
 }
 
 async function compareKey(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   name: string,
   credential: string,
   changeable: boolean,
@@ -270,7 +273,7 @@ async function compareKey(
   const nothing = { credential, generation: null, key: null, differences: [], widens: [] };
   try {
     const spec = await deps.ledger.credential(credential);
-    const [store, config] = [await deps.stores.of(name), await deps.stores.configOf(name)];
+    const [store, config] = [await deps.applied.store(name), await deps.applied.storeConfig(name)];
     const version = (await deps.ledger.versions(credential)).find((v) => v.state === 'active') ?? null;
     if (changeable && !(version && store.update && config.changes)) return null;
     const { facts, key } = await look(deps, store, config, spec, version, within(signal, store.capabilities.timing.request * 2));

@@ -15,11 +15,11 @@ import {
   deliveryOf,
   type EffectDeps,
   effectAtHost,
+  hostContextOf,
   knownVersions,
   type ObservationDeps,
   type StepInput,
   sleep,
-  targetOf,
   within,
 } from '../deps.js';
 import type { AppHostEffects, AppHostView, Delivery } from '../ports/app-host.js';
@@ -46,17 +46,14 @@ const pollInterval = 100;
 /** Observes: every consumer named, once. Writes: the inspections, at the database's time. */
 export async function inspectConsumers(
   deps: ObservationDeps,
-  { step, host: name, consumers }: InspectInput,
+  { step, host: name, consumers: names }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  const { consumers, host } = await hostContextOf(deps, step, name, names, signal);
   const known = await knownVersions(deps, step.credential);
   const lookedAt = await deps.ledger.now();
   const inspections = await Promise.all(
-    consumers.map((consumer) =>
-      host.inspect(targetOf(run, consumer), known, within(signal, host.capabilities.timing.request * 2)),
-    ),
+    consumers.map((consumer) => host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2))),
   );
   await deps.ledger.recordInspections(step, lookedAt, inspections);
 }
@@ -109,7 +106,7 @@ export async function confirmConsumer(
   { step, consumer: name, generation }: DistributeInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { run, consumer, host } = await consumerContextOf(deps, step, name, signal);
   const { evidence } = run.spec.policy;
   const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
@@ -160,18 +157,15 @@ export async function undeployConsumer(
 /** Observes: the consumers of one host, until no instance runs. */
 export async function awaitStopped(
   deps: ObservationDeps,
-  { step, host: name, consumers }: InspectInput,
+  { step, host: name, consumers: names }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  const { consumers, host } = await hostContextOf(deps, step, name, names, signal);
   const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
   for (;;) {
     const lookedAt = now();
-    const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(run, c), [], within(signal, host.capabilities.timing.request))),
-    );
+    const seen = await Promise.all(consumers.map((c) => host.inspect(c, [], within(signal, host.capabilities.timing.request))));
     if (seen.every(isStopped)) return deps.ledger.recordInspections(step, lookedAt, seen);
     const running = seen.filter((i) => !isStopped(i)).map((i) => i.consumer);
     if (performance.now() > until) throw new RekeyError('KR_STILL_RUNNING', running.join(', '), 1_000);
@@ -233,7 +227,7 @@ export async function confirmDeployed(
   { step, consumer: name }: ConsumerInput,
   signal: AbortSignal,
 ): Promise<Deployed> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
+  const { consumer, host } = await consumerContextOf(deps, step, name, signal);
   const now = await databaseClock(deps);
   const until = performance.now() + maxWait;
   for (;;) {

@@ -10,12 +10,12 @@ import {
   contextOf,
   type EffectDeps,
   effectAtStore,
+  hostContextOf,
   knownVersions,
   type ObservationDeps,
   type StepInput,
   secretOf,
   sleep,
-  targetOf,
   versionOf,
   within,
 } from '../deps.js';
@@ -39,16 +39,20 @@ export async function disableVersion(
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
     rights: (await store.describe(target.keyId, signal))?.rights ?? null,
   });
-  return once(step, { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look }, async (attempt, effects) => {
-    attempt.markUnsent('and-before');
-    await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
-    await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
-    attempt.markUnsent('no');
-    attempt.beforeSending();
-    await effects.disable!(target.keyId, within(attempt.signal, request));
-    attempt.stage({ kind: 'move-version', generation, event: 'disable' });
-    return { generation };
-  });
+  return once(
+    step,
+    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
+    async (attempt, effects, account) => {
+      attempt.markUnsent('and-before');
+      await requireMayTakeAway(deps, { store, account, run }, target, versionAt(survivor), attempt.signal);
+      await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
+      attempt.markUnsent('no');
+      attempt.beforeSending();
+      await effects.disable!(target.keyId, within(attempt.signal, request));
+      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+      return { generation };
+    },
+  );
 }
 
 export interface EnableInput extends StepInput {
@@ -88,7 +92,7 @@ export async function proveEnabled(
   const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step);
-  const { store, versionAt } = await contextOf(deps, step);
+  const { store, versionAt } = await contextOf(deps, step, signal);
   const version = versionAt(generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const until = performance.now() + store.capabilities.timing.propagation;
@@ -121,19 +125,18 @@ const furtherLooks = 10;
  */
 export async function watchSoak(
   deps: ObservationDeps,
-  { step, host: name, consumers, target, survivor }: SoakInput,
+  { step, host: name, consumers: names, target, survivor }: SoakInput,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  const { run, consumers, host } = await hostContextOf(deps, step, name, names, signal);
   const { evidence } = run.spec.policy;
-  let behind: readonly string[] = consumers;
+  let behind: readonly string[] = names;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
     const lookedAt = await deps.ledger.now();
     const seen = await Promise.all(
-      consumers.map((c) => host.inspect(targetOf(run, c), known, within(signal, host.capabilities.timing.request * 2))),
+      consumers.map((c) => host.inspect(c, known, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, lookedAt, seen);
     behind = seen.filter((i) => !isConverged(i, survivor, evidence)).map(named);

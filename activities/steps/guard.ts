@@ -7,7 +7,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
 import { type ObservationDeps, requiredOf, secretOf, sleep, within } from '../deps.js';
-import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
+import { acceptedEverywhere, type KeyStoreView, type StoreAccount } from '../ports/key-store.js';
 
 /** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
 const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
@@ -16,18 +16,21 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
   'source-behind': 'KR_CONSUMER_BEHIND',
 };
 
-/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
+/** `account`: as it was when this attempt began. */
+export interface GuardContext {
+  readonly store: KeyStoreView;
+  readonly account: StoreAccount;
+  readonly run: RunRecord;
+}
+
+/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND or KR_GUARD_REFUSED. */
 export async function requireMayTakeAway(
   deps: ObservationDeps,
-  store: KeyStoreView,
-  run: RunRecord,
+  { store, account, run }: GuardContext,
   target: VersionRecord,
   survivor: VersionRecord,
   signal: AbortSignal,
 ): Promise<void> {
-  const account = await store.check(signal);
-  if (account.identity !== target.account)
-    throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one that the key was made in`);
   // What goes while compensating is the new version: then only those that were ever handed it must
   // prove to be off it.
   const back = run.direction === 'back';

@@ -188,7 +188,7 @@ export async function awaitSettled(
   const run = await deps.ledger.run(step.run);
   let left = 0;
   for (const { host, name } of run.targets ?? []) {
-    const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
+    const fenced = await deps.targets.remembersFence(run, host);
     const open = kinds.filter((kind) => !(fenced && kind === 'distribute'));
     left = Math.max(left, await deps.ledger.unsettled(step.run, open, name));
   }

@@ -2,9 +2,10 @@
  * Owns the look before the first change: at the store and at the consumers. Observes only; what it
  * finds is decided in the domain.
  */
-import type { ConsumerSpec } from '../../workflows/domain/credential.js';
+import { type ConsumerSpec, leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
+import type { Identities } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, secretOf, within } from '../deps.js';
 import type { AppHostView } from '../ports/app-host.js';
@@ -23,7 +24,7 @@ export interface StorePreflight {
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step);
   await deps.vault.roundTrip();
-  const { run, store, versions } = await contextOf(deps, step);
+  const { run, store, versions } = await contextOf(deps, step, signal);
   const account = await checkedAccount(store, signal);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
 
@@ -64,7 +65,7 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
     findings,
     identity: account?.identity ?? null,
     usedBy,
-    disables: store.capabilities.disable || run.stores.store.manual?.includes('disable') === true,
+    disables: store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true,
   };
 }
 
@@ -86,8 +87,8 @@ export interface HostPreflightInput extends StepInput {
 
 export interface HostPreflight {
   readonly findings: readonly Finding[];
-  /** The host's own; null where it cannot be reached. */
-  readonly identity: string | null;
+  /** Of the host and, where they have their own, of its consumers' machines. */
+  readonly identities: Identities['hosts'];
   readonly consumers: readonly ConsumerSpec[];
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
@@ -105,7 +106,8 @@ export async function preflightHost(
 ): Promise<HostPreflight> {
   await deps.ledger.enter(step);
   const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  // Before the plan is frozen nobody knows yet who it is to be.
+  const host = await deps.targets.host(run, name, [], signal);
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
   const consumers =
@@ -116,7 +118,7 @@ export async function preflightHost(
         : [];
 
   const known = await knownVersions(deps, step.credential);
-  const identity = await identityOf(host, signal);
+  const identities: Record<string, string> = {};
   const required = new Set(requiredOf({ ...run, targets: consumers }).map((c) => c.name));
   const findings: Finding[] = [];
   const running: string[] = [];
@@ -125,6 +127,8 @@ export async function preflightHost(
     consumers.map(async (consumer) => {
       try {
         const inspection = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request * 2));
+        const machine = await host.identityOf?.(consumer, within(signal, host.capabilities.timing.request));
+        if (machine !== undefined) identities[leaseKey(consumer)] = machine;
         if (inspection.state !== 'stopped') running.push(consumer.name);
         if (!required.has(consumer.name) || !previous) return;
         const { evidence } = run.spec.policy;
@@ -140,9 +144,14 @@ export async function preflightHost(
       }
     }),
   );
+  const identity = await identityOf(host, signal);
+  if (identity !== null) identities[name] = identity;
+  // Whoever it is: later it could not be told from another.
+  else if (required.size > 0 && !findings.some(({ reason }) => reason === 'unreachable'))
+    findings.push({ reason: 'unreachable', message: `${name} does not say who it is` });
   return {
     findings,
-    identity,
+    identities,
     consumers,
     running: running.sort(),
     ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}),

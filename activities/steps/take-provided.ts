@@ -60,7 +60,7 @@ const takes: Readonly<Record<ManualEffect, Take>> = {
  * nothing.
  */
 export async function takeProvided(deps: AskingDeps, input: ProvidedInput, signal: AbortSignal): Promise<Taken> {
-  return takes[input.effect](deps, await contextOf(deps, input.step), input, signal);
+  return takes[input.effect](deps, await contextOf(deps, input.step, signal), input, signal);
 }
 
 /** What a key that was handed in is, and what becomes of it in our ledger. */

@@ -3,14 +3,14 @@
  * the store, and refused where it is another.
  */
 import { describe, expect, it } from 'vitest';
-import type { Deps } from '../../activities/deps.js';
+import type { ApplyDeps } from '../../activities/deps.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { adoptVersion } from '../../activities/steps/apply.js';
 import { tester } from '../support/who.js';
 
 const held = new Secret('aaaabbbbccccddddeeeeffff00001111');
 
-function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: unknown[] } {
+function deps(inSource: Secret | null, accepted = true): { deps: ApplyDeps; adopted: unknown[] } {
   const adopted: unknown[] = [];
   const fake = {
     ledger: {
@@ -27,16 +27,14 @@ function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: 
       },
     },
     vault: { seal: async (secret: Secret) => ({ sealed: secret.fingerprint }) },
-    stores: {
-      of: async () => ({
+    applied: {
+      store: async () => ({
         capabilities: { idIsSecret: false, listsKeys: true },
         check: async () => ({ identity: 'account' }),
         describe: async () => ({ name: 'web' }),
         probe: async (_: unknown) => ({ endpoints: [{ accepted }] }),
       }),
-    },
-    hosts: {
-      of: async (name: string) => ({
+      host: async (name: string) => ({
         readSecret: async ({ settings }: { settings: unknown }) => (name === 'disk' && settings ? inSource : null),
       }),
     },
@@ -44,9 +42,9 @@ function deps(inSource: Secret | null, accepted = true): { deps: Deps; adopted: 
       throw new Error('no reference is to be resolved');
     },
   };
-  return { deps: fake as unknown as Deps, adopted };
+  return { deps: fake as unknown as ApplyDeps, adopted };
 }
-const adopt = (given: Deps, secret: string) =>
+const adopt = (given: ApplyDeps, secret: string) =>
   adoptVersion(given, { credential: 'team/web', keyId: '17', secret, by: tester }, new AbortController().signal);
 
 describe('a key whose secret a consumer has', () => {

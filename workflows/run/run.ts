@@ -17,6 +17,7 @@ import {
   type ChainHead,
   type Crossing,
   generationOf,
+  type Identities,
   type Opened,
   type OpenedWait,
   type Recorded,
@@ -51,6 +52,8 @@ export class Run {
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
   targets: readonly ConsumerSpec[];
+  /** Whom it was planned for; null until preflight has seen them. */
+  identities: Identities | null;
 
   row: RunRecord;
 
@@ -64,6 +67,7 @@ export class Run {
     this.#crossed = crossing !== null;
     this.#reason = row.reason;
     this.targets = row.targets ?? [];
+    this.identities = row.identities;
     this.operator = new Operator(row, {
       facts: () => ({
         sequence: sequenceOf(row),
@@ -285,6 +289,7 @@ export class Run {
       fence: this.#fence,
       head: this.#head,
       targets: this.targets.length > 0 ? this.targets : null,
+      identities: this.identities,
       back: this.#back ? this.#reason : null,
       workflowRun: workflowInfo().runId,
     });

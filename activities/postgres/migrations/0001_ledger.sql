@@ -110,7 +110,8 @@ create table runs (
   reason text,
   options jsonb not null,
   spec jsonb not null,
-  stores jsonb not null,
+  -- Declarations of store and hosts at open: what `apply` may not change under the run.
+  stands_on jsonb not null,
   -- Null until preflight has seen them; frozen from then on.
   store_identity text,
   host_identities jsonb,

@@ -1,7 +1,8 @@
 /** Owns the deps of one effect in a test: a ledger that runs the body, and keeps what was said. */
 import { type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
-import type { Attempt } from '../../../activities/ports/journal.js';
+import type { Attempt, OnceOptions } from '../../../activities/ports/journal.js';
 import type { RunRecord, StepRef, VersionRecord } from '../../../workflows/domain/records.js';
+import { connectorsOf } from '../../support/connectors.js';
 
 export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c', kind: key, key }) as StepRef;
 
@@ -16,6 +17,8 @@ const row = {
   previousGeneration: 1,
   spec: { store: 's', policy: { evidence: 'uses', approveWithin: 1_000 }, accept: [], attributes: {} },
   targets: [],
+  standsOn: { stores: {}, hosts: {} },
+  identities: { store: 'a', hosts: { h: 'machine' } },
   exempt: [],
 } as unknown as RunRecord;
 
@@ -24,15 +27,23 @@ export interface Told {
   readonly steps: { readonly key: string; outcome?: object; unsent: string; readonly staged: string[] }[];
   /** Steps that the ledger was told of besides: nothing is waited for there any more. */
   readonly entered: string[];
+  /** How many looks at consumers were kept. */
+  seen: number;
   /** Steps that a person was asked for. */
   readonly asked: string[];
 }
+
+/** Who they were when the run was planned. */
+const same = {
+  check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
+  identity: async () => 'machine',
+};
 
 export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; host?: object; run?: Partial<RunRecord> }): {
   deps: AskingDeps & EffectDeps;
   told: Told;
 } {
-  const told: Told = { steps: [], entered: [], asked: [] };
+  const told: Told = { steps: [], entered: [], seen: 0, asked: [] };
   const ledger = {
     run: async () => ({ ...row, ...run }),
     versions: async () => [versionAt(1), versionAt(2)],
@@ -48,14 +59,18 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
     now: async () => 0,
     enter: async ({ key }: StepRef) => void told.entered.push(key),
     openWait: async () => undefined,
-    recordInspections: async () => undefined,
+    recordInspections: async () => {
+      told.seen++;
+    },
+    lease: async () => ({ ledgerId: 'l', number: 1 }),
     releaseLease: async () => undefined,
-    once: async ({ key }: StepRef, _: object, body: (attempt: Attempt) => Promise<object>) => {
+    once: async ({ key }: StepRef, { snapshotBefore }: OnceOptions, body: (attempt: Attempt) => Promise<object>) => {
+      const before = await snapshotBefore?.(new AbortController().signal);
       const step: Told['steps'][number] = { key, unsent: 'no', staged: [] };
       told.steps.push(step);
       const attempt = {
         earlier: [],
-        before: {},
+        before,
         signal: new AbortController().signal,
         beforeSending: () => undefined,
         markUnsent: (which: string) => {
@@ -70,8 +85,7 @@ export function depsOf({ store = {}, host = {}, run = {} }: { store?: object; ho
   const deps = {
     ledger,
     vault: { open: async () => ({}) },
-    stores: { of: async () => store, configOf: async () => ({}) },
-    hosts: { of: async () => host },
+    connectors: { ...connectorsOf({ store: { ...same, ...store }, host: { ...same, ...host } }), storeConfig: async () => ({}) },
   } as unknown as Deps;
   return { deps: withOnce(deps), told };
 }

@@ -60,7 +60,7 @@ export class FakeLedger implements Faked {
 
   constructor(
     private readonly spec: CredentialSpec,
-    private readonly stores: RunRecord['stores'],
+    private readonly standsOn: RunRecord['standsOn'],
   ) {}
 
   /** A copy to set it back to. */
@@ -101,7 +101,7 @@ export class FakeLedger implements Faked {
     books.workflowRun = workflowRun;
     books.outcomes = {};
     books.intents = [];
-    books.row = newRun(this.spec, this.stores, books, { credential, options, by }, generation);
+    books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation);
     return { run: this.row, head: this.#audit(), crossing: null, turnBack: null };
   }
 
@@ -293,6 +293,7 @@ export class FakeLedger implements Faked {
     const { versions } = this.#books;
     if (change.kind === 'add-version') versions.push(version(change.generation, change.state));
     else if (change.kind === 'freeze-targets') this.#change({ targets: this.row.targets ?? change.targets });
+    else if (change.kind === 'freeze-identities') this.#change({ identities: this.row.identities ?? change.identities });
     else if (change.kind === 'move-version')
       this.#books.versions = versions.map((v) =>
         v.generation === change.generation ? { ...v, state: transition(v.state, change.event) } : v,

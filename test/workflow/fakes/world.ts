@@ -95,7 +95,7 @@ export class World {
       rollout: { ...plain.rollout, wave: { count: 2 }, ...setting.rollout },
       policy: { ...plain.policy, confirm: never, approveWithin: never, ...setting.policy },
     };
-    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} });
+    this.ledger = new FakeLedger(spec, { stores: { vendor: { kind: 'fake', settings: {}, manual } }, hosts: {} });
   }
 
   /** Names of the consumers that must be right. */
