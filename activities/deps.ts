@@ -66,7 +66,11 @@ export type Once<Effects, Who = null> = <Result extends JsonObject, Before exten
 /** For effects, and for what asks a person; an observation is given less by its type alone. */
 export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDeps & AskingDeps & EffectDeps {
   const targets = targetsOf(connectors);
-  const outside = <Port, Who>(port: Port, ask: (signal: AbortSignal) => Promise<Who>): Outside<Port, Port, Who> => ({
+  const outside = <Port, Who>(
+    { planHash }: RunRecord,
+    port: Port,
+    ask: (signal: AbortSignal) => Promise<Who>,
+  ): Outside<Port, Port, Who> => ({
     view: port,
     once: <Result extends JsonObject, Before extends JsonObject | null>(
       step: StepRef,
@@ -80,7 +84,7 @@ export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDep
         who = await ask(signal);
         return ((await options.snapshotBefore?.(signal)) ?? null) as Before;
       };
-      return ledger.once(step, { ...options, snapshotBefore }, (attempt) => body(attempt, port, who));
+      return ledger.once(step, { ...options, planHash, snapshotBefore }, (attempt) => body(attempt, port, who));
     },
   });
   return {
@@ -91,9 +95,9 @@ export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDep
     applied: appliedOf(connectors),
     outside: {
       store: async (run) =>
-        outside(await connectors.store(run.standsOn, run.spec.store), (signal) => targets.account(run, signal)),
+        outside(run, await connectors.store(run.standsOn, run.spec.store), (signal) => targets.account(run, signal)),
       host: async (run, consumer) =>
-        outside(await connectors.host(run.standsOn, consumer.host), async (signal) => {
+        outside(run, await connectors.host(run.standsOn, consumer.host), async (signal) => {
           await targets.host(run, consumer.host, [consumer], signal);
           return null;
         }),

@@ -46,9 +46,9 @@ export interface Runs {
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
   /**
    * Credentials whose time has come and that have no open rotation, whether or not their window is
-   * open.
+   * open. `room`: what must be left of that, in milliseconds.
    */
-  due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
+  due(): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]>;
   /** Every open rotation, whether or not a workflow runs it. */
   openRuns(): Promise<readonly OpenOrder[]>;
 }

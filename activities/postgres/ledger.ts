@@ -46,7 +46,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
 
     once: (step, options, body) => once(database, id, step, options, body),
     isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),
-    ask: (step, before) => ask(database, id, step, before),
+    ask: (step, before, leave) => ask(database, id, step, before, leave),
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
     declined: (step) => declined(database, step),
     openAsks: (run) => openAsks(database, run),

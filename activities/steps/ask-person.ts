@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import type { ManualEffect } from '../../workflows/domain/manual.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { type AskingDeps, contextOf, type EffectDeps, type StepContext, type StepInput } from '../deps.js';
@@ -29,6 +30,8 @@ export interface AskInput extends ManualInput {
 interface Question {
   /** Throws where nobody may be asked now. */
   guard?(deps: EffectDeps, input: ManualInput, context: StepContext, signal: AbortSignal): Promise<void>;
+  /** What must hold when that person is asked first. */
+  readonly leave?: Leave;
   /** What is kept with the intent. */
   before?(input: ManualInput, context: StepContext, signal: AbortSignal): Promise<JsonObject | null>;
   /** The key as that person will find it, or is to name it. */
@@ -50,6 +53,7 @@ const onKey = (effect: ManualEffect): Pick<Question, 'keyOf' | 'inWords'> => ({
 
 const questions: Readonly<Record<ManualEffect, Question>> = {
   mint: {
+    leave: { gate: 'start', window: true },
     keyOf: (tag) => ({ keyName: tag, keyId: null }),
     inWords: ({ store, keyName, attributes }) => `In ${store}, make a key named ${keyName} with ${canonicalJson(attributes)}.`,
     answer: handIn,
@@ -59,9 +63,9 @@ const questions: Readonly<Record<ManualEffect, Question>> = {
     guard: (deps, _, { run }) => requireMayRegenerate(deps, run, 'nothing'),
     answer: handIn,
   },
-  disable: { ...onKey('disable'), guard: requireMayGo, before: rightsOf, answer: sayDone },
+  disable: { ...onKey('disable'), leave: { gate: 'take-away' }, guard: requireMayGo, before: rightsOf, answer: sayDone },
   enable: { ...onKey('enable'), answer: sayDone },
-  revoke: { ...onKey('revoke'), guard: requireMayGo, answer: sayDone },
+  revoke: { ...onKey('revoke'), leave: { gate: 'take-away' }, guard: requireMayGo, answer: sayDone },
 };
 
 /**
@@ -77,7 +81,7 @@ export async function askPerson(deps: AskingDeps & EffectDeps, input: AskInput, 
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
   // now.
   if (!(await deps.ledger.isAsked(step))) await question.guard?.(deps, input, context, signal);
-  const asked = await deps.ledger.ask(step, (await question.before?.(input, context, signal)) ?? null);
+  const asked = await deps.ledger.ask(step, (await question.before?.(input, context, signal)) ?? null, question.leave);
   if (asked.done) return asked;
   const current = find(versions, generation) ?? find(versions, run.previousGeneration);
   await deps.ledger.openWait(step, {

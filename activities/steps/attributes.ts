@@ -17,6 +17,7 @@ import {
 } from '../../workflows/domain/attributes.js';
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes, RekeyError } from '../../workflows/domain/errors.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
 import {
   type ApplyDeps,
@@ -141,7 +142,9 @@ export interface ChangeInput extends StepInput {
 /** Observes: that the key is as it was planned for. Writes: the whole of its new image, at once. */
 export async function changeKey(deps: EffectDeps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
-  return changed(deps, step, keyId, after!, (seen, attempt) => {
+  const { options } = await deps.ledger.run(step.run);
+  const leave: Leave = { gate: 'start', asked: plan.widens.length > 0 && !options.update!.accepted };
+  return changed(deps, step, keyId, { image: after!, leave }, (seen, attempt) => {
     attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_KEY_CHANGED', `key ${keyId} is not there any more`);
     const done = imagesDiffer(seen, after!).length === 0;
@@ -166,7 +169,7 @@ export async function putBackKey(
   { step, plan, agreed }: PutBackInput,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
-  return changed(deps, step, keyId, before!, (seen, attempt) => {
+  return changed(deps, step, keyId, { image: before! }, (seen, attempt) => {
     attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
@@ -181,7 +184,7 @@ async function changed(
   deps: EffectDeps,
   step: StepInput['step'],
   keyId: string,
-  image: KeyImage,
+  { image, ...leave }: { readonly image: KeyImage; readonly leave?: Leave },
   decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { run, store, versionAt, once } = await effectAtStore(deps, step);
@@ -191,7 +194,8 @@ async function changed(
     const key = await store.describe(keyId, signal);
     return { image: key && imageOf(key) };
   };
-  return once(step, { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before }, async (attempt, effects) => {
+  const options = { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before, ...leave };
+  return once(step, options, async (attempt, effects) => {
     const sends = decide(attempt.before.image, attempt);
     if (sends) {
       attempt.beforeSending();

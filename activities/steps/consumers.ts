@@ -140,14 +140,23 @@ function describe(seen: Inspection, generation: number): string {
   return on.length === 0 ? 'no instance is seen' : `instances are on ${on.join(', ')} instead of generation ${generation}`;
 }
 
-/** Writes: one program is told to stop. Whether it did is `awaitStopped`. */
+export interface UndeployInput extends ConsumerInput {
+  /** Programs may be down already, and the ledger has lost that. */
+  readonly begun: boolean;
+}
+
+/**
+ * Writes: one program is told to stop. Whether it did is `awaitStopped`. The first one is told so
+ * while all that the policy asks for holds; the others follow, whatever the clock says.
+ */
 export async function undeployConsumer(
   deps: EffectDeps,
-  { step, consumer: name }: ConsumerInput,
+  { step, consumer: name, begun }: UndeployInput,
 ): Promise<Recorded<Record<string, never>>> {
   const { consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
-  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
+  const leave = begun ? {} : { leave: { gate: 'start', window: true, together: true } as const };
+  return once(step, { deadline: request * 2, settle, waitForSettle: false, ...leave }, async (attempt, effects) => {
     attempt.beforeSending();
     await effects.undeploy!(consumer, within(attempt.signal, request));
     return {};

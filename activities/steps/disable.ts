@@ -39,9 +39,10 @@ export async function disableVersion(
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
     rights: (await store.describe(target.keyId, signal))?.rights ?? null,
   });
+  const leave = { gate: 'take-away' } as const;
   return once(
     step,
-    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look },
+    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look, leave },
     async (attempt, effects, account) => {
       attempt.markUnsent('and-before');
       await requireMayTakeAway(deps, { store, account, run }, target, versionAt(survivor), attempt.signal);

@@ -29,20 +29,26 @@ const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as cons
 export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
   return {
     /**
-     * The window's next opening; its distance is 0 while it is open. Asked here, since zones change
-     * and a history must not.
+     * The window's next opening with that much room; its distance is 0 while it is open. Asked
+     * here, since zones change and a history must not; by the clock that has the last word.
      */
-    windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
-      const now = new Date();
-      const opens = nextOpening(window, now);
+    windowOpening: async ({
+      window,
+      room,
+    }: {
+      readonly window: string;
+      readonly room: number;
+    }): Promise<{ readonly at: string; readonly inMs: number }> => {
+      const now = new Date(await ledger.now());
+      const opens = nextOpening(window, now, room);
       return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
     },
 
     /** What is to be started now: due, and inside its window. */
     dueRotations: async (): Promise<readonly OpenOrder[]> =>
       (await ledger.due())
-        .filter(({ window }) => window === null || inWindow(window, new Date()))
-        .map(({ window: _, ...order }) => order),
+        .filter(({ window, room }) => window === null || inWindow(window, new Date(), room))
+        .map(({ window: _, room: __, ...order }) => order),
     openRuns: () => ledger.openRuns(),
 
     openRun: (request: OpenRequest) => ledger.open(request),

@@ -49,7 +49,8 @@ export async function mintVersion(deps: EffectDeps, { step, known, delivered }: 
   const { request, settle } = store.capabilities.timing;
   const previous = versionAt(run.previousGeneration);
 
-  return once(step, { deadline: request * 2, settle, waitForSettle: true }, async (attempt, effects) => {
+  const leave = { gate: 'start', window: true } as const;
+  return once(step, { deadline: request * 2, settle, waitForSettle: true, leave }, async (attempt, effects) => {
     const lost = await findLostMint(store, effects, attempt);
     const recovered = lost ?? (known ? await recover(store, effects, known, delivered, attempt) : null);
     const key = recovered ?? (await mint(store, effects, run, previous.keyId, attempt));

@@ -80,7 +80,8 @@ export async function revokeVersion(
   const [target, survivor] = [versionAt(generation), versionAt(input.survivor)];
   const { request, settle } = store.capabilities.timing;
 
-  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true };
+  const leave = { gate: 'take-away' } as const;
+  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, leave };
   return once(step, options, async (attempt, effects, account) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;

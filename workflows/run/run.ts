@@ -51,6 +51,7 @@ export class Run {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
+  round: number;
   targets: readonly ConsumerSpec[];
   /** Whom it was planned for; null until preflight has seen them. */
   identities: Identities | null;
@@ -66,6 +67,7 @@ export class Run {
     this.#crossing = crossing;
     this.#crossed = crossing !== null;
     this.#reason = row.reason;
+    this.round = row.round;
     this.targets = row.targets ?? [];
     this.identities = row.identities;
     this.operator = new Operator(row, {
@@ -244,6 +246,7 @@ export class Run {
 
   async newRound(round: number, reason: string): Promise<void> {
     this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
+    this.round = round;
   }
 
   /** Ends as refused where something spoke against beginning. */

@@ -39,6 +39,7 @@ export async function prepare(run: Run): Promise<Prepared> {
   run.identities ??= { store: atTheStore.identity, hosts: atTheHosts.identities };
   await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets, identities: run.identities }));
   await passGate(run, 'start');
-  await awaitWindow(run);
+  // The window was open a moment ago, unless somebody had to be asked meanwhile.
+  if (run.spec.policy.approve.includes('start')) await awaitWindow(run);
   return { running: atTheHosts.running, disables: atTheStore.disables };
 }

@@ -85,7 +85,7 @@ describe.each([
   const at = { step, host: 'h', consumers: ['web'] };
   const steps: readonly (readonly [string, (deps: Deps) => Promise<unknown>])[] = [
     ['distribute', (deps) => distribute(deps, { step, consumer: 'web', generation: 2 })],
-    ['undeploy', (deps) => undeployConsumer(deps, { step, consumer: 'web' })],
+    ['undeploy', (deps) => undeployConsumer(deps, { step, consumer: 'web', begun: false })],
     ['inspect', (deps) => inspectConsumers(deps, at, never)],
     ['confirm', (deps) => confirmConsumer(deps, { step, consumer: 'web', generation: 2 }, never)],
     ['await stopped', (deps) => awaitStopped(deps, at, never)],
