@@ -69,10 +69,12 @@ function leftOf({ openings, length, zone }: Window, at: number): number {
   let until = at;
   // A week of it is as good as for ever.
   while (until - at < week * minute) {
-    const now = weekTime(wallClock(zone, until));
-    const left = Math.max(0, ...openings.map((opening) => length * minute - distance(opening * minute, now)));
+    const from = until;
+    const wall = wallClock(zone, from);
+    const left = Math.max(0, ...openings.map((opening) => length * minute - distance(opening * minute, weekTime(wall))));
     if (left === 0) break;
-    until += left;
+    // Where clocks change on the way, less time or more goes by than they show.
+    until = from + left - (wallClock(zone, from + left) - wall - left);
   }
   return until - at;
 }
