@@ -5,13 +5,14 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Remembered, RunRecord } from '../../workflows/domain/records.js';
 import { system, triggerOf } from '../../workflows/domain/who.js';
+import { hashOfPlan } from '../ports/plan-hash.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
 import { type RunRow, toRun } from './rows.js';
 
 /**
  * The credential's own row is older than any rotation of it: without it nothing is known of what
- * the keys are for.
+ * the keys are for. The run was there when its plan was amended, and remembers it.
  */
 export async function reconcile(
   client: Queryable,
@@ -45,7 +46,7 @@ export async function reconcile(
     ],
   );
   const updated = await client.query(
-    `update runs set fence = $2, workflow_run = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
+    `update runs set fence = $2, workflow_run = $3, targets = coalesce($4, targets), spec = $8, plan_hash = coalesce($9, plan_hash), reason = coalesce(reason, $5),
        store_identity = coalesce(store_identity, $6), host_identities = coalesce(host_identities, $7),
        direction = case when $5::text is null then direction else 'back' end
      where id = $1 and outcome is null returning *`,
@@ -57,6 +58,8 @@ export async function reconcile(
       back,
       identities?.store ?? null,
       identities?.hosts ?? null,
+      run.spec,
+      targets && hashOfPlan(run.spec, targets, run.options),
     ],
   );
   const row = updated.rows[0] as RunRow | undefined;

@@ -2,10 +2,8 @@
  * Owns the steps that touch our own ledger alone; they run as local activities, since repeating
  * them is harmless and nothing outside is asked.
  */
-import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
-import { canonicalJson } from '../../workflows/domain/json.js';
 import {
   type ChainHead,
   generationOf,
@@ -23,6 +21,7 @@ import {
 import type { Outcome } from '../../workflows/domain/states.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, type ObservationDeps, requiredOf, type StepInput } from '../deps.js';
+import { hashOfPlan } from '../ports/plan-hash.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as const;
 
@@ -62,10 +61,7 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
       identities,
     }: StepInput & { targets: readonly ConsumerSpec[]; identities: Identities }): Promise<Recorded<{ planHash: string }>> => {
       const run = await ledger.run(step.run);
-      const planHash = createHash('sha256')
-        .update(canonicalJson([run.spec, targets, run.options] as never))
-        .digest('hex')
-        .slice(0, 16);
+      const planHash = hashOfPlan(run.spec, targets, run.options);
       return ledger.once(step, ownDeadline, async (attempt) => {
         attempt.stage({ kind: 'freeze-targets', targets, planHash });
         attempt.stage({ kind: 'freeze-identities', identities });

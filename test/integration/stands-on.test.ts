@@ -7,6 +7,7 @@ import type { OnceOptions } from '../../activities/ports/journal.js';
 import type { Ledger } from '../../activities/ports/ledger.js';
 import { openLedger } from '../../activities/postgres/ledger.js';
 import type { Database } from '../../activities/postgres/pool.js';
+import { createLedgerSteps } from '../../activities/steps/ledger.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { Leave } from '../../workflows/domain/leave.js';
 import type { Opened, SaidVerb, StepRef } from '../../workflows/domain/records.js';
@@ -28,7 +29,7 @@ const credentials = [
   declared('paused', { consumers }),
   declared('closed', { consumers, policy: { ...policy, window: closed() } }),
   declared('gated', { consumers, policy: { ...policy, approve: ['start'] } }),
-  declared('replanned', { consumers }),
+  ...['replanned', 'amended', 'handed', 'stopped', 'raced'].map((name) => declared(name, { consumers })),
 ];
 const configuration: Configuration = {
   stores: { dd: { kind: 'datadog', settings: { site: 'eu', management: { apiKey: 'env:A' } } } },
@@ -86,6 +87,57 @@ describe('a configuration', () => {
     const rotated = { ...dd, settings: { ...dd.settings, management: { apiKey: 'env:B' } } };
     expect(await applied((c) => ({ ...c, stores: { dd: rotated }, hosts: { disk } }))).toBe('applied');
     expect((await ledger.run('standing#1')).standsOn).toEqual({ stores: { dd: rotated }, hosts: { disk } });
+  });
+});
+
+describe('a consumer that is amended', () => {
+  const right = { name: 'web', host: 'disk', settings: { apply: 'systemctl restart web' } };
+  const amend = async (opened: Opened, amended = right, updateId = 'amend') =>
+    (await ledger.recordVerb(stepOf(opened, 'verb'), { ...said('amend'), updateId, consumer: amended.name, amended })).whyNone;
+  const identities = { store: 'account', hosts: { disk: 'here' } };
+  const plan = (opened: Opened) =>
+    createLedgerSteps({ ledger }).freezePlan({ step: stepOf(opened, 'plan'), targets: list, identities });
+
+  it('is another plan: what was approved before counts no more, what is asked now ends, and the corrected file can be applied', async () => {
+    const opened = await open('amended');
+    const { result } = await plan(opened);
+    const wait = { kind: 'approval', gate: 'start', text: 'x', person: true, deadline: null, nextCommands: [] } as const;
+    await ledger.openWait(stepOf(opened, 'wait'), { ...wait, step: 'approve/start/1' });
+    expect(await amend(opened)).toBeNull();
+    const run = await ledger.run(opened.run.id);
+    expect([run.targets, run.spec.consumers]).toEqual([[right], { kind: 'list', list: [right] }]);
+    expect(run.planHash).not.toBe(result.planHash);
+    expect(await ledger.openWait(stepOf(opened, 'wait'), { ...wait, step: 'approve/start/1' })).toMatchObject({ number: 2 });
+    const { rows } = await database.query('select consumer, amended, effect from verbs where run = $1', [run.id]);
+    expect(rows).toEqual([{ consumer: 'web', amended: right, effect: 'applied' }]);
+    const corrected = { ...configuration.credentials.amended!, consumers: { kind: 'list', list: [right] } } as const;
+    const next = { ...configuration, credentials: { ...configuration.credentials, amended: corrected } };
+    expect(await ledger.saveConfiguration(next, 'corrected', tester)).toEqual({ changed: true });
+    await expect(ledger.saveConfiguration(configuration, 'back', tester)).rejects.toMatchObject({ code: 'KR_SPEC_FROZEN' });
+  });
+
+  it.each([
+    'distribute',
+    'undeploy',
+  ])('is refused from the first intent to %s on, and by an attempt that comes later', async (kind) => {
+    const opened = await open(kind === 'distribute' ? 'handed' : 'stopped');
+    const { result } = await plan(opened);
+    const step = { ...stepOf(opened, `${kind}/1/web`), subject: 'web' };
+    const lost = { deadline: 1_000, settle: 0, waitForSettle: false, planHash: result.planHash };
+    await expect(ledger.once(step, lost, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
+    expect(await amend(opened)).toMatch(/^web was handed something or stopped already/);
+    expect((await ledger.run(opened.run.id)).planHash).toBe(result.planHash);
+  });
+
+  it('is not sent what an attempt has read before', async () => {
+    const opened = await open('raced');
+    const { result } = await plan(opened);
+    const { planHash } = result;
+    expect(await amend(opened)).toBeNull();
+    const step = { ...stepOf(opened, 'distribute/1/web'), subject: 'web' };
+    const late = ledger.once(step, { deadline: 1_000, settle: 0, waitForSettle: false, planHash }, async () => ({}));
+    await expect(late).rejects.toMatchObject({ code: 'KR_ATTEMPT_LOST', retryable: true });
+    expect(await ledger.deliveredTo(opened.run.id)).toEqual([]);
   });
 });
 

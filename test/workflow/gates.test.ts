@@ -223,6 +223,53 @@ describe.concurrent('an effect that is not let begin, since what it had waited f
   });
 });
 
+describe.concurrent('a plan that is amended', () => {
+  const settings = { restart: 'systemctl restart web-1' };
+
+  it('is asked about anew at the gate that is open, and an approval of the one before lets nothing through', async () => {
+    const world = stage.world({ ...one, policy: { approve: ['start'] } });
+    await world.begin();
+    await world.untilWaits('an approval (start)');
+    await world.untilLegal('approve');
+    await world.amend({ name: 'web-1', host: 'east', settings });
+    await world.untilWaits('an approval (start)', 2);
+    expect(world.count('mintVersion')).toBe(0);
+    await expect(world.say('approve', null, null, 0)).rejects.toThrow();
+    await world.say('approve', null, null, 1);
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+    expect(world.ledger.row.targets).toEqual([{ name: 'web-1', host: 'east', settings }]);
+    expect(world.ledger.row.spec.consumers).toEqual({ kind: 'list', list: world.ledger.row.targets });
+  });
+
+  it('holds where the ledger was set back to before it', async () => {
+    const world = stage.world(one);
+    const held = world.script.holds('proveVersion');
+    await world.begin();
+    await world.reached(held);
+    const before = world.ledger.copy();
+    await world.amend({ name: 'web-1', host: 'east', settings });
+    world.ledger.setBack(before);
+    held.release();
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+    expect(world.ledger.row.targets).toEqual([{ name: 'web-1', host: 'east', settings }]);
+  });
+
+  it('names no other consumer than those of the run, and nobody on the way back', async () => {
+    const world = stage.world(one);
+    const held = world.script.holds('drain 1');
+    const back = world.script.holds('distribute back-1/web-1');
+    await world.begin();
+    await world.reached(held);
+    await expect(world.amend({ name: 'nobody', host: 'east', settings })).rejects.toThrow();
+    await world.say('abort');
+    await world.reached(back);
+    await expect(world.amend({ name: 'web-1', host: 'east', settings })).rejects.toThrow();
+    back.release();
+    expect(await world.ended()).toMatchObject({ outcome: 'compensated' });
+    expect(world.count('recordVerb amend')).toBe(0);
+  });
+});
+
 /** When the last of its kind began. */
 const last = (world: ReturnType<typeof stage.world>, label: string): number =>
   world.script.log.findLast((e) => e.label === label)!.began;

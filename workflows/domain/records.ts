@@ -191,6 +191,7 @@ export interface SaidVerb {
   readonly wait: number | null;
   readonly reason: string | null;
   readonly consumer: string | null;
+  readonly amended?: ConsumerSpec;
 }
 
 /** What became of a verb when it was judged again, under the run's lock. */

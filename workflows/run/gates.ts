@@ -29,22 +29,36 @@ export async function passGate(run: Run, gate: Gate, because: readonly string[] 
   await pausePoint(run);
   const { approve, approveWithin } = run.spec.policy;
   if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
-  const deadline = new Date(Date.now() + approveWithin).toISOString();
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
   const step = approvalKey(gate, run.round);
-  const wait: Wait = { kind: 'approval', gate, step, text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
-  const { number, approved } = await run.tell(wait);
-  // Given to this very wait, before the workflow was lost.
-  if (approved) return;
-  run.operator.gate = { gate, wait: number };
-  if (!(await run.operator.approved(number, approveWithin))) {
-    if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
-    // Nothing was taken away: both keys live, and a person is told for as long as it takes.
-    await run.tell({ ...wait, text: `${text}; overdue` });
-    await run.operator.approved(number);
+  const nextCommands = ['approve', 'reject', 'abort'] as const;
+  let deadline = deadlineOf(approveWithin);
+  for (let overdue = false; ; ) {
+    const wait: Wait = {
+      kind: 'approval',
+      gate,
+      step,
+      text: overdue ? `${text}; overdue` : text,
+      person: true,
+      deadline,
+      nextCommands,
+    };
+    const { number, approved } = await run.tell(wait);
+    // Given to this very wait, before the workflow was lost.
+    if (approved) break;
+    run.operator.gate = { gate, wait: number };
+    const answer = await run.operator.answered(number, overdue ? undefined : approveWithin);
+    if (answer === 'approved') break;
+    if (answer === 'late' && gate === 'start') throw new RollbackRequested('nobody approved it in time');
+    // Late, nothing was taken away: both keys live, and a person is told for as long as it takes.
+    // Another plan is asked for anew.
+    overdue = answer === 'late';
+    if (!overdue) deadline = deadlineOf(approveWithin);
   }
   run.operator.gate = null;
 }
+
+const deadlineOf = (within: number): string => new Date(Date.now() + within).toISOString();
 
 /** Speaks against beginning now, or null. */
 export async function calendarFinding(run: Run): Promise<Finding | null> {

@@ -28,6 +28,7 @@ import {
   type Wait,
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
+import { withConsumer } from '../domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
@@ -81,6 +82,7 @@ export class Run {
       record: (said) => this.#record(said),
       recordEffect: (updateId, whyNone) => localLedger.recordEffect({ step: this.step('verb'), updateId, whyNone }),
       requestRollback: (why) => this.#requestRollback(why),
+      amend: (consumer) => this.#amend(consumer),
     });
     if (turnBack) this.#requestRollback(turnBack);
   }
@@ -326,6 +328,13 @@ export class Run {
     if (this.#crossed || this.#back) return;
     this.#reason = why;
     this.#forward.cancel();
+  }
+
+  /** Steps read the consumer in the ledger; a ledger that was set back is told of it. */
+  #amend(consumer: ConsumerSpec): void {
+    const { spec, targets } = withConsumer({ spec: this.row.spec, targets: this.targets }, consumer);
+    this.row = { ...this.row, spec };
+    this.targets = targets;
   }
 
   #sawHead(head: ChainHead): void {

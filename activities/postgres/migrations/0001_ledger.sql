@@ -168,6 +168,8 @@ create table verbs (
   who who not null,
   reason text,
   consumer text,
+  -- How that consumer is declared now.
+  amended jsonb,
   accepted_at timestamptz not null default clock_timestamp(),
   -- Null while it is still to take effect.
   effect text check (effect in ('applied', 'none')),

@@ -87,6 +87,8 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
       return { ...facts, skippable: null };
     case 'expedite':
       return { ...facts, expedited: true };
+    case 'amend':
+      return facts.gate ? { ...facts, gate: null } : facts;
     case 'exempt':
       return { ...facts, waitsForOperator: false, consumers: [] };
   }
@@ -169,6 +171,7 @@ const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
   retry: (f) => !f.waitsForOperator,
   skip: (f) => f.skippable === null,
   exempt: (f) => !f.consumers.includes('web-1'),
+  amend: (f) => f.direction === 'back' || !f.consumers.includes('web-1'),
   expedite: (f) => f.sequence === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
   abort: (f) => f.direction === 'back' || f.crossed,
 };

@@ -20,6 +20,7 @@ import type {
   Wait,
 } from '../../../workflows/domain/records.js';
 import { type Outcome, sequenceOf, transition } from '../../../workflows/domain/states.js';
+import { withConsumer } from '../../../workflows/domain/verbs.js';
 import { type Books, emptyBooks, newRun, version } from './books.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
 import { openWait, recordVerb, turnBackOf } from './said.js';
@@ -117,7 +118,8 @@ export class FakeLedger implements Faked {
     }
     this.#change({
       fence: books.fence,
-      targets: this.row.targets ?? targets,
+      spec: run.spec,
+      targets: targets ?? this.row.targets,
       reason: this.row.reason ?? back,
       direction: back === null ? this.row.direction : 'back',
     });
@@ -217,6 +219,8 @@ export class FakeLedger implements Faked {
     const { verb, consumer, reason } = said;
     if (verb === 'pause' || verb === 'resume') this.#change({ paused: verb === 'pause' });
     else if (verb === 'expedite') this.#change({ expedited: true });
+    else if (verb === 'amend')
+      this.#change(withConsumer({ spec: this.row.spec, targets: this.row.targets ?? [] }, said.amended!));
     else if (verb === 'exempt') this.#change({ exempt: [...this.row.exempt, { consumer: consumer!, reason: reason ?? '' }] });
     return { head: this.#audit(), whyNone };
   }

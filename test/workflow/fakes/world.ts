@@ -157,6 +157,11 @@ export class World {
     });
   }
 
+  amend(amended: ConsumerSpec): Promise<VerbReceipt> {
+    const request = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: amended.name, amended };
+    return this.handle.executeUpdate(verbUpdates.amend, { args: [request] });
+  }
+
   legalVerbs(): Promise<readonly Verb[]> {
     return this.handle.query<readonly Verb[]>(legalVerbsQuery.name);
   }
