@@ -3,7 +3,7 @@
  * an operator does. `docs/errors.md` is held equal to it.
  */
 
-/** What may have happened outside: nothing; the change; or we cannot tell, so look before acting. */
+/** What may have happened outside: nothing, the change, or we cannot tell and look first. */
 export type Effect = 'none' | 'applied' | 'unknown';
 
 interface ErrorClass {

@@ -111,8 +111,12 @@ export function isHeld(error: unknown): boolean {
   return codeOf(error) === 'KR_NOT_NOW';
 }
 
+/** Milliseconds, so that a run and a ledger that disagree do not ask each other without end. */
+const askedApart = 1_000;
+
 /** Waits for what an effect was not let begin for, in the order in which it was passed before. */
 export async function awaitLeave(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
+  await sleep(askedApart);
   // The ledger may know of a pause before the run does.
   await run.operator.obeyed();
   if (run.isGoingBack) return pausePoint(run);
