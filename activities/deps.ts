@@ -229,7 +229,7 @@ export async function deliveryOf(
   return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 
-export function targetOf(run: RunRecord, name: string): ConsumerSpec {
+function targetOf(run: RunRecord, name: string): ConsumerSpec {
   const { consumers } = run.spec;
   // Before the plan is frozen there are those that are declared.
   const targets = run.targets ?? (consumers.kind === 'list' ? consumers.list : []);

@@ -46,8 +46,8 @@ const baking = () =>
 const waitsForPerson = async () => (await lane.settled(agents)).waits_for?.text;
 
 beforeEach(async () => {
-  // The account begins anew, with a key that the receiver's program works with.
-  await lane.fresh([agents]);
+  // The account begins anew, with a key that the program behind the receiver alone works with.
+  await lane.fresh([agents], undefined, []);
   receiver = await startReceiver((await lane.keys('datadog')).find((k) => k.name === 'agents')!.value);
   await lane.apply(edited());
 });
