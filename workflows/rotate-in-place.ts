@@ -102,7 +102,10 @@ async function stop(run: Run, memory: InPlaceMemory, { host, name }: ConsumerSpe
     return true;
   } catch (error) {
     if (!isHeld(error)) throw error;
-    if (!before) memory.toldToStop.delete(name);
+    if (!before) {
+      memory.toldToStop.delete(name);
+      run.touched.delete(name);
+    }
     return false;
   }
 }

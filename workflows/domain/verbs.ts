@@ -44,6 +44,8 @@ export interface VerbFacts {
   readonly expedited: boolean;
   /** Names of the consumers that are not exempt. */
   readonly consumers: readonly string[];
+  /** Of those, the ones that were handed nothing and not stopped. */
+  readonly untouched: readonly string[];
 }
 
 export type VerbRefusal =
@@ -97,9 +99,9 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
         : no('unknown-consumer', `consumers that can be exempted: ${facts.consumers.join(', ') || 'none'}`);
     case 'amend':
       if (facts.direction === 'back') return no('going-back', 'it is going back, to those who were handed something');
-      return request.consumer !== null && facts.consumers.includes(request.consumer) && isOf(request.amended, request.consumer)
+      return request.consumer !== null && facts.untouched.includes(request.consumer) && isOf(request.amended, request.consumer)
         ? yes
-        : no('unknown-consumer', `consumers that can be corrected: ${facts.consumers.join(', ') || 'none'}`);
+        : no('unknown-consumer', `consumers that can be corrected: ${facts.untouched.join(', ') || 'none'}`);
     case 'expedite':
       return facts.sequence === 'overlap' && facts.direction === 'forward' && !facts.crossed && !facts.expedited
         ? yes
@@ -147,7 +149,7 @@ export function legalVerbs(facts: VerbFacts): readonly Verb[] {
         expectedPhase: null,
         wait: null,
         reason: null,
-        consumer: facts.consumers[0] ?? null,
+        consumer: (verb === 'amend' ? facts.untouched : facts.consumers)[0] ?? null,
       }).ok,
   );
 }

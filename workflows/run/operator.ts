@@ -20,7 +20,7 @@ import {
 
 export interface OperatorPorts {
   /** What only the run knows. */
-  facts(): Pick<VerbFacts, 'sequence' | 'phase' | 'direction' | 'crossed' | 'consumers'>;
+  facts(): Pick<VerbFacts, 'sequence' | 'phase' | 'direction' | 'crossed' | 'consumers' | 'untouched'>;
   /** Commits the verb before it takes effect, and judges it once more. */
   record(said: SaidVerb): Promise<RecordedVerb & VerbReceipt>;
   recordEffect(updateId: string, whyNone: string | null): Promise<void>;

@@ -53,6 +53,8 @@ export class Run {
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
   round: number;
+  /** Consumers that may have been handed something, or told to stop; the ledger knows it best. */
+  readonly touched = new Set<string>();
   targets: readonly ConsumerSpec[];
   /** Whom it was planned for; null until preflight has seen them. */
   identities: Identities | null;
@@ -78,6 +80,7 @@ export class Run {
         direction: this.#back ? 'back' : 'forward',
         crossed: this.#crossed,
         consumers: this.required.map((c) => c.name),
+        untouched: this.required.map((c) => c.name).filter((name) => !this.touched.has(name)),
       }),
       record: (said) => this.#record(said),
       recordEffect: (updateId, whyNone) => localLedger.recordEffect({ step: this.step('verb'), updateId, whyNone }),
@@ -152,6 +155,7 @@ export class Run {
 
   /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
   step(kind: string, key: string = kind, subject: string | null = null): StepRef {
+    if (subject !== null && (kind === 'distribute' || kind === 'undeploy')) this.touched.add(subject);
     return {
       run: this.row.id,
       credential: this.row.credential,

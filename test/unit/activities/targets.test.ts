@@ -37,7 +37,7 @@ describe('a store that is somebody else’s by now', () => {
     regenerate: sends('regenerate'),
     update: sends('update'),
   };
-  const plan = { keyId: 'key-1', before: null, after: { name: 'a', rights: {}, state: 'live' } } as never;
+  const plan = { keyId: 'key-1', before: null, after: { name: 'a', rights: {}, state: 'live' }, widens: [] } as never;
   type Deps = ReturnType<typeof depsOf>['deps'];
   const steps: readonly (readonly [string, (deps: Deps) => Promise<unknown>])[] = [
     ['mint', (deps) => mintVersion(deps, { step, known: null, delivered: false })],

@@ -29,6 +29,7 @@ const facts: VerbFacts = {
   skippable: null,
   expedited: false,
   consumers: ['web-1'],
+  untouched: ['web-1'],
 };
 const ask: VerbRequest = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: 'web-1' };
 const phases: Phase[] = [
@@ -58,6 +59,7 @@ const anyFacts = fc.record({
   skippable: fc.constantFrom(null, 'bake', 'prove-dead'),
   expedited: fc.boolean(),
   consumers: fc.subarray(['web-1', 'web-2']),
+  untouched: fc.subarray(['web-1', 'web-2']),
 }) as fc.Arbitrary<VerbFacts>;
 
 describe('operator verbs', () => {
