@@ -6,37 +6,39 @@ import { type ConsumerSpec, type JsonObject, leaseKey } from '../workflows/domai
 import { RekeyError } from '../workflows/domain/errors.js';
 import type { Inspection } from '../workflows/domain/observations.js';
 import type { Recorded, RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
-import type { AppHost, AppHostEffects, AppHostView, Delivery, KnownVersion } from './ports/app-host.js';
-import type { StoreConfig } from './ports/connector.js';
+import type { AppHostEffects, AppHostView, Delivery, KnownVersion } from './ports/app-host.js';
 import type { Attempt, Journal, OnceOptions } from './ports/journal.js';
-import type { KeyStore, KeyStoreEffects, KeyStoreView } from './ports/key-store.js';
+import type { KeyStoreEffects, KeyStoreView, StoreAccount } from './ports/key-store.js';
 import type { Ledger } from './ports/ledger.js';
 import type { ObservationKind, Seen } from './ports/observations.js';
 import type { Secret } from './ports/secret.js';
 import type { Vault } from './ports/vault.js';
+import { type Applied, appliedOf, type Connectors, type Targets, targetsOf } from './targets.js';
 
 /** What the worker composes; no activity is given all of it. */
 export interface Deps {
   readonly ledger: Ledger;
   readonly vault: Vault;
-  /** By their names in rekey.yaml, opened from the configuration that was applied last. */
-  readonly stores: { of(name: string): Promise<KeyStore>; configOf(name: string): Promise<StoreConfig> };
-  readonly hosts: { of(name: string): Promise<AppHost> };
+  readonly connectors: Connectors;
   readonly resolve: (reference: string) => Promise<Secret>;
 }
 
 /** What an observation is given: it looks, and keeps what it saw. */
 export interface ObservationDeps extends Pick<Deps, 'vault' | 'resolve'> {
   readonly ledger: Omit<Ledger, keyof Asking | 'once'>;
-  readonly stores: { of(name: string): Promise<KeyStoreView>; configOf(name: string): Promise<StoreConfig> };
-  readonly hosts: { of(name: string): Promise<AppHostView> };
+  readonly targets: Targets;
+}
+
+/** What looks outside of any run is given: a run has its own ground. */
+export interface ApplyDeps extends Omit<ObservationDeps, 'targets'> {
+  readonly applied: Applied;
 }
 
 /** What an effect is given: it looks as well, and changes the outside through `once` alone. */
 export interface EffectDeps extends ObservationDeps {
   readonly outside: {
-    store(name: string): Promise<Outside<KeyStoreView, KeyStoreEffects>>;
-    host(name: string): Promise<Outside<AppHostView, AppHostEffects>>;
+    store(run: RunRecord): Promise<Outside<KeyStoreView, KeyStoreEffects, StoreAsked>>;
+    host(run: RunRecord, consumer: ConsumerSpec): Promise<Outside<AppHostView, AppHostEffects, null>>;
   };
 }
 
@@ -47,30 +49,69 @@ export interface AskingDeps extends ObservationDeps {
 
 type Asking = Pick<Journal, 'ask' | 'answered' | 'declined'>;
 
-/** A system outside: what is seen of it, and the one way to change it. */
-interface Outside<View, Effects> {
-  readonly view: View;
-  readonly once: Once<Effects>;
+/** Whose the store is, and how long ago this attempt began to ask. */
+export interface StoreAsked {
+  readonly account: StoreAccount;
+  readonly since: () => number;
 }
 
-/** `Journal.once`, whose body alone is handed what changes something. */
-export type Once<Effects> = <Result extends JsonObject, Before extends JsonObject | null = null>(
+/** A system outside: what is seen of it, and the one way to change it. */
+interface Outside<View, Effects, Who> {
+  readonly view: View;
+  readonly once: Once<Effects, Who>;
+}
+
+/**
+ * `Journal.once`, whose body alone is handed what changes something, and who was asked for it: in
+ * this very attempt, and it is the one that the run was planned for.
+ */
+export type Once<Effects, Who = null> = <Result extends JsonObject, Before extends JsonObject | null = null>(
   step: StepRef,
   options: OnceOptions<Before>,
-  body: (attempt: Attempt<Before>, effects: Effects) => Promise<Result>,
+  body: (attempt: Attempt<Before>, effects: Effects, who: Who) => Promise<Result>,
 ) => Promise<Recorded<Result>>;
 
 /** For effects, and for what asks a person; an observation is given less by its type alone. */
-export function withOnce(deps: Deps): AskingDeps & EffectDeps {
-  const outside = <Port>(port: Port): { view: Port; once: Once<Port> } => ({
+export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDeps & AskingDeps & EffectDeps {
+  const targets = targetsOf(connectors);
+  const outside = <Port, Who>(
+    { planHash }: RunRecord,
+    port: Port,
+    ask: (signal: AbortSignal) => Promise<Who>,
+  ): Outside<Port, Port, Who> => ({
     view: port,
-    once: (step, options, body) => deps.ledger.once(step, options, (attempt) => body(attempt, port)),
+    once: <Result extends JsonObject, Before extends JsonObject | null>(
+      step: StepRef,
+      options: OnceOptions<Before>,
+      body: (attempt: Attempt<Before>, effects: Port, who: Who) => Promise<Result>,
+    ) => {
+      let who: Who;
+      // Before the intent is committed, so that what is refused has left none; where the outcome is
+      // on record already, nobody is asked.
+      const snapshotBefore = async (signal: AbortSignal) => {
+        who = await ask(signal);
+        return ((await options.snapshotBefore?.(signal)) ?? null) as Before;
+      };
+      return ledger.once(step, { ...options, planHash, snapshotBefore }, (attempt) => body(attempt, port, who));
+    },
   });
   return {
-    ...deps,
+    ledger,
+    vault,
+    resolve,
+    targets,
+    applied: appliedOf(connectors),
     outside: {
-      store: async (name) => outside(await deps.stores.of(name)),
-      host: async (name) => outside(await deps.hosts.of(name)),
+      store: async (run) =>
+        outside(run, await connectors.store(run.standsOn, run.spec.store), async (signal) => {
+          const since = stopwatch();
+          return { account: await targets.account(run, signal), since };
+        }),
+      host: async (run, consumer) =>
+        outside(run, await connectors.host(run.standsOn, consumer.host), async (signal) => {
+          await targets.host(run, consumer.host, [consumer], signal);
+          return null;
+        }),
     },
   };
 }
@@ -89,7 +130,7 @@ export function versionOf(versions: readonly VersionRecord[], generation: number
   return found;
 }
 
-export async function secretOf(deps: ObservationDeps, version: VersionRecord): Promise<Secret> {
+export async function secretOf(deps: Pick<ObservationDeps, 'vault'>, version: VersionRecord): Promise<Secret> {
   if (!version.secretRef)
     throw new RekeyError('KR_STATE_UNCLEAR', `the secret of generation ${version.generation} is not in the vault`);
   return deps.vault.open(version.secretRef);
@@ -116,9 +157,9 @@ export interface StepContext {
   versionAt(generation: number | null): VersionRecord;
 }
 
-export async function contextOf({ ledger, stores }: ObservationDeps, step: StepRef): Promise<StepContext> {
+export async function contextOf({ ledger, targets }: ObservationDeps, step: StepRef, signal: AbortSignal): Promise<StepContext> {
   const run = await ledger.run(step.run);
-  const store = await stores.of(run.spec.store);
+  const store = await targets.store(run, signal);
   return { run, store, ...(await versionsOf(ledger, step)) };
 }
 
@@ -126,9 +167,9 @@ export async function contextOf({ ledger, stores }: ObservationDeps, step: StepR
 export async function effectAtStore(
   { ledger, outside }: EffectDeps,
   step: StepRef,
-): Promise<StepContext & { readonly once: Once<KeyStoreEffects> }> {
+): Promise<StepContext & { readonly once: Once<KeyStoreEffects, StoreAsked> }> {
   const run = await ledger.run(step.run);
-  const { view, once } = await outside.store(run.spec.store);
+  const { view, once } = await outside.store(run);
   return { run, store: view, once, ...(await versionsOf(ledger, step)) };
 }
 
@@ -148,13 +189,27 @@ export interface ConsumerContext {
 }
 
 export async function consumerContextOf(
-  { ledger, hosts }: ObservationDeps,
+  { ledger, targets }: ObservationDeps,
   step: StepRef,
   name: string,
+  signal: AbortSignal,
 ): Promise<ConsumerContext> {
   const run = await ledger.run(step.run);
   const consumer = targetOf(run, name);
-  return { run, consumer, host: await hosts.of(consumer.host) };
+  return { run, consumer, host: await targets.host(run, consumer.host, [consumer], signal) };
+}
+
+/** What a look at several consumers of one host works on. */
+export async function hostContextOf(
+  { ledger, targets }: ObservationDeps,
+  step: StepRef,
+  name: string,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<{ readonly run: RunRecord; readonly consumers: readonly ConsumerSpec[]; readonly host: AppHostView }> {
+  const run = await ledger.run(step.run);
+  const consumers = names.map((consumer) => targetOf(run, consumer));
+  return { run, consumers, host: await targets.host(run, name, consumers, signal) };
 }
 
 /** The same for an effect. */
@@ -165,7 +220,7 @@ export async function effectAtHost(
 ): Promise<ConsumerContext & { readonly once: Once<AppHostEffects> }> {
   const run = await ledger.run(step.run);
   const consumer = targetOf(run, name);
-  const { view, once } = await outside.host(consumer.host);
+  const { view, once } = await outside.host(run, consumer);
   return { run, consumer, host: view, once };
 }
 
@@ -185,7 +240,7 @@ export async function deliveryOf(
   return { consumer, version: { generation, keyId, secret }, otherKeys, fence };
 }
 
-export function targetOf(run: RunRecord, name: string): ConsumerSpec {
+function targetOf(run: RunRecord, name: string): ConsumerSpec {
   const { consumers } = run.spec;
   // Before the plan is frozen there are those that are declared.
   const targets = run.targets ?? (consumers.kind === 'list' ? consumers.list : []);

@@ -4,7 +4,7 @@
  */
 
 import { asBookkeeping, asEffect, asObservation } from './boundary.js';
-import { type AskingDeps, type Deps, type EffectDeps, type ObservationDeps, withOnce } from './deps.js';
+import { type ApplyDeps, type AskingDeps, type Deps, type EffectDeps, type ObservationDeps, withOnce } from './deps.js';
 import { adoptVersion, saveConfiguration } from './steps/apply.js';
 import { askPerson } from './steps/ask-person.js';
 import { changeKey, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
@@ -33,6 +33,10 @@ const observation = <Input, Result>(
   deps: ObservationDeps,
   run: (deps: ObservationDeps, input: Input, signal: AbortSignal) => Promise<Result>,
 ) => asObservation((input: Input, signal) => run(deps, input, signal));
+
+/** Outside of any run. */
+const applying = <Input, Result>(deps: ApplyDeps, run: (deps: ApplyDeps, input: Input, signal: AbortSignal) => Promise<Result>) =>
+  asObservation((input: Input, signal) => run(deps, input, signal));
 
 const effect = <Input, Result>(deps: EffectDeps, run: (deps: EffectDeps, input: Input) => Promise<Result>) =>
   asEffect((input: Input) => run(deps, input));
@@ -75,10 +79,11 @@ export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
 
 /** On the workflows' queue, but no local ones, since they may wait. */
 export function createLedgerActivities(deps: Deps) {
+  const looking = withOnce(deps);
   return {
-    saveConfiguration: observation(deps, saveConfiguration),
-    takeLeases: observation(deps, takeLeases),
-    awaitSettled: observation(deps, awaitSettled),
+    saveConfiguration: applying(looking, saveConfiguration),
+    takeLeases: observation(looking, takeLeases),
+    awaitSettled: observation(looking, awaitSettled),
   };
 }
 
@@ -86,28 +91,28 @@ export function createLedgerActivities(deps: Deps) {
 export function createStoreActivities(deps: Deps) {
   const acting = withOnce(deps);
   return {
-    adoptVersion: observation(deps, adoptVersion),
-    preflightStore: observation(deps, preflightStore),
+    adoptVersion: applying(acting, adoptVersion),
+    preflightStore: observation(acting, preflightStore),
     mintVersion: effect(acting, mintVersion),
-    proveVersion: observation(deps, proveVersion),
+    proveVersion: observation(acting, proveVersion),
     copyMemberships: effect(acting, copyMemberships),
-    drain: observation(deps, drain),
+    drain: observation(acting, drain),
     disableVersion: effect(acting, disableVersion),
     enableVersion: effect(acting, enableVersion),
-    proveEnabled: observation(deps, proveEnabled),
-    waitOutSoak: observation(deps, waitOutSoak),
+    proveEnabled: observation(acting, proveEnabled),
+    waitOutSoak: observation(acting, waitOutSoak),
     revokeVersion: effect(acting, revokeVersion),
-    proveDead: observation(deps, proveDead),
+    proveDead: observation(acting, proveDead),
     removeOrphans: effect(acting, removeOrphans),
     askPerson: asking(acting, askPerson),
     takeProvided: asking(acting, takeProvided),
     regenerateSecret: effect(acting, regenerateSecret),
     proveSecret: effect(acting, proveSecret),
-    compareKeys: observation(deps, compareKeys),
+    compareKeys: applying(acting, compareKeys),
     planUpdate: effect(acting, planUpdate),
     changeKey: effect(acting, changeKey),
     putBackKey: effect(acting, putBackKey),
-    proveImage: observation(deps, proveImage),
+    proveImage: observation(acting, proveImage),
   };
 }
 
@@ -115,19 +120,19 @@ export function createStoreActivities(deps: Deps) {
 export function createHostActivities(deps: Deps) {
   const acting = withOnce(deps);
   return {
-    preflightHost: observation(deps, preflightHost),
-    inspectConsumers: observation(deps, inspectConsumers),
-    watchSoak: observation(deps, watchSoak),
+    preflightHost: observation(acting, preflightHost),
+    inspectConsumers: observation(acting, inspectConsumers),
+    watchSoak: observation(acting, watchSoak),
     distribute: effect(acting, distribute),
-    askForAttestation: observation(deps, askForAttestation),
+    askForAttestation: observation(acting, askForAttestation),
     recordAttestation: effect(acting, recordAttestation),
     withdrawStaged: effect(acting, withdrawStaged),
-    confirmConsumer: observation(deps, confirmConsumer),
+    confirmConsumer: observation(acting, confirmConsumer),
     undeployConsumer: effect(acting, undeployConsumer),
-    awaitStopped: observation(deps, awaitStopped),
+    awaitStopped: observation(acting, awaitStopped),
     updateSecret: effect(acting, updateSecret),
     deployConsumer: effect(acting, deployConsumer),
-    confirmDeployed: observation(deps, confirmDeployed),
+    confirmDeployed: observation(acting, confirmDeployed),
   };
 }
 

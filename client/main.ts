@@ -108,10 +108,12 @@ const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
   retry: 'repeats the step that waits for a person',
   skip: 'ends a bake, or the proof of death',
   exempt: 'goes on without a consumer that is gone for good',
+  amend: 'takes a consumer as a file declares it now, while nothing was done to it',
   expedite: 'shortens bake and grace, never evidence',
   abort: 'goes back to the old key; illegal beyond the point of no return',
 };
 for (const verb of verbs) {
+  if (verb === 'amend') continue;
   const exempts = verb === 'exempt';
   command(
     rekey,
@@ -128,6 +130,18 @@ for (const verb of verbs) {
       });
     });
 }
+
+command(
+  rekey,
+  'amend <rotation> <consumer>',
+  meanings.amend,
+  "amend 'datadog/agents#2' web-1 -f rekey.yaml --reason 'its restart command was wrong'",
+)
+  .option('-f, --file <file>', 'the configuration that declares it', 'rekey.yaml')
+  .requiredOption('--reason <text>', 'why, for the audit')
+  .action((id: string, consumer: string, { file, reason }: { file: string; reason: string }) =>
+    run(async () => (await import('./commands/amend.js')).amend(id, consumer, file, reason)),
+  );
 
 command(
   rekey,

@@ -29,7 +29,7 @@ export async function compose(installation: Installation, heads: HeadKeeper | nu
   const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
   const connectors = new Connectors(ledger);
   return {
-    deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference },
+    deps: { ledger, vault, connectors, resolve: resolveReference },
     database,
     vault,
     vaultKeys,

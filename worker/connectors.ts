@@ -1,6 +1,6 @@
 /**
- * Owns the open connectors of this process: one for each store and host of the configuration that
- * was applied last, opened again when its settings change.
+ * Owns the open connectors of this process: one for each declaration of a store or host, whether a
+ * run stands on it or it is the one that was applied last.
  */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -9,9 +9,11 @@ import type { AppHost } from '../activities/ports/app-host.js';
 import type { AppHostConnector, ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
 import type { KeyStore } from '../activities/ports/key-store.js';
 import type { Ledger } from '../activities/ports/ledger.js';
-import type { Configuration, ConnectorDeclaration } from '../workflows/domain/configuration.js';
+import type { Connectors as Port } from '../activities/targets.js';
+import type { Configuration, ConnectorDeclaration, StandsOn } from '../workflows/domain/configuration.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { canonicalJson } from '../workflows/domain/json.js';
+import { throughStore } from '../workflows/domain/stands-on.js';
 import { resolveReference } from './references.js';
 import { appHostConnectors, keyStoreConnectors } from './registry.js';
 
@@ -23,10 +25,14 @@ const userAgent = `rekey/${version} (${os.hostname()}; ${process.pid})`;
  */
 const searched = process.cwd();
 
-export class Connectors {
+/** How many are kept open; a run needs those of its own declarations, and they seldom differ. */
+const mostOpen = 2_000;
+
+export class Connectors implements Port {
   #read: { readonly hash: string; readonly configuration: Configuration } | null = null;
   readonly #known = new Map<string, KeyStoreConnector | AppHostConnector>();
-  readonly #open = new Map<string, { readonly declared: string; readonly connector: KeyStore | AppHost }>();
+  /** By name and declaration, the longest unused first. */
+  readonly #open = new Map<string, KeyStore | AppHost>();
 
   constructor(private readonly ledger: Ledger) {}
 
@@ -37,36 +43,30 @@ export class Connectors {
     return this.#read?.configuration ?? null;
   }
 
-  readonly stores = {
-    of: async (name: string): Promise<KeyStore> => {
-      const declared = await this.#declared('stores', name);
-      const connector = await this.#keyStore(declared);
-      return this.#opened(`store ${name}`, declared, () => connector.open(declared.settings, context(name)));
-    },
-    configOf: async (name: string): Promise<StoreConfig> => (await this.#keyStore(await this.#declared('stores', name))).config,
-  };
+  async applied(): Promise<Configuration> {
+    const configuration = await this.configuration();
+    if (!configuration) throw new RekeyError('KR_NOT_FOUND', 'no configuration was applied');
+    return configuration;
+  }
 
-  readonly hosts = {
-    of: async (name: string): Promise<AppHost> => {
-      const declared = await this.#declared('hosts', name);
-      const storeName = typeof declared.settings.store === 'string' ? declared.settings.store : null;
-      const store = storeName ? await this.#declared('stores', storeName) : null;
-      const whole = store ? { ...declared, settings: { ...declared.settings, of: store.settings } } : declared;
-      const connector = await this.#appHost(declared);
-      return this.#opened(`host ${name}`, whole, () =>
-        connector.open(
-          declared.settings,
-          context(name),
-          store && storeName ? { settings: store.settings, context: context(storeName) } : null,
-        ),
-      );
-    },
-  };
+  async store({ stores }: StandsOn, name: string): Promise<KeyStore> {
+    const declared = declaredIn(stores, name);
+    const connector = await this.#keyStore(declared);
+    return this.#opened(['store', name, declared], () => connector.open(declared.settings, context(name)));
+  }
 
-  async #declared(section: 'stores' | 'hosts', name: string): Promise<ConnectorDeclaration> {
-    const declared = (await this.configuration())?.[section][name];
-    if (!declared) throw new RekeyError('KR_NOT_FOUND', `${name} among the ${section} of the applied configuration`);
-    return declared;
+  async storeConfig({ stores }: StandsOn, name: string): Promise<StoreConfig> {
+    return (await this.#keyStore(declaredIn(stores, name))).config;
+  }
+
+  async host({ stores, hosts }: StandsOn, name: string): Promise<AppHost> {
+    const declared = declaredIn(hosts, name);
+    const through = throughStore(declared.settings);
+    const store = through === null ? null : { settings: declaredIn(stores, through).settings, context: context(through) };
+    const connector = await this.#appHost(declared);
+    return this.#opened(['host', name, declared, store?.settings ?? null], () =>
+      connector.open(declared.settings, context(name), store),
+    );
   }
 
   #keyStore({ kind, module }: ConnectorDeclaration): Promise<KeyStoreConnector> {
@@ -95,14 +95,20 @@ export class Connectors {
     return connector;
   }
 
-  #opened<Connector extends KeyStore | AppHost>(key: string, declared: ConnectorDeclaration, open: () => Connector): Connector {
-    const text = canonicalJson(declared as never);
-    const known = this.#open.get(key);
-    if (known?.declared === text) return known.connector as Connector;
-    const connector = open();
-    this.#open.set(key, { declared: text, connector });
+  #opened<Connector extends KeyStore | AppHost>(what: readonly unknown[], open: () => Connector): Connector {
+    const key = canonicalJson(what as never);
+    const connector = (this.#open.get(key) as Connector | undefined) ?? open();
+    this.#open.delete(key);
+    this.#open.set(key, connector);
+    if (this.#open.size > mostOpen) this.#open.delete(this.#open.keys().next().value!);
     return connector;
   }
+}
+
+function declaredIn(section: Readonly<Record<string, ConnectorDeclaration>>, name: string): ConnectorDeclaration {
+  const declared = section[name];
+  if (!declared) throw new RekeyError('KR_NOT_FOUND', `${name} is not declared`);
+  return declared;
 }
 
 function context(name: string): ConnectorContext {

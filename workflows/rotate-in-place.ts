@@ -9,7 +9,7 @@ import type { RunOrder, RunReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
 import { codeOf, messageOf, RollbackRequested } from './failures.js';
-import { pausePoint } from './run/gates.js';
+import { awaitLeave, isHeld, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { byHost } from './steps/inspect.js';
@@ -53,28 +53,66 @@ async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downt
   await ledger.takeLeases({ step: run.step('take-leases') });
 
   const running = run.required.filter((c) => before.includes(c.name));
-  const { since } = await run.recorded(localLedger.openWindow({ step: run.step('open-window'), since: Date.now() }));
   // Behind a regenerate that is on record the programs may be up again: they are not waited for,
   // and not stopped once more.
   const done = run.crossing?.done ? await regenerate(run, run.crossing.key) : null;
-  if (done && 'secretChanged' in done) return { since, running, ...done };
+  if (done && 'secretChanged' in done) return { since: await downSince(run, Date.now()), running, ...done };
   // Behind a ledger that was set back, programs may run again that its outcomes say were told to
   // stop.
+  let since: number | null = null;
   for (let round = 1 + run.reconciled * 1000; ; round++) {
-    run.enter('undeploying');
-    for (const { name } of running) memory.toldToStop.add(name);
-    await Promise.all(
-      running.map(({ host, name }) =>
-        run.recorded(
-          effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${round}/${name}`, name), consumer: name }),
-        ),
-      ),
-    );
-    await awaitStopped(run);
+    const told = await stopAll(run, memory, running, round);
+    [since] = await Promise.all([since ?? downSince(run, told), awaitStopped(run)]);
     run.enter('regenerating');
     const change = await regenerate(run, run.crossing?.key ?? `regenerate/${round}`);
     if ('secretChanged' in change) return { since, running, ...change };
   }
+}
+
+/**
+ * Tells every program to stop, and answers with the time at which the first of them may have been
+ * told. None is stopped unless all that the policy asks for holds in that very moment: then they
+ * are let go, and it is waited for again. Once one was told to stop, the others are, whatever the
+ * clock says: the sooner all are down, the sooner all are up again.
+ */
+async function stopAll(run: Run, memory: InPlaceMemory, running: readonly ConsumerSpec[], round: number): Promise<number> {
+  const begun = run.reconciled > 0 && memory.toldToStop.size > 0;
+  for (let since: number | null = null; ; ) {
+    run.enter('undeploying');
+    since ??= Date.now();
+    const told = await Promise.all(running.map((consumer) => stop(run, memory, consumer, `${round}/${consumer.name}`, begun)));
+    if (!told.includes(false)) return since;
+    if (told.includes(true)) continue;
+    since = null;
+    run.enter('preparing');
+    await localLedger.releaseLeases({ step: run.step('release-leases') });
+    await awaitLeave(run, 'start');
+    await ledger.takeLeases({ step: run.step('take-leases') });
+  }
+}
+
+/** False: nothing was sent, since it is no time for it any more. */
+async function stop(run: Run, memory: InPlaceMemory, { host, name }: ConsumerSpec, at: string, begun: boolean): Promise<boolean> {
+  const before = memory.toldToStop.has(name);
+  memory.toldToStop.add(name);
+  try {
+    await run.recorded(
+      effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${at}`, name), consumer: name, begun }),
+    );
+    return true;
+  } catch (error) {
+    if (!isHeld(error)) throw error;
+    if (!before) {
+      memory.toldToStop.delete(name);
+      run.touched.delete(name);
+    }
+    return false;
+  }
+}
+
+/** When the first program was told to stop; a run that takes over goes on counting from there. */
+async function downSince(run: Run, since: number): Promise<number> {
+  return (await run.recorded(localLedger.openWindow({ step: run.step('open-window'), since }))).since;
 }
 
 async function awaitStopped(run: Run): Promise<void> {
@@ -201,7 +239,7 @@ async function deploy(run: Run, { host, name }: ConsumerSpec, round: string, dir
   await run.recorded(effectsAtHost(host).deployConsumer({ step: step('deploy', round), consumer: name }));
   const seen = await atHost(host).confirmDeployed({ step: step('confirm', direction), consumer: name });
   if (seen !== 'refused') return seen;
-  await run.recorded(effectsAtHost(host).undeployConsumer({ step: step('undeploy', round), consumer: name }));
+  await run.recorded(effectsAtHost(host).undeployConsumer({ step: step('undeploy', round), consumer: name, begun: true }));
   throw ApplicationFailure.nonRetryable(`${name} was refused its login and is stopped`, 'KR_APP_REFUSED');
 }
 

@@ -8,7 +8,7 @@ import { compensateOverlap, type OverlapMemory } from './compensate-overlap.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
-import { passGate } from './run/gates.js';
+import { onceLet, passGate } from './run/gates.js';
 import { Run } from './run/run.js';
 import { bake, retryUntilOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
@@ -35,8 +35,10 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
   const { disables } = await prepare(run);
 
   const store = run.spec.store;
-  const { keyId } = await atTheStore(run, { effect: 'mint', key: 'mint', generation: run.generation }, () =>
-    effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
+  const { keyId } = await onceLet(run, 'start', () =>
+    atTheStore(run, { effect: 'mint', key: 'mint', generation: run.generation }, () =>
+      effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
+    ),
   );
   memory.minted = keyId;
   const isListed = await atStore(store).proveVersion({ step: run.step('prove') });
@@ -48,14 +50,14 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
     await distribute(run, wave.consumers, run.generation, `wave-${wave.number}`);
     await bake(run, run.spec.rollout.bake);
   }
-  for (let round = run.row.round; ; round++) {
+  for (let { round } = run; ; round++) {
     await run.recorded(localLedger.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
     run.enter('draining');
     // Behind the intent of a revoke there is nothing left to wait for: the step itself looks what
     // became of it.
     if (!run.crossing) {
       await drain(run, round);
-      await passGate(run, 'take-away', [], round);
+      await passGate(run, 'take-away');
     }
     run.enter('retiring');
     const old = await retire(run, round, disables);

@@ -8,7 +8,7 @@ import { atStore, effectsAtStore, localLedger, provingAtStore } from './activity
 import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
 import { codeOf, isOvertaken, isUnanswered, messageOf, Refused, RollbackRequested } from './failures.js';
-import { passGate, pausePoint } from './run/gates.js';
+import { onceLet, passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 
@@ -56,13 +56,14 @@ async function change(run: Run, memory: Memory): Promise<string> {
   const plan = await planChange(run, memory);
   if (plan.findings.length > 0) throw new Refused(plan.findings);
   if (plan.differences.length === 0) return 'the key is so already';
+  const because = run.row.options.update!.accepted ? [] : plan.widens;
   // What was sent was permitted before.
-  if (!(await begun(run, memory))) await passGate(run, 'start', run.row.options.update!.accepted ? [] : plan.widens);
+  if (!(await begun(run, memory))) await passGate(run, 'start', because);
 
   run.enter('changing');
   for (let tries = 1; ; tries++) {
     await pausePoint(run);
-    await sendChange(run, memory, plan, `update/${tries}`);
+    await onceLet(run, 'start', () => sendChange(run, memory, plan, `update/${tries}`), because);
     const seen = await provedOtherwise(run, plan, plan.after!);
     if (seen === null) return inWords(plan.differences);
     if (tries === mostTries) throw ApplicationFailure.nonRetryable(seen, 'KR_NOT_HELD');

@@ -106,6 +106,12 @@ export interface AppHostLooks {
   identity(signal: AbortSignal): Promise<string>;
 
   /**
+   * The same of one consumer's own place; only where consumers of one host are on machines of their
+   * own.
+   */
+  identityOf?(consumer: ConsumerSpec, signal: AbortSignal): Promise<string>;
+
+  /**
    * One fresh look. A consumer that cannot be found or is not healthy is an answer, not an error; a
    * host that cannot be reached is KR_HOST_UNAVAILABLE.
    */

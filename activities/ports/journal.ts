@@ -4,6 +4,7 @@
  */
 import type { PastUpdate } from '../../workflows/domain/attributes.js';
 import type { ConsumerSpec, JsonObject } from '../../workflows/domain/credential.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import type { Identities, Recorded, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import type { VersionEvent } from '../../workflows/domain/states.js';
 import type { NewSecret } from './vault.js';
@@ -87,6 +88,10 @@ export interface OnceOptions<Before extends JsonObject | null = JsonObject | nul
    * earlier one is void. Else only the attempts of the step itself know of each other.
    */
   readonly scopeByKind?: boolean;
+  /** What must hold in the moment in which its first attempt is committed; else KR_NOT_NOW. */
+  readonly leave?: Leave;
+  /** The plan that the attempt has read; by another one it has to begin anew. */
+  readonly planHash?: string | null;
   /** Looks before the intent is committed; its answer is kept with the intent. */
   readonly snapshotBefore?: (signal: AbortSignal) => Promise<Before>;
 }
@@ -109,7 +114,7 @@ export interface Journal {
    * Commits the intent of a step that a person carries out, once; nothing but that person settles
    * it.
    */
-  ask(step: StepRef, before: JsonObject | null): Promise<Asked>;
+  ask(step: StepRef, before: JsonObject | null, leave?: Leave): Promise<Asked>;
   answered<Result extends JsonObject>(
     step: StepRef,
     attempt: string,

@@ -16,6 +16,8 @@ import type {
 import type { Outcome } from '../../workflows/domain/states.js';
 
 export interface Runs {
+  /** The database's time in milliseconds: the clock that has the last word. */
+  now(): Promise<number>;
   /**
    * Opens a rotation under the next generation, or takes the open one over with a higher fence. The
    * same run gets the same row again.
@@ -51,9 +53,9 @@ export interface Runs {
   close(step: StepRef, outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<ChainHead>;
   /**
    * Credentials whose time has come and that have no open rotation, whether or not their window is
-   * open.
+   * open. `room`: what must be left of that, in milliseconds.
    */
-  due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
+  due(): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]>;
   /**
    * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more
    * leave the vault with it.

@@ -3,8 +3,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../workflows/domain/credential.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import type { Recorded, StepRef } from '../../workflows/domain/records.js';
 import type { Asked, Change } from '../ports/journal.js';
+import { requireLeave } from './leave.js';
 import { lockCredential } from './locks.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence } from './once.js';
 import type { Database } from './pool.js';
@@ -14,7 +16,13 @@ import { showStep } from './waits.js';
  * The intent of a step that a person is asked for: committed once, and the same again for whoever
  * takes the rotation over.
  */
-export async function ask(database: Database, ledgerId: string, step: StepRef, before: JsonObject | null): Promise<Asked> {
+export async function ask(
+  database: Database,
+  ledgerId: string,
+  step: StepRef,
+  before: JsonObject | null,
+  leave?: Leave,
+): Promise<Asked> {
   return database.transaction(async (client) => {
     await requireFence(client, step);
     const done = await readOutcome(client, step);
@@ -26,6 +34,7 @@ export async function ask(database: Database, ledgerId: string, step: StepRef, b
     const open = rows[0] as { attempt: string; tag: string } | undefined;
     if (open) return { done: null, ...open };
 
+    if (leave) await requireLeave(client, step, leave);
     const attempt = { attempt: randomUUID(), tag: newTag(ledgerId, step.run) };
     await client.query(
       `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)

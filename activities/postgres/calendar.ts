@@ -4,6 +4,7 @@
  */
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { roomOf } from '../../workflows/domain/leave.js';
 import type { OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, RunKind } from '../../workflows/domain/states.js';
 import type { Asking, Queryable } from './pool.js';
@@ -15,13 +16,15 @@ import type { Asking, Queryable } from './pool.js';
 const retryAfter = 60 * 60_000;
 
 /** Credentials whose time has come and that have no open rotation, the longest overdue first. */
-export async function readDue(client: Asking): Promise<readonly (OpenOrder & { readonly window: string | null })[]> {
-  const { rows } = await client.query<Omit<OpenOrder, 'options'> & { window: string | null }>(
-    `select name as credential, strategy as sequence, spec->'policy'->>'window' as window from credentials c
+export async function readDue(
+  client: Asking,
+): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]> {
+  const { rows } = await client.query<Omit<OpenOrder, 'options'> & Pick<CredentialSpec, 'policy'>>(
+    `select name as credential, strategy as sequence, spec->'policy' as policy from credentials c
      where declared and next_due <= clock_timestamp() and not exists (select 1 from runs r where r.credential = c.name and r.outcome is null)
      order by next_due`,
   );
-  return rows.map((row) => ({ ...row, options: { without: [] } }));
+  return rows.map(({ policy, ...row }) => ({ ...row, window: policy.window, room: roomOf(policy), options: { without: [] } }));
 }
 
 /** Every open rotation, with what it was asked for with: the same order takes it over. */
@@ -77,4 +80,9 @@ async function scheduleAgain(client: Queryable, credential: string): Promise<voi
 /** Whether the due date depends on something that differs. */
 export function changesDue(before: CredentialSpec | undefined, after: CredentialSpec): boolean {
   return before?.policy.every !== after.policy.every || before?.policy.jitter !== after.policy.jitter;
+}
+
+export async function readNow(database: Asking): Promise<number> {
+  const { rows } = await database.query<{ now: string }>('select extract(epoch from clock_timestamp()) * 1000 as now');
+  return Number(rows[0]!.now);
 }

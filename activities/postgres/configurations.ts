@@ -1,14 +1,17 @@
 /** Owns the applied configurations and the keys that were adopted through them. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { CredentialSpec, Json } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import { canonicalJson } from '../../workflows/domain/json.js';
+import { canonicalJson, differing } from '../../workflows/domain/json.js';
 import type { Order } from '../../workflows/domain/records.js';
+import { keepsStanding, standsOnOf } from '../../workflows/domain/stands-on.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { NewSecret } from '../ports/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
+import type { RunRow } from './rows.js';
 import { removeSealed, storeSealed } from './sealed-secrets.js';
 
 /**
@@ -28,17 +31,7 @@ export async function saveConfiguration(
   const current = await readConfiguration(client);
   if (current?.hash === hash) return { changed: false };
 
-  const open = (await client.query('select credential, spec from runs where outcome is null')).rows as {
-    credential: string;
-    spec: CredentialDeclaration;
-  }[];
-  for (const run of open) {
-    const next = configuration.credentials[run.credential];
-    if (!next || canonicalJson(frozenPart(next)) !== canonicalJson(frozenPart(run.spec))) {
-      throw new RekeyError('KR_SPEC_FROZEN', `${run.credential} has an open rotation and would be changed`);
-    }
-  }
-
+  await requireStanding(client, configuration);
   await client.query('insert into configurations (hash, document, applied_by) values ($1, $2, $3)', [hash, configuration, by]);
   await client.query('update credentials set declared = false where not (name = any($1))', [
     Object.keys(configuration.credentials),
@@ -59,6 +52,27 @@ export async function saveConfiguration(
     }
   }
   return { changed: true };
+}
+
+/**
+ * Throws KR_SPEC_FROZEN where an open run needs what would be changed. Where its management
+ * credential is found may change: the run is told.
+ */
+async function requireStanding(client: Queryable, configuration: Configuration): Promise<void> {
+  const { rows } = await client.query('select id, credential, spec, stands_on from runs where outcome is null order by id');
+  for (const run of rows as Pick<RunRow, 'id' | 'credential' | 'spec' | 'stands_on'>[]) {
+    const refuse = (what: string) => new RekeyError('KR_SPEC_FROZEN', `${run.id} is open and stands on it: ${what}`);
+    const next = configuration.credentials[run.credential];
+    if (!next) throw refuse(`credentials.${run.credential} would be removed`);
+    const changed = differing(frozenPart(run.spec), frozenPart(next));
+    if (changed.length > 0) throw refuse(`credentials.${run.credential} would be changed (${changed.join(', ')})`);
+    const stands = keepsStanding(run.stands_on, configuration);
+    if (!stands.ok) throw refuse(stands.message);
+    await client.query('update runs set stands_on = $2 where id = $1 and stands_on <> $2', [
+      run.id,
+      standsOnOf(configuration, run.spec),
+    ]);
+  }
 }
 
 export async function readConfiguration(client: Asking): Promise<{ configuration: Configuration; hash: string } | null> {
@@ -157,7 +171,7 @@ export async function adopt(
  * Everything that a running rotation relies on; `current` is looked at only when a key is adopted,
  * and labels are for people.
  */
-function frozenPart(spec: CredentialDeclaration): never {
-  const { current: _, labels: __, ...frozen } = spec;
+function frozenPart(spec: CredentialSpec): Readonly<Record<string, Json>> {
+  const { current: _, labels: __, ...frozen } = spec as CredentialDeclaration;
   return frozen as never;
 }

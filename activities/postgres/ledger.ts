@@ -4,7 +4,7 @@
  */
 import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
-import { readDue, readOpen } from './calendar.js';
+import { readDue, readNow, readOpen } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
@@ -44,6 +44,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     beginRound: (step, round, reason) => within((client) => beginRound(client, step, round, reason)),
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
+    now: () => readNow(database),
     sweep: () =>
       within(async (client) => {
         await forgetSecrets(client);
@@ -53,7 +54,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     once: (step, options, body) => once(database, id, step, options, body),
     recorded: (step) => readOutcome(database, step),
     isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),
-    ask: (step, before) => ask(database, id, step, before),
+    ask: (step, before, leave) => ask(database, id, step, before, leave),
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),
     declined: (step) => declined(database, step),
     openAsks: (run) => openAsks(database, run),

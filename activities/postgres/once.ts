@@ -11,6 +11,7 @@ import { endingAfter, startDeadline } from '../ports/deadline.js';
 import type { Attempt, Change, EarlierAttempt, OnceOptions } from '../ports/journal.js';
 import { appendAudit, readHead, recordedBy, requireHead } from './audit.js';
 import { applyChanges } from './changes.js';
+import { requireLeave, requirePlan } from './leave.js';
 import { lockCredential } from './locks.js';
 import type { Asking, Database, Queryable } from './pool.js';
 import type { StepRow } from './rows.js';
@@ -184,6 +185,8 @@ async function begin<Result extends JsonObject>(
      where ${ofObject} and closed is distinct from 'not-sent' order by begun_at`,
     objectOf(step, options),
   );
+  if (options.planHash !== undefined) await requirePlan(client, step, options.planHash);
+  if (options.leave && rows.length === 0) await requireLeave(client, step, options.leave);
   await client.query(
     `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
      on conflict (run, key) do update set attempt = excluded.attempt where steps.outcome is null`,

@@ -5,17 +5,18 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { ChainHead, Remembered, RunRecord } from '../../workflows/domain/records.js';
 import { system, triggerOf } from '../../workflows/domain/who.js';
+import { hashOfPlan } from '../ports/plan-hash.js';
 import { appendAudit } from './audit.js';
 import type { Queryable } from './pool.js';
 import { type RunRow, toRun } from './rows.js';
 
 /**
  * The credential's own row is older than any rotation of it: without it nothing is known of what
- * the keys are for.
+ * the keys are for. The run was there when its plan was amended, and remembers it.
  */
 export async function reconcile(
   client: Queryable,
-  { run, fence, head, targets, back, workflowRun }: Remembered,
+  { run, fence, head, targets, identities, back, workflowRun }: Remembered,
 ): Promise<{ run: RunRecord; head: ChainHead }> {
   const { rows } = await client.query('select fence from credentials where name = $1 for no key update', [run.credential]);
   const credential = rows[0] as { fence: string } | undefined;
@@ -24,7 +25,7 @@ export async function reconcile(
   const next = Math.max(Number(credential.fence), fence) + 1;
   await client.query(
     `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase, options, spec,
-       stores, exempt, opened_by)
+       stands_on, exempt, opened_by)
      values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planned',$11,$12,$13,$14,$15) on conflict (id) do nothing`,
     [
       run.id,
@@ -39,16 +40,27 @@ export async function reconcile(
       workflowRun,
       run.options,
       run.spec,
-      run.stores,
+      run.standsOn,
       JSON.stringify(run.exempt),
       run.openedBy,
     ],
   );
   const updated = await client.query(
-    `update runs set fence = $2, workflow_run = $3, targets = coalesce(targets, $4), reason = coalesce(reason, $5),
+    `update runs set fence = $2, workflow_run = $3, targets = coalesce($4, targets), spec = $8, plan_hash = coalesce($9, plan_hash), reason = coalesce(reason, $5),
+       store_identity = coalesce(store_identity, $6), host_identities = coalesce(host_identities, $7),
        direction = case when $5::text is null then direction else 'back' end
      where id = $1 and outcome is null returning *`,
-    [run.id, next, workflowRun, targets === null ? null : JSON.stringify(targets), back],
+    [
+      run.id,
+      next,
+      workflowRun,
+      targets === null ? null : JSON.stringify(targets),
+      back,
+      identities?.store ?? null,
+      identities?.hosts ?? null,
+      run.spec,
+      targets && hashOfPlan(run.spec, targets, run.options),
+    ],
   );
   const row = updated.rows[0] as RunRow | undefined;
   if (!row) throw new RekeyError('KR_FENCED', `${run.id} has ended`);

@@ -1,6 +1,6 @@
 /** Owns how rows become the port's types. */
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
-import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy, VersionState } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
 
@@ -21,8 +21,11 @@ export interface RunRow {
   reason: string | null;
   options: RunOptions;
   spec: CredentialSpec;
-  stores: RunRecord['stores'];
+  stands_on: RunRecord['standsOn'];
+  store_identity: string | null;
+  host_identities: Identities['hosts'] | null;
   targets: readonly ConsumerSpec[] | null;
+  plan_hash: string | null;
   paused: boolean;
   expedited: boolean;
   exempt: readonly Exemption[];
@@ -47,8 +50,10 @@ export function toRun(row: RunRow): RunRecord {
     reason: row.reason,
     options: row.options,
     spec: row.spec,
-    stores: row.stores,
+    standsOn: row.stands_on,
+    identities: row.host_identities && { store: row.store_identity, hosts: row.host_identities },
     targets: row.targets,
+    planHash: row.plan_hash,
     paused: row.paused,
     expedited: row.expedited,
     exempt: row.exempt,

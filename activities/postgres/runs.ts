@@ -1,8 +1,9 @@
 /** Owns the rows of rotations and versions: opened or taken over, read, closed. */
-import type { CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import type { CredentialDeclaration, StandsOn } from '../../workflows/domain/configuration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead, Opened, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
+import { standsOnOf } from '../../workflows/domain/stands-on.js';
 import type { Outcome } from '../../workflows/domain/states.js';
 import { verbs } from '../../workflows/domain/verbs.js';
 import { system, triggerOf } from '../../workflows/domain/who.js';
@@ -89,7 +90,7 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
   );
   const { rows } = await client.query(
     `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase,
-       options, spec, stores, exempt, opened_by)
+       options, spec, stands_on, exempt, opened_by)
      values ($1,$2,$3,$4,$5,(select generation from versions where credential = $2 and state = 'active'),$6,$7,$8,$9,'planned',
        $10,$11,$12,$13,$14) returning *`,
     [
@@ -104,7 +105,7 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
       workflowRun,
       options,
       spec,
-      await declarationsOf(client, spec),
+      await readStandsOn(client, spec),
       JSON.stringify(options.without),
       by,
     ],
@@ -133,14 +134,12 @@ async function nextUpdate(client: Queryable, credential: string): Promise<Place>
   return { id: `${credential}/update-${number}`, kind: 'update', number, generation: null };
 }
 
-/** What the run stands on, as it is declared now. */
-async function declarationsOf(client: Queryable, spec: CredentialDeclaration): Promise<RunRecord['stores']> {
+/** As it is declared now. */
+async function readStandsOn(client: Queryable, spec: CredentialDeclaration): Promise<StandsOn> {
   const found = await readConfiguration(client);
-  if (!found) throw new RekeyError('KR_NOT_FOUND', 'no configuration was applied');
-  const { stores, hosts } = found.configuration;
-  const named = spec.consumers.kind === 'list' ? spec.consumers.list.map((c) => c.host) : [];
-  const used = spec.consumers.kind === 'all' ? [spec.consumers.host] : [...new Set(named)];
-  return { store: stores[spec.store]!, hosts: Object.fromEntries(used.map((host) => [host, hosts[host]!])) };
+  const standsOn = found && standsOnOf(found.configuration, spec);
+  if (!standsOn) throw new RekeyError('KR_NOT_FOUND', `the store and hosts of ${spec.name} in the applied configuration`);
+  return standsOn;
 }
 
 export async function beginRound(client: Queryable, step: StepRef, round: number, reason: string): Promise<ChainHead> {

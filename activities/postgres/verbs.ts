@@ -3,6 +3,7 @@
  */
 import type { RecordedVerb, SaidVerb, StepRef } from '../../workflows/domain/records.js';
 import { becauseOf, type TurningVerb } from '../../workflows/domain/verbs.js';
+import { amendConsumer } from './amend.js';
 import { appendAudit, readHead } from './audit.js';
 import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
@@ -24,16 +25,28 @@ export async function recordVerb(client: Queryable, step: StepRef, said: SaidVer
 
   await lockCredential(client, step.credential);
   await requireFence(client, step);
-  const { updateId, verb, who, reason, consumer } = said;
+  const { updateId, verb, who, reason, consumer, amended = null } = said;
   const { wait, whyNone, pending } = await takeEffect(client, step.run, said);
   await client.query(
-    'insert into verbs (run, fence, update_id, verb, wait, who, reason, consumer, effect, why_none) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)',
-    [step.run, step.fence, updateId, verb, wait, who, reason, consumer, pending ? null : whyNone ? 'none' : 'applied', whyNone],
+    'insert into verbs (run, fence, update_id, verb, wait, who, reason, consumer, amended, effect, why_none) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)',
+    [
+      step.run,
+      step.fence,
+      updateId,
+      verb,
+      wait,
+      who,
+      reason,
+      consumer,
+      amended,
+      pending ? null : whyNone ? 'none' : 'applied',
+      whyNone,
+    ],
   );
   const head = await appendAudit(client, step.credential, {
     kind: 'verb',
     who,
-    body: { run: step.run, verb, wait, reason, consumer, whyNone },
+    body: { run: step.run, verb, wait, reason, consumer, ...(amended && { amended: { ...amended } }), whyNone },
   });
   return { head, whyNone, saidBefore: false };
 }
@@ -49,7 +62,7 @@ interface Effect {
 const applied = { wait: null, whyNone: null, pending: false } as const;
 const pending = { ...applied, pending: true } as const;
 
-async function takeEffect(client: Queryable, run: string, { verb, wait, reason, consumer }: SaidVerb): Promise<Effect> {
+async function takeEffect(client: Queryable, run: string, { verb, wait, reason, consumer, amended }: SaidVerb): Promise<Effect> {
   switch (verb) {
     case 'approve': {
       const answered = await endWaits(client, run, verb, ['approval'], wait);
@@ -81,6 +94,9 @@ async function takeEffect(client: Queryable, run: string, { verb, wait, reason, 
       // A step that waits for a person because of this consumer goes on without it.
       await endWaits(client, run, verb, ['operator']);
       return applied;
+    case 'amend':
+      // Without a declaration there is nothing to amend it to.
+      return { ...applied, whyNone: amended ? await amendConsumer(client, run, amended) : 'it says of no consumer how it is' };
     case 'retry':
       await endWaits(client, run, verb, ['operator']);
       return applied;

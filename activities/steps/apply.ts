@@ -7,7 +7,7 @@ import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Order } from '../../workflows/domain/records.js';
 import { requireWho, type Who } from '../../workflows/domain/who.js';
-import type { ObservationDeps } from '../deps.js';
+import type { ApplyDeps } from '../deps.js';
 import type { Secret } from '../ports/secret.js';
 
 export interface ApplyInput extends Order {
@@ -17,7 +17,7 @@ export interface ApplyInput extends Order {
 }
 
 export async function saveConfiguration(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   { configuration, hash, by, ...order }: ApplyInput,
 ): Promise<{ changed: boolean }> {
   requireWho(by);
@@ -43,7 +43,7 @@ export interface AdoptInput {
  * Looks the key up, proves the secret where it has one, and records it as the active version. The
  * same key again changes nothing.
  */
-export async function adoptVersion(deps: ObservationDeps, input: AdoptInput, signal: AbortSignal): Promise<Adoption> {
+export async function adoptVersion(deps: ApplyDeps, input: AdoptInput, signal: AbortSignal): Promise<Adoption> {
   requireWho(input.by);
   const handedIn = /^vault:(.*)$/.exec(input.secret ?? '')?.[1] ?? null;
   try {
@@ -56,7 +56,7 @@ export async function adoptVersion(deps: ObservationDeps, input: AdoptInput, sig
 }
 
 async function takeOver(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   { credential, keyId: given, secret: reference, by }: AdoptInput,
   handedIn: string | null,
   signal: AbortSignal,
@@ -68,7 +68,7 @@ async function takeOver(
   }
 
   const spec = await deps.ledger.credential(credential);
-  const store = await deps.stores.of(spec.store);
+  const store = await deps.applied.store(spec.store);
   const account = await store.check(signal);
   const secret = reference === null ? null : await secretBehind(deps, spec, reference, signal);
   const { idIsSecret } = store.capabilities;
@@ -98,18 +98,13 @@ async function takeOver(
   return { credential, ...(await deps.ledger.adopt(credential, version, by)) };
 }
 
-async function secretBehind(
-  deps: ObservationDeps,
-  spec: CredentialSpec,
-  reference: string,
-  signal: AbortSignal,
-): Promise<Secret> {
+async function secretBehind(deps: ApplyDeps, spec: CredentialSpec, reference: string, signal: AbortSignal): Promise<Secret> {
   const [, kind, rest = ''] = /^(vault|consumer):(.*)$/.exec(reference) ?? [];
   if (kind === 'vault') return deps.vault.open(rest);
   if (kind === undefined) return deps.resolve(reference);
   const consumer = spec.consumers.kind === 'list' ? spec.consumers.list.find(({ name }) => name === rest) : undefined;
   if (!consumer) throw new RekeyError('KR_NOT_FOUND', `${rest} among the consumers of ${spec.name}`);
-  const held = await (await deps.hosts.of(consumer.host)).readSecret?.(consumer, signal);
+  const held = await (await deps.applied.host(consumer.host)).readSecret?.(consumer, signal);
   if (!held) throw new RekeyError('KR_REFERENCE_UNRESOLVED', `host ${consumer.host} shows no secret of ${rest}`);
   return held;
 }

@@ -4,12 +4,13 @@
  */
 import type { JsonObject } from '../../workflows/domain/credential.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import type { ManualEffect } from '../../workflows/domain/manual.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
-import { type AskingDeps, contextOf, type EffectDeps, type StepContext, type StepInput } from '../deps.js';
+import { type AskingDeps, contextOf, type EffectDeps, type StepContext, type StepInput, stopwatch } from '../deps.js';
 import type { ManualFacts } from '../ports/connector.js';
 import type { Asked } from '../ports/journal.js';
-import { type Leave, requireMayTakeAway } from './guard.js';
+import { type Grant, requireMayTakeAway } from './guard.js';
 import { keepMembershipsFirst } from './memberships.js';
 import { requireMayRegenerate } from './regenerate.js';
 
@@ -28,7 +29,9 @@ export interface AskInput extends ManualInput {
 /** What asking for one effect takes besides what is the same for all. */
 interface Question {
   /** Throws where nobody may be asked now. */
-  guard?(deps: EffectDeps, input: ManualInput, context: StepContext, signal: AbortSignal): Promise<Leave | null>;
+  guard?(deps: EffectDeps, input: ManualInput, context: StepContext, signal: AbortSignal): Promise<Grant | null>;
+  /** What must hold when that person is asked first. */
+  readonly leave?: Leave;
   /** What is kept with the intent. */
   before?(input: ManualInput, context: StepContext, signal: AbortSignal): Promise<JsonObject | null>;
   /** The key as that person will find it, or is to name it. */
@@ -50,6 +53,7 @@ const onKey = (effect: ManualEffect): Pick<Question, 'keyOf' | 'inWords'> => ({
 
 const questions: Readonly<Record<ManualEffect, Question>> = {
   mint: {
+    leave: { gate: 'start', window: true },
     keyOf: (tag) => ({ keyName: tag, keyId: null }),
     inWords: ({ store, keyName, attributes }) => `In ${store}, make a key named ${keyName} with ${canonicalJson(attributes)}.`,
     answer: handIn,
@@ -59,9 +63,9 @@ const questions: Readonly<Record<ManualEffect, Question>> = {
     guard: (deps, _, { run }) => requireMayRegenerate(deps, run, 'nothing'),
     answer: handIn,
   },
-  disable: { ...onKey('disable'), guard: requireMayGo, before: rightsOf, answer: sayDone },
+  disable: { ...onKey('disable'), leave: { gate: 'take-away' }, guard: requireMayGo, before: rightsOf, answer: sayDone },
   enable: { ...onKey('enable'), answer: sayDone },
-  revoke: { ...onKey('revoke'), guard: requireMayGo, answer: sayDone },
+  revoke: { ...onKey('revoke'), leave: { gate: 'take-away' }, guard: requireMayGo, answer: sayDone },
 };
 
 /**
@@ -70,16 +74,16 @@ const questions: Readonly<Record<ManualEffect, Question>> = {
  */
 export async function askPerson(deps: AskingDeps & EffectDeps, input: AskInput, signal: AbortSignal): Promise<Asked> {
   const { step, effect, generation } = input;
-  const context = await contextOf(deps, step);
+  const context = await contextOf(deps, step, signal);
   const { run, versions } = context;
   const { store: name, policy } = run.spec;
   const question = questions[effect];
   // Once asked it may have been done: whoever takes over asks on, whatever a guard would say by
   // now.
-  const leave = (await deps.ledger.isAsked(step)) ? null : await question.guard?.(deps, input, context, signal);
+  const grant = (await deps.ledger.isAsked(step)) ? null : await question.guard?.(deps, input, context, signal);
   const before = (await question.before?.(input, context, signal)) ?? null;
-  leave?.requireFresh();
-  const asked = await deps.ledger.ask(step, before);
+  grant?.requireFresh();
+  const asked = await deps.ledger.ask(step, before, question.leave);
   if (asked.done) return asked;
   const current = find(versions, generation) ?? find(versions, run.previousGeneration);
   await deps.ledger.openWait(step, {
@@ -102,12 +106,14 @@ async function requireMayGo(
   { step, generation, survivor }: ManualInput,
   { run, store, versions, versionAt }: StepContext,
   signal: AbortSignal,
-): Promise<Leave | null> {
+): Promise<Grant | null> {
   const version = find(versions, generation);
   if (!version) return null;
-  const leave = await requireMayTakeAway(deps, store, run, version, versionAt(survivor), signal);
+  const since = stopwatch();
+  const account = await deps.targets.account(run, signal);
+  const grant = await requireMayTakeAway(deps, { store, account, since, run }, version, versionAt(survivor), signal);
   await keepMembershipsFirst(deps, step, version, versionAt(survivor));
-  return leave;
+  return grant;
 }
 
 async function rightsOf(
@@ -128,7 +134,7 @@ async function instructionsOf(
   const { store, attributes } = run.spec;
   const { inWords, answer } = questions[effect];
   const facts: ManualFacts = { store, ...key, attributes };
-  const config = await deps.stores.configOf(store);
+  const config = await deps.targets.storeConfig(run);
   const steps = config.instructions?.[effect]?.(facts) ?? [inWords(facts)];
   return [...steps, `Then: ${answer.replace('ROTATION', `'${run.id}'`)}. If it cannot be done: rekey reject '${run.id}'.`];
 }

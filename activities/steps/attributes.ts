@@ -17,10 +17,11 @@ import {
 import type { CredentialSpec, KeyChange } from '../../workflows/domain/credential.js';
 import { errorCodes } from '../../workflows/domain/error-codes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { Leave } from '../../workflows/domain/leave.js';
 import { unreachable } from '../../workflows/domain/preflight.js';
 import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
-import { type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep } from '../deps.js';
+import { contextOf, type EffectDeps, effectAtStore, type ObservationDeps, type StepInput, sleep } from '../deps.js';
 import type { StoreConfig } from '../ports/connector.js';
 import type { Attempt } from '../ports/journal.js';
 import type { KeyDescription, KeyStoreView } from '../ports/key-store.js';
@@ -49,7 +50,7 @@ export interface PlanInput extends StepInput {
 export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
   const { run, store, versions, once } = await effectAtStore(deps, step);
   const { spec, options, previousGeneration } = run;
-  const config = await deps.stores.configOf(spec.store);
+  const config = await deps.targets.storeConfig(run);
   const version = versions.find((v) => v.generation === previousGeneration) ?? null;
   const { change } = options.update!;
   return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
@@ -68,7 +69,7 @@ export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): 
 
 /** What decides about a change: the key as it is, and what its store can. */
 export async function lookAtKey(
-  deps: ObservationDeps,
+  deps: Pick<ObservationDeps, 'ledger'>,
   store: KeyStoreView,
   config: StoreConfig,
   spec: CredentialSpec,
@@ -146,7 +147,9 @@ export interface ChangeInput extends StepInput {
 /** Observes: that the key is as it was planned for. Writes: the whole of its new image, at once. */
 export async function changeKey(deps: EffectDeps, { step, plan }: ChangeInput): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
-  return changed(deps, step, keyId, after!, (seen, attempt) => {
+  const { options } = await deps.ledger.run(step.run);
+  const leave: Leave = { gate: 'start', asked: plan.widens.length > 0 && !options.update!.accepted };
+  return changed(deps, step, keyId, { image: after!, leave }, (seen, attempt) => {
     attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_KEY_CHANGED', `key ${keyId} is not there any more`);
     const done = imagesDiffer(seen, after!).length === 0;
@@ -171,7 +174,7 @@ export async function putBackKey(
   { step, plan, agreed }: PutBackInput,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { keyId, before, after } = plan;
-  return changed(deps, step, keyId, before!, (seen, attempt) => {
+  return changed(deps, step, keyId, { image: before! }, (seen, attempt) => {
     attempt.markUnsent('this');
     if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
@@ -186,7 +189,7 @@ async function changed(
   deps: EffectDeps,
   step: StepInput['step'],
   keyId: string,
-  image: KeyImage,
+  { image, ...leave }: { readonly image: KeyImage; readonly leave?: Leave },
   decide: (seen: KeyImage | null, attempt: Attempt) => boolean,
 ): Promise<Recorded<{ readonly sent: boolean }>> {
   const { run, store, versionAt, once } = await effectAtStore(deps, step);
@@ -194,15 +197,11 @@ async function changed(
   const { request, settle } = store.capabilities.timing;
   const before = async (signal: AbortSignal) => {
     const key = await store.describe(keyId, signal);
-    return { account: (await store.check(signal)).identity, image: key && imageOf(key) };
+    return { image: key && imageOf(key) };
   };
-  return once(step, { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before }, async (attempt, effects) => {
-    const seen = attempt.before;
-    if (seen.account !== version.account) {
-      attempt.markUnsent('this');
-      throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one of the key`);
-    }
-    const sends = decide(seen.image, attempt);
+  const options = { deadline: request * 4, settle, waitForSettle: false, snapshotBefore: before, ...leave };
+  return once(step, options, async (attempt, effects) => {
+    const sends = decide(attempt.before.image, attempt);
     if (sends) {
       attempt.beforeSending();
       attempt.markUnsent('no');
@@ -247,12 +246,11 @@ export async function proveImage(
   signal: AbortSignal,
 ): Promise<void> {
   await deps.ledger.enter(step);
-  const { spec } = await deps.ledger.run(step.run);
-  const store = await deps.stores.of(spec.store);
+  const { run, store } = await contextOf(deps, step, signal);
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);
     const key = await store.describe(keyId, signal).catch(async (error: unknown) => {
-      if (last) await askAgain(deps, { step, who: spec.store, error, patience: null, signal });
+      if (last) await askAgain(deps, { step, who: run.spec.store, error, patience: null, signal });
       throw error;
     });
     const other = key ? imagesDiffer(image, imageOf(key)) : null;

@@ -2,7 +2,7 @@
 import type { KeyLook } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
-import { type ObservationDeps, within } from '../deps.js';
+import { type ApplyDeps, within } from '../deps.js';
 import { lookAtKey, planOf } from './attributes.js';
 import { askUntil } from './patience.js';
 
@@ -21,7 +21,7 @@ const patience = 10_000;
  * declared. One that cannot be looked at does not hold up the others.
  */
 export async function compareKeys(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   { store, credentials, changeable }: CompareInput,
   signal: AbortSignal,
 ): Promise<readonly KeyLook[]> {
@@ -32,7 +32,7 @@ export async function compareKeys(
 }
 
 async function compareKey(
-  deps: ObservationDeps,
+  deps: ApplyDeps,
   name: string,
   credential: string,
   changeable: boolean,
@@ -42,7 +42,7 @@ async function compareKey(
   const nothing = { credential, generation: null, key: null, differences: [], widens: [] };
   try {
     const spec = await deps.ledger.credential(credential);
-    const [store, config] = [await deps.stores.of(name), await deps.stores.configOf(name)];
+    const [store, config] = [await deps.applied.store(name), await deps.applied.storeConfig(name)];
     const version = (await deps.ledger.versions(credential)).find((v) => v.state === 'active') ?? null;
     if (changeable && !(version && store.update && config.changes)) return null;
     const { request } = store.capabilities.timing;

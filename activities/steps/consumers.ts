@@ -15,12 +15,12 @@ import {
   deliveryOf,
   type EffectDeps,
   effectAtHost,
+  hostContextOf,
   knownVersions,
   lookAt,
   type ObservationDeps,
   type StepInput,
   sleep,
-  targetOf,
   within,
 } from '../deps.js';
 import type { AppHostEffects, AppHostView, Delivery } from '../ports/app-host.js';
@@ -47,17 +47,14 @@ const pollInterval = 100;
 /** Observes: every consumer named, once. Writes: the inspections, each with the time before it. */
 export async function inspectConsumers(
   deps: ObservationDeps,
-  { step, host: name, consumers }: InspectInput,
+  { step, host: name, consumers: names }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  const { consumers, host } = await hostContextOf(deps, step, name, names, signal);
   const known = await knownVersions(deps, step.credential);
-  const looking = await beginLook(deps, step, consumers);
+  const looking = await beginLook(deps, step, names);
   const inspections = await Promise.all(
-    consumers.map((consumer) =>
-      lookAt(host, targetOf(run, consumer), known, looking, within(signal, host.capabilities.timing.request * 2)),
-    ),
+    consumers.map((consumer) => lookAt(host, consumer, known, looking, within(signal, host.capabilities.timing.request * 2))),
   );
   await deps.ledger.recordInspections(step, looking.attempt, inspections);
 }
@@ -110,7 +107,7 @@ export async function confirmConsumer(
   { step, consumer: name, generation }: DistributeInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { run, consumer, host } = await consumerContextOf(deps, step, name, signal);
   const { evidence } = run.spec.policy;
   const looking = await beginLook(deps, step, [name]);
   const until = performance.now() + maxWait;
@@ -144,14 +141,23 @@ function describe(seen: Inspection, generation: number): string {
   return on.length === 0 ? 'no instance is seen' : `instances are on ${on.join(', ')} instead of generation ${generation}`;
 }
 
-/** Writes: one program is told to stop. Whether it did is `awaitStopped`. */
+export interface UndeployInput extends ConsumerInput {
+  /** Programs may be down already, and the ledger has lost that. */
+  readonly begun: boolean;
+}
+
+/**
+ * Writes: one program is told to stop. Whether it did is `awaitStopped`. The first one is told so
+ * while all that the policy asks for holds; the others follow, whatever the clock says.
+ */
 export async function undeployConsumer(
   deps: EffectDeps,
-  { step, consumer: name }: ConsumerInput,
+  { step, consumer: name, begun }: UndeployInput,
 ): Promise<Recorded<Record<string, never>>> {
   const { consumer, host, once } = await effectAtHost(deps, step, name);
   const { request, settle } = host.capabilities.timing;
-  return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
+  const leave = begun ? {} : { leave: { gate: 'start', window: true, together: true } as const };
+  return once(step, { deadline: request * 2, settle, waitForSettle: false, ...leave }, async (attempt, effects) => {
     attempt.beforeSending();
     await effects.undeploy!(consumer, within(attempt.signal, request));
     return {};
@@ -161,16 +167,15 @@ export async function undeployConsumer(
 /** Observes: the consumers of one host, until no instance runs. */
 export async function awaitStopped(
   deps: ObservationDeps,
-  { step, host: name, consumers }: InspectInput,
+  { step, host: name, consumers: names }: InspectInput,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
-  const looking = await beginLook(deps, step, consumers);
+  const { consumers, host } = await hostContextOf(deps, step, name, names, signal);
+  const looking = await beginLook(deps, step, names);
   const until = performance.now() + maxWait;
   for (;;) {
     const looks = await Promise.all(
-      consumers.map((c) => lookAt(host, targetOf(run, c), [], looking, within(signal, host.capabilities.timing.request))),
+      consumers.map((c) => lookAt(host, c, [], looking, within(signal, host.capabilities.timing.request))),
     );
     const running = looks.filter(({ seen }) => !isStopped(seen)).map(({ seen }) => seen.consumer);
     if (running.length === 0) return deps.ledger.recordInspections(step, looking.attempt, looks);
@@ -233,7 +238,7 @@ export async function confirmDeployed(
   { step, consumer: name }: ConsumerInput,
   signal: AbortSignal,
 ): Promise<Deployed> {
-  const { consumer, host } = await consumerContextOf(deps, step, name);
+  const { consumer, host } = await consumerContextOf(deps, step, name, signal);
   const looking = await beginLook(deps, step, [name]);
   const until = performance.now() + maxWait;
   for (;;) {

@@ -11,13 +11,13 @@ import {
   contextOf,
   type EffectDeps,
   effectAtStore,
+  hostContextOf,
   knownVersions,
   lookAt,
   type ObservationDeps,
   type StepInput,
   secretOf,
   sleep,
-  targetOf,
   versionOf,
   within,
 } from '../deps.js';
@@ -41,17 +41,22 @@ export async function disableVersion(
   const look = async (signal: AbortSignal): Promise<JsonObject> => ({
     rights: (await store.describe(target.keyId, signal))?.rights ?? null,
   });
-  return once(step, { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look }, async (attempt, effects) => {
-    attempt.markUnsent('and-before');
-    const leave = await requireMayTakeAway(deps, store, run, target, versionAt(survivor), attempt.signal);
-    await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
-    leave.requireFresh();
-    attempt.markUnsent('no');
-    attempt.beforeSending();
-    await effects.disable!(target.keyId, within(attempt.signal, request));
-    attempt.stage({ kind: 'move-version', generation, event: 'disable' });
-    return { generation };
-  });
+  const leave = { gate: 'take-away' } as const;
+  return once(
+    step,
+    { deadline: request * 3, settle, waitForSettle: false, snapshotBefore: look, leave },
+    async (attempt, effects, who) => {
+      attempt.markUnsent('and-before');
+      const grant = await requireMayTakeAway(deps, { store, run, ...who }, target, versionAt(survivor), attempt.signal);
+      await keepMemberships(store, effects, versionAt(survivor), target, attempt.signal);
+      grant.requireFresh();
+      attempt.markUnsent('no');
+      attempt.beforeSending();
+      await effects.disable!(target.keyId, within(attempt.signal, request));
+      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+      return { generation };
+    },
+  );
 }
 
 export interface EnableInput extends StepInput {
@@ -91,7 +96,7 @@ export async function proveEnabled(
   const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step);
-  const { store, versionAt } = await contextOf(deps, step);
+  const { store, versionAt } = await contextOf(deps, step, signal);
   const version = versionAt(generation);
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   const until = performance.now() + store.capabilities.timing.propagation;
@@ -124,19 +129,18 @@ const furtherLooks = 10;
  */
 export async function watchSoak(
   deps: ObservationDeps,
-  { step, host: name, consumers, target, survivor }: SoakInput,
+  { step, host: name, consumers: names, target, survivor }: SoakInput,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  const { run, consumers, host } = await hostContextOf(deps, step, name, names, signal);
   const { evidence } = run.spec.policy;
-  const looking = await beginLook(deps, step, consumers);
-  let behind: readonly string[] = consumers;
+  const looking = await beginLook(deps, step, names);
+  let behind: readonly string[] = names;
   for (let looks = 0; behind.length > 0 && looks <= furtherLooks; looks++) {
     if (looks > 0) await sleep(pollInterval.least);
     const known = await knownVersions(deps, step.credential);
     const inspections = await Promise.all(
-      consumers.map((c) => lookAt(host, targetOf(run, c), known, looking, within(signal, host.capabilities.timing.request * 2))),
+      consumers.map((c) => lookAt(host, c, known, looking, within(signal, host.capabilities.timing.request * 2))),
     );
     await deps.ledger.recordInspections(step, looking.attempt, inspections);
     const seen = inspections.map((look) => look.seen);

@@ -7,7 +7,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { DatedInspection } from '../../workflows/domain/observations.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isFresh, mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
-import { type ObservationDeps, requiredOf, secretOf, sleep, stopwatch, within } from '../deps.js';
+import { type ObservationDeps, requiredOf, type StoreAsked, secretOf, sleep, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
 
 /** What the workflow does about a refusal: look again, ask the consumers again, or give up. */
@@ -20,7 +20,7 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
 };
 
 /** What a guard allows, and only as long as the earliest look that it rests on is fresh. */
-export interface Leave {
+export interface Grant {
   /**
    * To be asked when nothing is left but to send: calls between the guard and the send take time.
    */
@@ -31,12 +31,12 @@ export interface Leave {
  * `since`: from before the guard's own first look. `inspections`: what else it rests on, with the
  * ages that they had at `readAt`.
  */
-export function leaveUntil(
+export function grantUntil(
   since: () => number,
   inspections: readonly Pick<DatedInspection, 'ageMs'>[],
   readAt: number,
   stale: ErrorCode = 'KR_GUARD_STALE',
-): Leave {
+): Grant {
   const earliest = Math.max(0, ...inspections.map(({ ageMs }) => ageMs - readAt));
   return {
     requireFresh: () => {
@@ -46,19 +46,19 @@ export function leaveUntil(
   };
 }
 
-/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND, KR_GUARD_REFUSED or KR_TARGET_CHANGED. */
+export interface GuardContext extends StoreAsked {
+  readonly store: KeyStoreView;
+  readonly run: RunRecord;
+}
+
+/** Throws KR_GUARD_STALE, KR_CONSUMER_BEHIND or KR_GUARD_REFUSED. */
 export async function requireMayTakeAway(
   deps: ObservationDeps,
-  store: KeyStoreView,
-  run: RunRecord,
+  { store, account, since, run }: GuardContext,
   target: VersionRecord,
   survivor: VersionRecord,
   signal: AbortSignal,
-): Promise<Leave> {
-  const since = stopwatch();
-  const account = await store.check(signal);
-  if (account.identity !== target.account)
-    throw new RekeyError('KR_TARGET_CHANGED', `${run.spec.store} is another account than the one that the key was made in`);
+): Promise<Grant> {
   // What goes while compensating is the new version: then only those that were ever handed it must
   // prove to be off it.
   const back = run.direction === 'back';
@@ -85,7 +85,7 @@ export async function requireMayTakeAway(
     { evidence: run.spec.policy.evidence, accept: run.spec.accept },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
-  return leaveUntil(
+  return grantUntil(
     since,
     inspections.filter((i) => required.includes(i.consumer)),
     readAt,

@@ -2,10 +2,8 @@
  * Owns the steps that touch our own ledger alone; they run as local activities, since repeating
  * them is harmless and nothing outside is asked.
  */
-import { createHash } from 'node:crypto';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
-import { canonicalJson } from '../../workflows/domain/json.js';
 import {
   type ChainHead,
   generationOf,
@@ -24,26 +22,33 @@ import type { Outcome } from '../../workflows/domain/states.js';
 import { requireWho } from '../../workflows/domain/who.js';
 import { inWindow, nextOpening } from '../../workflows/domain/window.js';
 import { type Deps, type ObservationDeps, requiredOf, type StepInput } from '../deps.js';
+import { hashOfPlan } from '../ports/plan-hash.js';
 
 const ownDeadline = { deadline: 5_000, settle: 0, waitForSettle: false } as const;
 
 export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
   return {
     /**
-     * The window's next opening; its distance is 0 while it is open. Asked here, since zones change
-     * and a history must not.
+     * The window's next opening with that much room; its distance is 0 while it is open. Asked
+     * here, since zones change and a history must not; by the clock that has the last word.
      */
-    windowOpening: async ({ window }: { readonly window: string }): Promise<{ readonly at: string; readonly inMs: number }> => {
-      const now = new Date();
-      const opens = nextOpening(window, now);
+    windowOpening: async ({
+      window,
+      room,
+    }: {
+      readonly window: string;
+      readonly room: number;
+    }): Promise<{ readonly at: string; readonly inMs: number }> => {
+      const now = new Date(await ledger.now());
+      const opens = nextOpening(window, now, room);
       return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
     },
 
     /** What is to be started now: due, and inside its window. */
     dueRotations: async (): Promise<readonly OpenOrder[]> =>
       (await ledger.due())
-        .filter(({ window }) => window === null || inWindow(window, new Date()))
-        .map(({ window: _, ...order }) => order),
+        .filter(({ window, room }) => window === null || inWindow(window, new Date(), room))
+        .map(({ window: _, room: __, ...order }) => order),
     openRuns: () => ledger.sweep(),
 
     openRun: async (request: OpenRequest) => {
@@ -60,10 +65,7 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
       identities,
     }: StepInput & { targets: readonly ConsumerSpec[]; identities: Identities }): Promise<Recorded<{ planHash: string }>> => {
       const run = await ledger.run(step.run);
-      const planHash = createHash('sha256')
-        .update(canonicalJson([run.spec, targets, run.options] as never))
-        .digest('hex')
-        .slice(0, 16);
+      const planHash = hashOfPlan(run.spec, targets, run.options);
       return ledger.once(step, ownDeadline, async (attempt) => {
         attempt.stage({ kind: 'freeze-targets', targets, planHash });
         attempt.stage({ kind: 'freeze-identities', identities });
@@ -196,7 +198,7 @@ export async function awaitSettled(
   const run = await deps.ledger.run(step.run);
   let left = 0;
   for (const { host, name } of run.targets ?? []) {
-    const fenced = (await deps.hosts.of(host)).capabilities.remembersFence;
+    const fenced = await deps.targets.remembersFence(run, host);
     const open = kinds.filter((kind) => !(fenced && kind === 'distribute'));
     left = Math.max(left, await deps.ledger.unsettled(step.run, open, name));
   }

@@ -31,7 +31,7 @@ export async function askForAttestation(
   { step, consumer: name, generation, staged, overdue }: AskForAttestationInput,
   signal: AbortSignal,
 ): Promise<{ readonly said: boolean }> {
-  const { run, consumer, host } = await consumerContextOf(deps, step, name);
+  const { run, consumer, host } = await consumerContextOf(deps, step, name, signal);
   const { evidence, approveWithin } = run.spec.policy;
   const known = await knownVersions(deps, step.credential);
   const seen = await host.inspect(consumer, known, within(signal, host.capabilities.timing.request));

@@ -49,18 +49,8 @@ export async function mintVersion(deps: EffectDeps, { step, known, delivered }: 
   const { request, settle } = store.capabilities.timing;
   const previous = versionAt(run.previousGeneration);
 
-  // A configuration that was changed since points somewhere else: a key of ours must not be made in
-  // a stranger's account.
-  const look = async (signal: AbortSignal) => ({ account: (await store.check(signal)).identity });
-  const options = { deadline: request * 2, settle, waitForSettle: true, snapshotBefore: look };
-  return once(step, options, async (attempt, effects) => {
-    if (attempt.before.account !== previous.account) {
-      attempt.markUnsent('this');
-      throw new RekeyError(
-        'KR_TARGET_CHANGED',
-        `${run.spec.store} is another account than the one that the key was adopted from`,
-      );
-    }
+  const leave = { gate: 'start', window: true } as const;
+  return once(step, { deadline: request * 2, settle, waitForSettle: true, leave }, async (attempt, effects) => {
     const lost = await findLostMint(store, effects, attempt);
     const recovered = lost ?? (known ? await recover(store, effects, known, delivered, attempt) : null);
     const key = recovered ?? (await mint(store, effects, run, previous.keyId, attempt));
@@ -148,7 +138,7 @@ async function recover(
  */
 export async function proveVersion(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step);
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step, signal);
   const { generation, previousGeneration } = run;
   const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];
   await requireSameRights(store, previous.keyId, next.keyId, signal);

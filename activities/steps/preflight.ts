@@ -2,11 +2,11 @@
  * Owns the look before the first change: at the store and at the consumers. Observes only; what it
  * finds is decided in the domain.
  */
-import type { ConsumerSpec } from '../../workflows/domain/credential.js';
+import { type ConsumerSpec, leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreachable } from '../../workflows/domain/preflight.js';
-import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
+import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
 import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
@@ -27,9 +27,9 @@ export interface StorePreflight {
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step);
   await deps.vault.roundTrip();
-  const { run, store, versions } = await contextOf(deps, step);
+  const { run, store, versions } = await contextOf(deps, step, signal);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
-  const disables = store.capabilities.disable || run.stores.store.manual?.includes('disable') === true;
+  const disables = store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true;
   const { store: name } = run.spec;
   const seen = await lookAtStore(deps, { run, store, previous }, signal).catch(async (error: unknown) => {
     await askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
@@ -107,8 +107,8 @@ export interface HostPreflightInput extends StepInput {
 
 export interface HostPreflight {
   readonly findings: readonly Finding[];
-  /** The host's own; null where it cannot be reached. */
-  readonly identity: string | null;
+  /** Of the host and, where they have their own, of its consumers' machines. */
+  readonly identities: Identities['hosts'];
   readonly consumers: readonly ConsumerSpec[];
   /** Those that ran before; they are brought back to that, no other is started. */
   readonly running: readonly string[];
@@ -126,7 +126,8 @@ export async function preflightHost(
 ): Promise<HostPreflight> {
   await deps.ledger.enter(step);
   const run = await deps.ledger.run(step.run);
-  const host = await deps.hosts.of(name);
+  // Before the plan is frozen nobody knows yet who it is to be.
+  const host = await deps.targets.host(run, name, [], signal);
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
   const known = await knownVersions(deps, step.credential);
@@ -142,7 +143,7 @@ export async function preflightHost(
   if ('error' in named) {
     await again(named.error);
     const findings = [unreachable(name, whyOf(named.error))];
-    return { findings, identity: null, consumers: [], running: [] };
+    return { findings, identities: {}, consumers: [], running: [] };
   }
   const consumers = named.answer;
   const required = new Set(requiredOf({ ...run, targets: consumers }).map((c) => c.name));
@@ -151,7 +152,10 @@ export async function preflightHost(
     answered(() => host.identity(within(signal, request))),
     ...consumers.map(async (consumer) => ({
       consumer,
-      ...(await answered(() => lookWell(() => host.inspect(consumer, known, within(signal, request * 2))))),
+      ...(await answered(async () => ({
+        inspection: await lookWell(() => host.inspect(consumer, known, within(signal, request * 2))),
+        machine: await host.identityOf?.(consumer, within(signal, request)),
+      }))),
     })),
   ]);
   // Whoever was left out on purpose need not answer.
@@ -162,13 +166,15 @@ export async function preflightHost(
   const findings: Finding[] = [];
   const running: string[] = [];
   const unattested: string[] = [];
+  const identities: Record<string, string> = {};
   for (const look of looks) {
     const { name: consumer } = look.consumer;
     if ('error' in look) {
       if (required.has(consumer)) findings.push(unreachable(consumer, whyOf(look.error)));
       continue;
     }
-    const inspection = look.answer;
+    const { inspection, machine } = look.answer;
+    if (machine !== undefined) identities[leaseKey(look.consumer)] = machine;
     if (inspection.state !== 'stopped') running.push(consumer);
     if (!required.has(consumer) || !previous) continue;
     const { evidence } = run.spec.policy;
@@ -176,12 +182,14 @@ export async function preflightHost(
       unattested.push(consumer);
     else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
   }
-  // A host that answers nothing is one of which each consumer tells by itself.
-  const tells = findings.some(({ reason }) => reason === 'unreachable');
-  if ('error' in who && required.size > 0 && !tells) findings.push(unreachable(name, whyOf(who.error)));
+  if (!('error' in who)) identities[name] = who.answer;
+  // A host that answers nothing is one of which each consumer tells by itself; later it could not be
+  // told from another.
+  else if (required.size > 0 && !findings.some(({ reason }) => reason === 'unreachable'))
+    findings.push(unreachable(name, whyOf(who.error)));
   return {
     findings,
-    identity: 'error' in who ? null : who.answer,
+    identities,
     consumers,
     running: running.sort(),
     ...(unattested.length > 0 ? { unattested: unattested.sort() } : {}),

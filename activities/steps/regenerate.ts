@@ -20,7 +20,7 @@ import type { Change } from '../ports/journal.js';
 import { acceptedEverywhere } from '../ports/key-store.js';
 import type { Secret } from '../ports/secret.js';
 import type { NewSecret } from '../ports/vault.js';
-import { type Leave, leaveUntil } from './guard.js';
+import { type Grant, grantUntil } from './guard.js';
 
 /**
  * Observes: that no program runs. Writes: the key's secret at the store; the old version is revoked
@@ -75,14 +75,14 @@ const codes: Readonly<Record<RegenerateBlock, Readonly<Record<'nothing' | 'perha
  * Throws KR_GUARD_STALE, or KR_GUARD_REFUSED while an instance runs; where the secret may be
  * another already, KR_LOOK_AGAIN or KR_BEYOND_RETURN.
  */
-export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<Leave> {
+export async function requireMayRegenerate(deps: ObservationDeps, run: RunRecord, sent: 'nothing' | 'perhaps'): Promise<Grant> {
   const since = stopwatch();
   const required = requiredOf(run).map((c) => c.name);
   const inspections = await deps.ledger.inspections(run.id);
   const decision = mayRegenerate(required, inspections);
   if (decision.ok) {
     const relied = inspections.filter((i) => required.includes(i.consumer));
-    return leaveUntil(since, relied, 0, codes.stale[sent]);
+    return grantUntil(since, relied, 0, codes.stale[sent]);
   }
   throw new RekeyError(codes[decision.reason][sent], `${decision.reason}: ${decision.message}`);
 }

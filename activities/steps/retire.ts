@@ -25,7 +25,7 @@ import { keepMemberships } from './memberships.js';
  * asking again, until the old version is quiet.
  */
 export async function drain(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<void> {
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step, signal);
   const old = versionAt(run.previousGeneration);
   // Nobody can use what is gone; the revoke that follows finds it so.
   if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step);
@@ -83,17 +83,18 @@ export async function revokeVersion(
   const [target, survivor] = [versionAt(generation), versionAt(input.survivor)];
   const { request, settle } = store.capabilities.timing;
 
-  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true };
-  return once(step, options, async (attempt, effects) => {
+  const leave = { gate: 'take-away' } as const;
+  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, leave };
+  return once(step, options, async (attempt, effects, who) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      const leave = await requireMayTakeAway(deps, store, run, target, survivor, attempt.signal);
+      const grant = await requireMayTakeAway(deps, { store, run, ...who }, target, survivor, attempt.signal);
       // What somebody has taken from the one that stays since it was proved, its consumers would
       // miss at their next start.
       await keepMemberships(store, effects, survivor, target, attempt.signal);
-      leave.requireFresh();
+      grant.requireFresh();
       attempt.markUnsent('no');
       attempt.beforeSending();
       await effects.revoke(target.keyId, within(attempt.signal, request));
@@ -109,7 +110,7 @@ export async function revokeVersion(
  */
 export async function proveDead(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step);
-  const { run, store, versionAt } = await contextOf(deps, step);
+  const { run, store, versionAt } = await contextOf(deps, step, signal);
   const old = versionAt(run.previousGeneration);
   if (!old.secretRef) return true;
   const key = { keyId: old.keyId, secret: await secretOf(deps, old) };

@@ -63,7 +63,7 @@ export async function takeProvided(deps: AskingDeps, input: ProvidedInput, signa
   // Asked again because the first answer was lost: what was handed in is gone by now.
   const recorded = await deps.ledger.recorded(input.step);
   if (recorded) return recorded;
-  return takes[input.effect](deps, await contextOf(deps, input.step), input, signal);
+  return takes[input.effect](deps, await contextOf(deps, input.step, signal), input, signal);
 }
 
 /** What a key that was handed in is, and what becomes of it in our ledger. */

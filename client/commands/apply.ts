@@ -13,7 +13,7 @@ import { applyConfiguration } from '../operations/apply-configuration.js';
 import { showConfiguration } from '../operations/show-configuration.js';
 import type { Answer } from '../output.js';
 
-function problemsAnswer(problems: readonly Problem[]): Answer {
+export function problemsAnswer(problems: readonly Problem[]): Answer {
   const lines = problems.map(formatProblem);
   const message = `${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was changed`;
   return {

@@ -3,6 +3,7 @@
  * that the operator saw.
  */
 import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
+import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import type { Who } from '../../workflows/domain/who.js';
@@ -14,15 +15,17 @@ export interface VerbInput {
   readonly run: string;
   readonly verb: Verb;
   readonly reason: string | null;
-  /** For `exempt`. */
+  /** For `exempt` and `amend`. */
   readonly consumer: string | null;
+  readonly amended?: ConsumerSpec;
 }
 
-export async function sendVerb(who: Who, access: Access, { run, verb, reason, consumer }: VerbInput): Promise<VerbReceipt> {
+export async function sendVerb(who: Who, access: Access, input: VerbInput): Promise<VerbReceipt> {
+  const { run, verb, reason, consumer, amended } = input;
   const { id, credential, phase, waits_for } = await requireOpenRun(who, access, { run });
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
   const wait = waits_for?.kind === 'approval' ? waits_for.number : null;
-  const request = { by: who, run: id, expectedPhase: phase, wait, reason, consumer };
+  const request = { by: who, run: id, expectedPhase: phase, wait, reason, consumer, ...(amended && { amended }) };
   return access.callTemporal((client) =>
     updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], request),
   );

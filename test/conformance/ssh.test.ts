@@ -48,4 +48,11 @@ describeMachine({ name: 'a machine by SSH', open: async () => machine(settings()
 // what is said then.
 if (spawnSync('sudo', ['-n', 'true']).status === 0)
   describeMachine({ name: 'a machine by SSH, as root by sudo', open: async () => machine({ ...settings(), sudo: true }) });
-describeVendorHost({ connector, vendor: 'datadog', program: 'web-1', abilities: ['readSecret'], writesFile: true, world });
+describeVendorHost({
+  connector,
+  vendor: 'datadog',
+  program: 'web-1',
+  abilities: ['readSecret', 'identityOf'],
+  writesFile: true,
+  world,
+});

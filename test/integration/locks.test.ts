@@ -77,7 +77,7 @@ const rankOf = (table: string): number => {
 /** What only reads, and is no transaction. */
 const reads: readonly (keyof Ledger)[] = [
   ...(['id', 'run', 'versions', 'due', 'recorded', 'isAsked', 'openAsks', 'tagFamily', 'tags', 'seenBefore'] as const),
-  ...(['mayHaveSent', 'deliveredTo', 'undeployed', 'lastUpdate', 'unsettled', 'inspections'] as const),
+  ...(['mayHaveSent', 'deliveredTo', 'undeployed', 'lastUpdate', 'unsettled', 'now', 'inspections'] as const),
   ...(['configurationHash', 'configuration', 'credential'] as const),
 ];
 /** One statement on one row, or in the order of the rows' names. */
@@ -139,7 +139,15 @@ async function playAll(ledger: Ledger): Promise<void> {
   await ledger.beginRound(step('round'), 2, 'a test');
   const again = await open(ledger, 'a', 'run-2');
   const { run, head } = await ledger.reconcile({
-    ...{ run: again.run, fence: again.run.fence, head: again.head, targets: null, back: null, workflowRun: 'run-2' },
+    ...{
+      run: again.run,
+      fence: again.run.fence,
+      head: again.head,
+      targets: null,
+      identities: null,
+      back: null,
+      workflowRun: 'run-2',
+    },
   });
   const turned = await ledger.turnBack(stepOf({ ...again, run, head }, 'turn-back'), 'a test');
   const back = stepOf({ ...again, run: { ...run, fence: run.fence + 1 }, head: turned }, 'close');

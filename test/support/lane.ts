@@ -158,7 +158,7 @@ export class Lane {
   }
 
   async apply(edit: Edit = (text) => text): Promise<ApplyReport> {
-    const text = await edit(existsSync(this.config) ? this.#declared() : '');
+    const text = await edit(existsSync(this.config) ? this.declared() : '');
     const modules = await loadModules(text, path.dirname(this.config));
     const parsed = parseConfiguration(text, this.config, connectors, modules);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -173,7 +173,8 @@ export class Lane {
     return report;
   }
 
-  #declared(): string {
+  /** The sandbox's own rekey.yaml, with the credentials of this case. */
+  declared(): string {
     const text = byDoor(readFileSync(this.config, 'utf8'));
     return this.#credentials ? declaring(text, this.#credentials) : text;
   }

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import type { Deps } from '../../activities/deps.js';
+import type { ApplyDeps } from '../../activities/deps.js';
 import { Secret } from '../../activities/ports/secret.js';
 import { adoptVersion, saveConfiguration } from '../../activities/steps/apply.js';
 import { createLedgerSteps } from '../../activities/steps/ledger.js';
@@ -17,7 +17,7 @@ const held = new Secret('aaaabbbbccccddddeeeeffff00001111');
 function deps(
   inSource: Secret | null,
   { accepted = true, versions = [] as object[] } = {},
-): { deps: Deps; adopted: unknown[]; discarded: string[] } {
+): { deps: ApplyDeps; adopted: unknown[]; discarded: string[] } {
   const adopted: unknown[] = [];
   const discarded: string[] = [];
   const fake = {
@@ -39,16 +39,14 @@ function deps(
       open: async () => held,
       discard: async (ref: string) => void discarded.push(ref),
     },
-    stores: {
-      of: async () => ({
+    applied: {
+      store: async () => ({
         capabilities: { idIsSecret: false, listsKeys: true },
         check: async () => ({ identity: 'account' }),
         describe: async () => ({ name: 'web' }),
         probe: async (_: unknown) => ({ endpoints: [{ accepted }] }),
       }),
-    },
-    hosts: {
-      of: async (name: string) => ({
+      host: async (name: string) => ({
         readSecret: async ({ settings }: { settings: unknown }) => (name === 'disk' && settings ? inSource : null),
       }),
     },
@@ -56,9 +54,9 @@ function deps(
       throw new Error('no reference is to be resolved');
     },
   };
-  return { deps: fake as unknown as Deps, adopted, discarded };
+  return { deps: fake as unknown as ApplyDeps, adopted, discarded };
 }
-const adopt = (given: Deps, secret: string) =>
+const adopt = (given: ApplyDeps, secret: string) =>
   adoptVersion(given, { credential: 'team/web', keyId: '17', secret, by: tester }, new AbortController().signal);
 
 describe('a key whose secret a consumer has', () => {
@@ -98,7 +96,7 @@ describe('a secret that a person hands in', () => {
     const { deps: given, discarded } = deps(null);
     const away = {
       ...given,
-      stores: { ...given.stores, of: () => Promise.reject(new RekeyError('KR_STORE_UNAVAILABLE', 'away')) },
+      applied: { ...given.applied, store: () => Promise.reject(new RekeyError('KR_STORE_UNAVAILABLE', 'away')) },
     };
     await expect(adopt(away, 'vault:ref-1')).rejects.toMatchObject({ code: 'KR_STORE_UNAVAILABLE' });
     expect(discarded).toEqual([]);

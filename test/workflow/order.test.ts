@@ -131,6 +131,7 @@ describe.concurrent('an overlap rotation', () => {
 
 const deployed = (round: string, name: string) => [`deployConsumer ${round}-1/${name}`, `confirmDeployed ${round}/${name}`];
 const stopped = sideBySide('awaitStopped east', 'awaitStopped west');
+const firstStopped = sideBySide('openWindow', 'awaitStopped east', 'awaitStopped west');
 const updated = (trial: number) =>
   sideBySide(`updateSecret ${trial}/web-1`, `updateSecret ${trial}/web-2`, `updateSecret ${trial}/cron`);
 const up = sideBySide(deployed('forward', 'web-1'), deployed('forward', 'web-2'), deployed('forward', 'cron'));
@@ -138,9 +139,8 @@ const down = [
   ...prepared,
   'rememberRunning',
   'takeLeases',
-  'openWindow',
   sideBySide('undeployConsumer 1/web-1', 'undeployConsumer 1/web-2', 'undeployConsumer 1/cron'),
-  stopped,
+  firstStopped,
   'regenerateSecret 1',
 ];
 
@@ -160,9 +160,8 @@ describe.concurrent('an in-place rotation', () => {
       ...prepared,
       'rememberRunning',
       'takeLeases',
-      'openWindow',
       sideBySide('undeployConsumer 1/web-1', 'undeployConsumer 1/web-2'),
-      stopped,
+      firstStopped,
       'regenerateSecret 1',
       updated(1),
       'proveSecret 1',

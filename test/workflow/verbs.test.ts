@@ -28,7 +28,8 @@ const rotations: readonly (readonly [name: string, setting: Setting, aborted: st
     [
       // Before the plan is frozen there is nobody to exempt.
       ['preflightStore', ['pause', 'expedite', 'abort']],
-      ['mintVersion', open],
+      // Nothing was handed out yet.
+      ['mintVersion', ['pause', 'exempt', 'amend', 'expedite', 'abort']],
       ['distribute wave-2/web-2', open],
       ['drain 1', open],
       ['disableVersion 1', open],
@@ -55,7 +56,7 @@ const rotations: readonly (readonly [name: string, setting: Setting, aborted: st
     null,
     [
       ['preflightStore', ['pause', 'abort']],
-      ['takeLeases', ['pause', 'exempt', 'abort']],
+      ['takeLeases', ['pause', 'exempt', 'amend', 'abort']],
       ['undeployConsumer 1/web-1', ['exempt', 'abort']],
       ['awaitStopped east', ['exempt', 'abort']],
       ['regenerateSecret 1', ['exempt']],
@@ -125,7 +126,7 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
       { policy: { approve: ['start'] } },
       null,
       '(start)',
-      ['approve', 'reject', 'pause', 'exempt', 'expedite', 'abort'],
+      ['approve', 'reject', 'pause', 'exempt', 'amend', 'expedite', 'abort'],
       'abort',
     ],
     [
@@ -133,7 +134,7 @@ describe.concurrent('what is not legal is refused without a trace, and what is c
       { manual: ['mint'] },
       null,
       '',
-      ['reject', 'pause', 'exempt', 'expedite', 'abort'],
+      ['reject', 'pause', 'exempt', 'amend', 'expedite', 'abort'],
       'reject',
     ],
     ['behind a revoke that failed', {}, 'revokeVersion', 'KR_STORE_REFUSED', ['pause', 'retry', 'exempt'], 'retry'],

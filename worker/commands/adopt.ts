@@ -16,9 +16,9 @@ await main(async () => {
   const keyId = option('id');
   if (!credential) throw new RekeyError('KR_USAGE', 'adopt needs a credential');
   const value = await readSecret(null);
-  const { deps } = await compose(findInstallation());
+  const { deps, connectors } = await compose(findInstallation());
   const spec = await deps.ledger.credential(credential);
-  const { idIsSecret } = (await deps.stores.of(spec.store)).capabilities;
+  const { idIsSecret } = (await connectors.store(await connectors.applied(), spec.store)).capabilities;
   if (idIsSecret && keyId !== null)
     throw new RekeyError('KR_USAGE', `a key of ${spec.store} is its own id, and secrets are no arguments: leave --id out`);
   if (!idIsSecret && keyId === null) throw new RekeyError('KR_USAGE', `adopt needs --id for a key of ${spec.store}`);

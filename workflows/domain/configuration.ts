@@ -11,6 +11,9 @@ export interface Configuration {
   readonly credentials: Readonly<Record<string, CredentialDeclaration>>;
 }
 
+/** What a run stands on: of the configuration, the stores and hosts that it was opened with. */
+export type StandsOn = Pick<Configuration, 'stores' | 'hosts'>;
+
 /**
  * A store or host: which connector, and its settings as that connector's schema left them. Secrets
  * are references.

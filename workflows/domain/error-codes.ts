@@ -59,12 +59,12 @@ export const errorCodes = {
   KR_TARGET_CHANGED: {
     ...permanent,
     meaning: 'A store or host is no longer the one that the rotation was planned for.',
-    remedy: 'Point the configuration back at the same account, or abort the rotation.',
+    remedy: 'Put back what leads there (an address, a credential, a machine), then `rekey retry`; or `rekey abort`.',
   },
   KR_SPEC_FROZEN: {
     ...permanent,
-    meaning: 'The configuration changes a credential whose rotation is open.',
-    remedy: 'Wait until the rotation has ended, or abort it, then apply again.',
+    meaning: 'The configuration changes something that an open rotation stands on: its credential, a store or a host.',
+    remedy: 'Wait until the rotation has ended, abort it, or correct a consumer with `rekey amend`; then apply again.',
   },
   KR_ASSUMPTION_NOT_ACCEPTED: {
     ...permanent,
@@ -105,8 +105,7 @@ export const errorCodes = {
   KR_LEDGER_BEHIND: {
     ...permanent,
     meaning: 'The ledger has lost commits that this rotation has seen.',
-    remedy:
-      'Nothing at first: the rotation puts back what it remembers and does the rest again. Find out how commits could be lost.',
+    remedy: 'Nothing at first: the rotation puts back what it knows and repeats the rest. Find out how commits could be lost.',
   },
   KR_NAMESPACE_MISSING: {
     ...permanent,
@@ -135,6 +134,11 @@ export const errorCodes = {
     ...permanent,
     meaning: 'The observations that allow this effect are too old; nothing was sent.',
     remedy: 'Nothing: the rotation looks again.',
+  },
+  KR_NOT_NOW: {
+    ...permanent,
+    meaning: 'What a step had waited for does not hold any more: a pause, a closed window, another plan. Nothing was sent.',
+    remedy: 'Nothing: the rotation waits for it again. `rekey show` says for what.',
   },
   KR_LOOK_AGAIN: {
     retryable: false,
@@ -284,8 +288,7 @@ export const errorCodes = {
   KR_MODULE_UNAVAILABLE: {
     ...transient,
     meaning: "The module of a third party's connector cannot be loaded on this worker, or is not one that fits this release.",
-    remedy:
-      'Put it where the worker runs; if it was there but broken, mend it and start the worker again. The step is repeated by itself.',
+    remedy: 'Put it where the worker runs; if it was there but broken, mend it and start the worker anew. The step is repeated.',
   },
   KR_WEAK_SECRET: {
     ...permanent,

@@ -12,3 +12,9 @@ export function canonicalJson(value: Json): string {
   }
   return JSON.stringify(value);
 }
+
+/** The keys under which two objects differ, in their order. */
+export function differing(one: Readonly<Record<string, Json>>, other: Readonly<Record<string, Json>>): readonly string[] {
+  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
+  return keys.filter((key) => canonicalJson(one[key] ?? null) !== canonicalJson(other[key] ?? null));
+}

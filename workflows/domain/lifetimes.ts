@@ -35,7 +35,8 @@ export function lifetimesHold({ policy, ...spec }: Timetable): Decision<Lifetime
   }
   if (spec.strategy === 'in-place' && downtime !== null && window !== null) {
     const open = parseWindow(window).length * 60_000;
-    if (downtime > open)
+    // What is to fit must be told to stop a moment after the window has opened.
+    if (downtime >= open)
       return no(
         'downtime',
         `${formatDuration(downtime)} does not fit into the window, which is open for ${formatDuration(open)}`,

@@ -1,5 +1,5 @@
 /** Owns what the ledger keeps of a rotation, as workflows and activities pass it between them. */
-import type { ConnectorDeclaration } from './configuration.js';
+import type { StandsOn } from './configuration.js';
 import type { ConsumerSpec, CredentialSpec, Exemption, Gate, RunOptions } from './credential.js';
 import { RekeyError } from './errors.js';
 import type { Direction, Outcome, Phase, RunKind, Sequence, Strategy, VersionState } from './states.js';
@@ -63,9 +63,15 @@ export interface RunRecord {
   readonly reason: string | null;
   readonly options: RunOptions;
   readonly spec: CredentialSpec;
-  /** The declarations of store and hosts as they were at open. */
-  readonly stores: { readonly store: ConnectorDeclaration; readonly hosts: Readonly<Record<string, ConnectorDeclaration>> };
+  /**
+   * Store and hosts as they were declared at open, and the stores that those hosts are driven
+   * through.
+   */
+  readonly standsOn: StandsOn;
+  /** Null until preflight has seen them; frozen from then on. */
+  readonly identities: Identities | null;
   readonly targets: readonly ConsumerSpec[] | null;
+  readonly planHash: string | null;
   readonly paused: boolean;
   readonly expedited: boolean;
   readonly exempt: readonly Exemption[];
@@ -77,6 +83,7 @@ export interface RunRecord {
 export interface Identities {
   /** Of the store's account. */
   readonly store: string | null;
+  /** By the host's name, and by `host/consumer` where a consumer is a machine of its own. */
   readonly hosts: Readonly<Record<string, string>>;
 }
 
@@ -106,6 +113,7 @@ export interface Remembered {
   readonly fence: number;
   readonly head: ChainHead;
   readonly targets: readonly ConsumerSpec[] | null;
+  readonly identities: Identities | null;
   /** It was going back, and why. */
   readonly back: string | null;
   readonly workflowRun: string;
@@ -191,6 +199,7 @@ export interface SaidVerb {
   readonly wait: number | null;
   readonly reason: string | null;
   readonly consumer: string | null;
+  readonly amended?: ConsumerSpec;
 }
 
 /** What became of a verb when it was judged again, under the run's lock. */

@@ -58,7 +58,8 @@ export type Direction = 'forward' | 'back';
 
 /**
  * Backward edges are there for guards that refuse: retiring and draining go back when a consumer
- * falls behind, regenerating when an instance runs, updating when somebody else changed the secret.
+ * falls behind, regenerating when an instance runs, updating when somebody else changed the secret,
+ * undeploying when it is no time any more to stop the first program.
  */
 export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, readonly Phase[]>>>> = {
   overlap: {
@@ -73,7 +74,7 @@ export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, r
   'in-place': {
     planned: ['preparing', 'closing'],
     preparing: ['undeploying', 'compensating', 'closing'],
-    undeploying: ['regenerating', 'compensating'],
+    undeploying: ['regenerating', 'preparing', 'compensating'],
     regenerating: ['updating', 'undeploying', 'compensating'],
     updating: ['deploying', 'regenerating'],
     deploying: ['closing'],

@@ -3,12 +3,13 @@
  * update validators and the command line both ask.
  */
 
-import type { Gate } from './credential.js';
+import type { ConsumerSpec, CredentialSpec, Gate } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
+import { differing } from './json.js';
 import type { Direction, Phase, Sequence } from './states.js';
 import { system, type Who } from './who.js';
 
-export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'expedite', 'abort'] as const;
+export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'amend', 'expedite', 'abort'] as const;
 export type Verb = (typeof verbs)[number];
 
 export interface VerbRequest {
@@ -18,8 +19,10 @@ export interface VerbRequest {
   /** The wait that the operator saw, by its number; an answer to it is none to the next. */
   readonly wait: number | null;
   readonly reason: string | null;
-  /** For `exempt`. */
+  /** For `exempt` and `amend`. */
   readonly consumer: string | null;
+  /** For `amend`: how it is declared now. */
+  readonly amended?: ConsumerSpec;
 }
 
 /** What the table needs to know of an open rotation. */
@@ -41,6 +44,8 @@ export interface VerbFacts {
   readonly expedited: boolean;
   /** Names of the consumers that are not exempt. */
   readonly consumers: readonly string[];
+  /** Of those, the ones that were handed nothing and not stopped. */
+  readonly untouched: readonly string[];
 }
 
 export type VerbRefusal =
@@ -92,6 +97,11 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
       return request.consumer !== null && facts.consumers.includes(request.consumer)
         ? yes
         : no('unknown-consumer', `consumers that can be exempted: ${facts.consumers.join(', ') || 'none'}`);
+    case 'amend':
+      if (facts.direction === 'back') return no('going-back', 'it is going back, to those who were handed something');
+      return request.consumer !== null && facts.untouched.includes(request.consumer) && isOf(request.amended, request.consumer)
+        ? yes
+        : no('unknown-consumer', `consumers that can be corrected: ${facts.untouched.join(', ') || 'none'}`);
     case 'expedite':
       return facts.sequence === 'overlap' && facts.direction === 'forward' && !facts.crossed && !facts.expedited
         ? yes
@@ -100,6 +110,34 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
       if (facts.direction === 'back') return no('going-back', 'it is going back already');
       return facts.crossed ? no('beyond-return', 'the point of no return is passed; it can only go forward') : yes;
   }
+}
+
+export type AmendRefusal = 'unknown-consumer' | 'touched' | 'another-consumer' | 'nothing-to-amend';
+
+/**
+ * Whether a consumer may be corrected under an open run: only while nothing was done to it, so that
+ * what is handed out, looked at and taken back is one program. Its machine is asked who it is.
+ */
+export function mayAmend(
+  { was, touched }: { readonly was: ConsumerSpec | null; readonly touched: boolean },
+  amended: ConsumerSpec,
+): Decision<AmendRefusal> {
+  if (!was) return no('unknown-consumer', `${amended.name} is none of its consumers`);
+  if (touched) return no('touched', `${was.name} was handed something or stopped already: abort, or exempt it`);
+  if (was.host !== amended.host) return no('another-consumer', `${was.name} is on ${was.host}; on ${amended.host} it is another`);
+  if (differing(was.settings, amended.settings).length === 0) return no('nothing-to-amend', `${was.name} is declared so already`);
+  return yes;
+}
+
+/** A plan with one consumer as it is declared now; that is what `apply` is held against, too. */
+export function withConsumer(
+  { spec, targets }: { readonly spec: CredentialSpec; readonly targets: readonly ConsumerSpec[] },
+  amended: ConsumerSpec,
+): { readonly spec: CredentialSpec; readonly targets: readonly ConsumerSpec[] } {
+  const replaced = (list: readonly ConsumerSpec[]) => list.map((one) => (one.name === amended.name ? amended : one));
+  const { consumers } = spec;
+  const declared = consumers.kind === 'list' ? { ...consumers, list: replaced(consumers.list) } : consumers;
+  return { spec: { ...spec, consumers: declared }, targets: replaced(targets) };
 }
 
 /** The verbs that are legal now, for help texts. */
@@ -111,10 +149,12 @@ export function legalVerbs(facts: VerbFacts): readonly Verb[] {
         expectedPhase: null,
         wait: null,
         reason: null,
-        consumer: facts.consumers[0] ?? null,
+        consumer: (verb === 'amend' ? facts.untouched : facts.consumers)[0] ?? null,
       }).ok,
   );
 }
+
+const isOf = (amended: ConsumerSpec | undefined, name: string): boolean => amended === undefined || amended.name === name;
 
 /** An operator who names no wait answers the one that there is. */
 function answers(wait: number | null, request: VerbRequest): boolean {

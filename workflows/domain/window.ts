@@ -33,28 +33,50 @@ export function parseWindow(text: string): Window {
   return { openings, length: to > from ? to - from : to - from + day, zone };
 }
 
-export function inWindow(window: string, at: Date): boolean {
-  return isOpen(parseWindow(window), at.getTime());
+/** Whether it is open, and for that long still. */
+export function inWindow(window: string, at: Date, room = 0): boolean {
+  const left = leftOf(parseWindow(window), at.getTime());
+  return left > 0 && left >= room;
 }
 
-/** The first moment, not before `from`, at which the window is open; `from` itself while it is. */
-export function nextOpening(window: string, from: Date): Date {
+/**
+ * The first moment, not before `from`, at which the window is open for that long; `from` itself
+ * while it is. One that is never open for so long is refused where the policy is read.
+ */
+export function nextOpening(window: string, from: Date, room = 0): Date {
   const parsed = parseWindow(window);
-  let at = from.getTime();
-  while (!isOpen(parsed, at)) {
-    const wall = wallClock(parsed.zone, at);
-    const opens = at + Math.min(...parsed.openings.map((opening) => distance(weekTime(wall), opening * minute)));
-    // Where clocks change on the way the sum is wrong, so it is only approached, a quarter of an
-    // hour at a time: zones change on quarters.
-    const sameClock = wallClock(parsed.zone, opens) - opens === wall - at;
-    at = sameClock ? opens : Math.min(opens, (Math.floor(at / (15 * minute)) + 1) * 15 * minute);
-  }
+  let at = openingAfter(parsed, from.getTime());
+  for (let tries = 0; tries < parsed.openings.length && leftOf(parsed, at) < room; tries++)
+    at = openingAfter(parsed, at + leftOf(parsed, at));
   return new Date(at);
 }
 
-function isOpen({ openings, length, zone }: Window, at: number): boolean {
-  const now = weekTime(wallClock(zone, at));
-  return openings.some((opening) => distance(opening * minute, now) < length * minute);
+function openingAfter(window: Window, from: number): number {
+  let at = from;
+  while (leftOf(window, at) === 0) {
+    const wall = wallClock(window.zone, at);
+    const opens = at + Math.min(...window.openings.map((opening) => distance(weekTime(wall), opening * minute)));
+    // Where clocks change on the way the sum is wrong, so it is only approached, a quarter of an
+    // hour at a time: zones change on quarters.
+    const sameClock = wallClock(window.zone, opens) - opens === wall - at;
+    at = sameClock ? opens : Math.min(opens, (Math.floor(at / (15 * minute)) + 1) * 15 * minute);
+  }
+  return at;
+}
+
+/** Milliseconds for which it stays open, over openings that follow each other; 0: it is closed. */
+function leftOf({ openings, length, zone }: Window, at: number): number {
+  let until = at;
+  // A week of it is as good as for ever.
+  while (until - at < week * minute) {
+    const from = until;
+    const wall = wallClock(zone, from);
+    const left = Math.max(0, ...openings.map((opening) => length * minute - distance(opening * minute, weekTime(wall))));
+    if (left === 0) break;
+    // Where clocks change on the way, less time or more goes by than they show.
+    until = from + left - (wallClock(zone, from + left) - wall - left);
+  }
+  return until - at;
 }
 
 /** Milliseconds of the week that lie between two moments of it, forwards. */

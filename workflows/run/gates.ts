@@ -2,9 +2,10 @@
 import { sleep } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { Gate } from '../domain/credential.js';
+import { approvalKey, roomOf } from '../domain/leave.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
 import type { Wait } from '../domain/records.js';
-import { RollbackRequested } from '../failures.js';
+import { codeOf, RollbackRequested } from '../failures.js';
 import type { Run } from './run.js';
 
 /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
@@ -24,41 +25,55 @@ export async function pausePoint(run: Run): Promise<void> {
  * Waits for an approval where the policy asks for one, or something speaks for asking; what lies
  * beyond the point of no return was approved.
  */
-export async function passGate(run: Run, gate: Gate, because: readonly string[] = [], round = 1): Promise<void> {
+export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
   await pausePoint(run);
   const { approve, approveWithin } = run.spec.policy;
   if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
-  const deadline = new Date(Date.now() + approveWithin).toISOString();
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
-  const step = `approve/${gate}/${round}`;
-  const wait: Wait = { kind: 'approval', gate, step, text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
-  const { number, approved } = await run.tell(wait);
-  // Given to this very wait, before the workflow was lost.
-  if (approved) return;
-  run.operator.gate = { gate, wait: number };
-  if (!(await run.operator.approved(number, approveWithin))) {
-    if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
-    // Nothing was taken away: both keys live, and a person is told for as long as it takes.
-    await run.tell({ ...wait, text: `${text}; overdue` });
-    await run.operator.approved(number);
+  const step = approvalKey(gate, run.round);
+  const nextCommands = ['approve', 'reject', 'abort'] as const;
+  let deadline = deadlineOf(approveWithin);
+  for (let overdue = false; ; ) {
+    const wait: Wait = {
+      kind: 'approval',
+      gate,
+      step,
+      text: overdue ? `${text}; overdue` : text,
+      person: true,
+      deadline,
+      nextCommands,
+    };
+    const { number, approved } = await run.tell(wait);
+    // Given to this very wait, before the workflow was lost.
+    if (approved) break;
+    run.operator.gate = { gate, wait: number };
+    const answer = await run.operator.answered(number, overdue ? undefined : approveWithin);
+    if (answer === 'approved') break;
+    if (answer === 'late' && gate === 'start') throw new RollbackRequested('nobody approved it in time');
+    // Late, nothing was taken away: both keys live, and a person is told for as long as it takes.
+    // Another plan is asked for anew.
+    overdue = answer === 'late';
+    if (!overdue) deadline = deadlineOf(approveWithin);
   }
   run.operator.gate = null;
 }
+
+const deadlineOf = (within: number): string => new Date(Date.now() + within).toISOString();
 
 /** Speaks against beginning now, or null. */
 export async function calendarFinding(run: Run): Promise<Finding | null> {
   const { window } = run.spec.policy;
   if (window === null || run.row.options.outsideWindow) return null;
-  const opening = await localLedger.windowOpening({ window });
+  const opening = await localLedger.windowOpening({ window, room: roomOf(run.spec.policy) });
   return opening.inMs > 0 ? outsideWindow(run.row.credential, window, opening.at) : null;
 }
 
-/** Waits for the window to open again, when an approval came after it had closed. */
+/** Waits for the window to open again. */
 export async function awaitWindow(run: Run): Promise<void> {
-  const { window, approve } = run.spec.policy;
-  if (window === null || run.row.options.outsideWindow || run.crossing || !approve.includes('start')) return;
+  const { window } = run.spec.policy;
+  if (window === null || run.row.options.outsideWindow || run.crossing) return;
   for (;;) {
-    const { at, inMs } = await localLedger.windowOpening({ window });
+    const { at, inMs } = await localLedger.windowOpening({ window, room: roomOf(run.spec.policy) });
     if (inMs === 0) return;
     await run.tell({
       kind: 'window',
@@ -69,4 +84,42 @@ export async function awaitWindow(run: Run): Promise<void> {
     });
     await sleep(inMs);
   }
+}
+
+/**
+ * Repeats an effect that was not let begin once all that it lies behind holds again: whoever sends
+ * has the last word, and has sent nothing then.
+ */
+export async function onceLet<Result>(
+  run: Run,
+  gate: Gate,
+  begin: () => Promise<Result>,
+  because: readonly string[] = [],
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await begin();
+    } catch (error) {
+      if (!isHeld(error)) throw error;
+      await awaitLeave(run, gate, because);
+    }
+  }
+}
+
+/** An effect was not let begin, and nothing was sent. */
+export function isHeld(error: unknown): boolean {
+  return codeOf(error) === 'KR_NOT_NOW';
+}
+
+/** Milliseconds, so that a run and a ledger that disagree do not ask each other without end. */
+const askedApart = 1_000;
+
+/** Waits for what an effect was not let begin for, in the order in which it was passed before. */
+export async function awaitLeave(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
+  await sleep(askedApart);
+  // The ledger may know of a pause before the run does.
+  await run.operator.obeyed();
+  if (run.isGoingBack) return pausePoint(run);
+  await passGate(run, gate, because);
+  if (gate === 'start' && run.row.kind === 'rotate') await awaitWindow(run);
 }

@@ -4,7 +4,7 @@
  */
 import { ApplicationFailure, condition, currentUpdateInfo, setHandler } from '@temporalio/workflow';
 import { legalVerbsQuery, provideUpdate, type VerbMessage, type VerbReceipt, verbUpdates } from '../contract.js';
-import type { Gate } from '../domain/credential.js';
+import type { ConsumerSpec, Gate } from '../domain/credential.js';
 import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
 import type { RecordedVerb, RunRecord, SaidVerb } from '../domain/records.js';
 import {
@@ -20,11 +20,12 @@ import {
 
 export interface OperatorPorts {
   /** What only the run knows. */
-  facts(): Pick<VerbFacts, 'sequence' | 'phase' | 'direction' | 'crossed' | 'consumers'>;
+  facts(): Pick<VerbFacts, 'sequence' | 'phase' | 'direction' | 'crossed' | 'consumers' | 'untouched'>;
   /** Commits the verb before it takes effect, and judges it once more. */
   record(said: SaidVerb): Promise<RecordedVerb & VerbReceipt>;
   recordEffect(updateId: string, whyNone: string | null): Promise<void>;
   requestRollback(why: string): void;
+  amend(consumer: ConsumerSpec): void;
 }
 
 /** An effect that a person was asked for, and what became of it. */
@@ -46,6 +47,8 @@ export class Operator {
   #asking = false;
   #taking = 0;
   readonly #approved = new Set<number>();
+  /** Waits for an approval of a plan that is another one by now. */
+  readonly #replanned = new Set<number>();
   #retried = false;
   #skipped = false;
 
@@ -104,15 +107,20 @@ export class Operator {
     return condition(() => this.#taking === 0);
   }
 
-  /** False when `milliseconds` passed without an approval of this very wait. */
-  approved(wait: number, milliseconds?: number): Promise<boolean> {
-    const said = () => this.#approved.has(wait);
-    return milliseconds === undefined ? condition(said).then(() => true) : condition(said, milliseconds);
+  /**
+   * What became of this very wait for an approval; `late`: nothing, within so many milliseconds.
+   */
+  async answered(wait: number, milliseconds?: number): Promise<'approved' | 'replanned' | 'late'> {
+    const said = () => this.#approved.has(wait) || this.#replanned.has(wait);
+    if (milliseconds === undefined) await condition(said);
+    else if (!(await condition(said, milliseconds))) return 'late';
+    return this.#approved.has(wait) ? 'approved' : 'replanned';
   }
 
   /** A ledger that was set back counts its waits anew. */
   forgetApprovals(): void {
     this.#approved.clear();
+    this.#replanned.clear();
   }
 
   resumed(): Promise<void> {
@@ -159,8 +167,8 @@ export class Operator {
       this.#taking++;
       try {
         const wait = this.gate && answersApproval(verb) ? this.gate.wait : null;
-        const { by: who, reason, consumer } = request;
-        const said = { updateId: updateId(), verb, who, wait, reason, consumer };
+        const { by: who, reason, consumer, amended } = request;
+        const said = { updateId: updateId(), verb, who, wait, reason, consumer, ...(amended && { amended }) };
         const { run, phase, whyNone, saidBefore } = await this.ports.record(said);
         if (whyNone !== null) throw illegal(whyNone, 'moved-on');
         if (!saidBefore) this.#obey(verb, request, wait);
@@ -195,7 +203,7 @@ export class Operator {
     setHandler(provideUpdate, take, { validator });
   }
 
-  #obey(verb: Verb, { by, reason, consumer }: VerbRequest, wait: number | null): void {
+  #obey(verb: Verb, { by, reason, consumer, amended }: VerbRequest, wait: number | null): void {
     switch (verb) {
       case 'approve':
         this.#approved.add(wait!);
@@ -219,6 +227,10 @@ export class Operator {
         return;
       case 'expedite':
         this.expedited = true;
+        return;
+      case 'amend':
+        this.ports.amend(amended!);
+        if (this.gate) this.#replanned.add(this.gate.wait);
         return;
       case 'exempt':
         this.exempt.add(consumer!);

@@ -17,6 +17,7 @@ import {
   type ChainHead,
   type Crossing,
   generationOf,
+  type Identities,
   type Opened,
   type OpenedWait,
   type Recorded,
@@ -27,6 +28,7 @@ import {
   type Wait,
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
+import { withConsumer } from '../domain/verbs.js';
 import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
@@ -50,7 +52,12 @@ export class Run {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
   readonly #forward = new CancellationScope();
+  round: number;
+  /** Consumers that may have been handed something, or told to stop; the ledger knows it best. */
+  readonly touched = new Set<string>();
   targets: readonly ConsumerSpec[];
+  /** Whom it was planned for; null until preflight has seen them. */
+  identities: Identities | null;
 
   row: RunRecord;
 
@@ -63,7 +70,9 @@ export class Run {
     this.#crossing = crossing;
     this.#crossed = crossing !== null;
     this.#reason = row.reason;
+    this.round = row.round;
     this.targets = row.targets ?? [];
+    this.identities = row.identities;
     this.operator = new Operator(row, {
       facts: () => ({
         sequence: sequenceOf(row),
@@ -71,10 +80,12 @@ export class Run {
         direction: this.#back ? 'back' : 'forward',
         crossed: this.#crossed,
         consumers: this.required.map((c) => c.name),
+        untouched: this.required.map((c) => c.name).filter((name) => !this.touched.has(name)),
       }),
       record: (said) => this.#record(said),
       recordEffect: (updateId, whyNone) => localLedger.recordEffect({ step: this.step('verb'), updateId, whyNone }),
       requestRollback: (why) => this.#requestRollback(why),
+      amend: (consumer) => this.#amend(consumer),
     });
     if (turnBack) this.#requestRollback(turnBack);
   }
@@ -144,6 +155,7 @@ export class Run {
 
   /** Names a step. The same name in another run of this rotation finds the recorded outcome. */
   step(kind: string, key: string = kind, subject: string | null = null): StepRef {
+    if (subject !== null && (kind === 'distribute' || kind === 'undeploy')) this.touched.add(subject);
     return {
       run: this.row.id,
       credential: this.row.credential,
@@ -240,6 +252,7 @@ export class Run {
 
   async newRound(round: number, reason: string): Promise<void> {
     this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
+    this.round = round;
   }
 
   /** Ends as refused where something spoke against beginning. */
@@ -285,6 +298,7 @@ export class Run {
       fence: this.#fence,
       head: this.#head,
       targets: this.targets.length > 0 ? this.targets : null,
+      identities: this.identities,
       back: this.#back ? this.#reason : null,
       workflowRun: workflowInfo().runId,
     });
@@ -318,6 +332,13 @@ export class Run {
     if (this.#crossed || this.#back) return;
     this.#reason = why;
     this.#forward.cancel();
+  }
+
+  /** Steps read the consumer in the ledger; a ledger that was set back is told of it. */
+  #amend(consumer: ConsumerSpec): void {
+    const { spec, targets } = withConsumer({ spec: this.row.spec, targets: this.targets }, consumer);
+    this.row = { ...this.row, spec };
+    this.targets = targets;
   }
 
   #sawHead(head: ChainHead): void {

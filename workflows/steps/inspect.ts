@@ -2,7 +2,6 @@
 import type { HostPreflight } from '../../activities/index.js';
 import { atHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
-import type { Identities } from '../domain/records.js';
 import type { Run } from '../run/run.js';
 
 /** The hosts of a credential, and which of its consumers each of them runs. */
@@ -26,7 +25,7 @@ export async function inspect(run: Run, consumers: readonly ConsumerSpec[]): Pro
 }
 
 /** What all hosts have shown together. */
-type HostsPreflight = Omit<Required<HostPreflight>, 'identity'> & { readonly identities: Identities['hosts'] };
+type HostsPreflight = Required<HostPreflight>;
 
 /**
  * Looks at the consumers through every host; finds the consumers where the store's word is needed.
@@ -36,9 +35,8 @@ export async function preflightHosts(run: Run, usedBy: readonly string[] | null)
   const hosts =
     consumers.kind === 'list' ? byHost(consumers.list).map((h) => h.host) : consumers.kind === 'all' ? [consumers.host] : [];
   const seen = await Promise.all(hosts.map((host) => atHost(host).preflightHost({ step: run.step('preflight'), host, usedBy })));
-  const identities = hosts.flatMap((host, at) => (seen[at]!.identity === null ? [] : [[host, seen[at]!.identity!] as const]));
   return {
-    identities: Object.fromEntries(identities),
+    identities: Object.assign({}, ...seen.map((s) => s.identities)) as HostPreflight['identities'],
     findings: seen.flatMap((s) => s.findings),
     consumers: seen.flatMap((s) => s.consumers),
     running: seen.flatMap((s) => s.running),

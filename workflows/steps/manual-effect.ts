@@ -19,7 +19,7 @@ export interface StoreEffect {
 
 /** Whether `manual:` of the store names the effect. */
 function isManual(run: Run, effect: ManualEffect): boolean {
-  return run.row.stores.store.manual?.includes(effect) ?? false;
+  return run.row.standsOn.stores[run.spec.store]!.manual?.includes(effect) ?? false;
 }
 
 /**

@@ -36,9 +36,10 @@ export async function prepare(run: Run): Promise<Prepared> {
   // compensation the way out.
   if (findings.length > 0 && run.row.targets === null) throw new Refused(findings);
   if (run.row.targets === null) run.targets = atTheHosts.consumers;
-  const identities = { store: atTheStore.identity, hosts: atTheHosts.identities };
-  await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets, identities }));
+  run.identities ??= { store: atTheStore.identity, hosts: atTheHosts.identities };
+  await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets, identities: run.identities }));
   await passGate(run, 'start');
-  await awaitWindow(run);
+  // The window was open a moment ago, unless somebody had to be asked meanwhile.
+  if (run.spec.policy.approve.includes('start')) await awaitWindow(run);
   return { running: atTheHosts.running, disables: atTheStore.disables };
 }

@@ -7,7 +7,7 @@ import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import { codeOf } from '../failures.js';
-import { pausePoint } from '../run/gates.js';
+import { awaitLeave, isHeld, pausePoint } from '../run/gates.js';
 import type { Run } from '../run/run.js';
 import { retryUntilOperator, waitForOperator } from '../run/waits.js';
 import { confirmAll } from './distribute.js';
@@ -128,7 +128,8 @@ export async function withGuard(
       const code = codeOf(error);
       if (!refusals.includes(code ?? '')) throw error;
       run.uncross();
-      if (code === 'KR_GUARD_STALE') continue;
+      if (isHeld(error)) await awaitLeave(run, 'take-away');
+      if (isHeld(error) || code === 'KR_GUARD_STALE') continue;
       // It may just have been restarting: it is asked, with patience, before anybody is handed
       // anything again.
       if (code !== 'KR_CONSUMER_BEHIND') throw error;
@@ -154,6 +155,7 @@ const refusals: readonly string[] = [
   'KR_CONSUMER_BEHIND',
   'KR_GUARD_REFUSED',
   'KR_TARGET_CHANGED',
+  'KR_NOT_NOW',
   'KR_NOT_DONE',
 ];
 

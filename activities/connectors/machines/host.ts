@@ -20,6 +20,8 @@ export interface Reach<Consumer extends MachineConsumer> {
   readonly timing: MachineTiming;
   readonly userAgent: string;
   identity(): Promise<string>;
+  /** Where consumers are on machines of their own: by what the one of this consumer is known. */
+  identityOf?(consumer: Consumer, signal: AbortSignal): Promise<string>;
   parse(settings: unknown): Consumer;
   machineOf(consumer: Consumer): Machine;
 }
@@ -27,9 +29,12 @@ export interface Reach<Consumer extends MachineConsumer> {
 export class MachineHost<Consumer extends MachineConsumer> implements AppHost {
   readonly kind: string;
   readonly capabilities: AppHostCapabilities;
+  readonly identityOf?: NonNullable<AppHost['identityOf']>;
 
   constructor(private readonly reach: Reach<Consumer>) {
     this.kind = reach.kind;
+    if (reach.identityOf)
+      this.identityOf = async (spec, signal) => reach.identityOf!(reach.parse(spec.settings), this.#deadline(signal));
     this.capabilities = {
       remembersFence: true,
       showsSource: true,

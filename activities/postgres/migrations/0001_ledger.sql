@@ -120,7 +120,8 @@ create table runs (
   reason text,
   options jsonb not null,
   spec jsonb not null,
-  stores jsonb not null,
+  -- Declarations of store and hosts at open: what `apply` may not change under the run.
+  stands_on jsonb not null,
   -- Null until preflight has seen them; frozen from then on.
   store_identity text,
   host_identities jsonb,
@@ -179,6 +180,8 @@ create table verbs (
   who who not null,
   reason text,
   consumer text,
+  -- How that consumer is declared now.
+  amended jsonb,
   accepted_at timestamptz not null default clock_timestamp(),
   -- Null while it is still to take effect.
   effect text check (effect in ('applied', 'none')),

@@ -46,11 +46,12 @@ export interface AppHostWorld {
   readonly end?: () => Promise<void>;
 }
 
-export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'manual';
+export type HostAbility = 'undeploy' | 'deploy' | 'readSecret' | 'consumersNamed' | 'manual' | 'identityOf';
 export const optional = [
   'undeploy',
   'deploy',
   'readSecret',
+  'identityOf',
   'consumersNamed',
   'manual',
 ] as const satisfies readonly HostAbility[];
@@ -101,6 +102,11 @@ export function describeAppHost(subject: AppHostSubject): void {
         expect(identity).not.toBe('');
         expect(await (await world.reopened()).identity(never())).toBe(identity);
         expectNoSecret(identity, await secrets());
+        if (!has('identityOf')) return;
+        const machine = await world.host.identityOf!(world.consumer, never());
+        expect(machine).not.toBe('');
+        expect(await (await world.reopened()).identityOf!(world.consumer, never())).toBe(machine);
+        expectNoSecret(machine, await secrets());
       });
 
       it('sees a running program, the version that each instance is on, and its source as far as it shows it', async () => {

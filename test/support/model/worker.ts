@@ -9,6 +9,7 @@ import { sealedSecrets } from '../../../activities/postgres/sealed-secrets.js';
 import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
+import { connectorsOf } from '../connectors.js';
 import type { Clock } from './clock.js';
 import type { ModelVendor } from './vendor.js';
 
@@ -117,8 +118,7 @@ export class Worker {
           }),
       },
       vault: new EnvelopeVault(sealedSecrets(database), keys),
-      stores: { of: async () => store, configOf: () => Promise.reject(new Error('no configuration is asked for here')) },
-      hosts: { of: () => Promise.reject(new Error('no host is asked here')) },
+      connectors: connectorsOf({ store }),
       resolve: () => Promise.reject(new Error('no reference is asked for here')),
     };
   }

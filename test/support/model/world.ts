@@ -13,6 +13,7 @@ import type { KeyFolder } from '../../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../../activities/vault/vault.js';
 import type { ChainHead, RunRecord, StepRef } from '../../../workflows/domain/records.js';
 import type { Phase } from '../../../workflows/domain/states.js';
+import { connectorsOf } from '../connectors.js';
 import { anOrder } from '../order.js';
 import { tester } from '../who.js';
 import type { Clock } from './clock.js';
@@ -166,8 +167,7 @@ export abstract class World {
     return {
       ledger: this.ledger,
       vault: this.vault,
-      stores: { of: async () => store, configOf: () => Promise.reject(new Error('no configuration is asked for here')) },
-      hosts: { of: () => Promise.reject(new Error('no host is asked here')) },
+      connectors: connectorsOf({ store }),
       resolve: () => Promise.reject(new Error('no reference is asked for here')),
     };
   }

@@ -1,7 +1,8 @@
 /** Owns the deps of one effect in a test: a ledger that runs the body, and keeps what was said. */
-import { type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
-import type { Attempt } from '../../../activities/ports/journal.js';
+import { type ApplyDeps, type AskingDeps, type Deps, type EffectDeps, withOnce } from '../../../activities/deps.js';
+import type { Attempt, OnceOptions } from '../../../activities/ports/journal.js';
 import type { RunRecord, StepRef, VersionRecord, Wait } from '../../../workflows/domain/records.js';
+import { connectorsOf } from '../../support/connectors.js';
 
 export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c', kind: key, key }) as StepRef;
 
@@ -16,6 +17,8 @@ const row = {
   previousGeneration: 1,
   spec: { store: 's', policy: { evidence: 'uses', approveWithin: 1_000 }, accept: [], attributes: {} },
   targets: [],
+  standsOn: { stores: {}, hosts: {} },
+  identities: { store: 'a', hosts: { h: 'machine' } },
   exempt: [],
 } as unknown as RunRecord;
 
@@ -24,12 +27,20 @@ export interface Told {
   readonly steps: { readonly key: string; outcome?: object; unsent: string; readonly staged: string[] }[];
   /** Steps that the ledger was told of besides: nothing is waited for there any more. */
   readonly entered: string[];
+  /** How many looks at consumers were kept. */
+  seen: number;
   /** Steps that a person was asked for. */
   readonly asked: string[];
   /** What the ledger was told that it waits for, and until when. */
   readonly waits: string[];
   readonly deadlines: (string | null)[];
 }
+
+/** Who they were when the run was planned. */
+const same = {
+  check: async () => ({ identity: 'a', managementKeyId: null, keys: 2, maxKeys: null }),
+  identity: async () => 'machine',
+};
 
 interface Given {
   readonly store?: object;
@@ -42,10 +53,10 @@ interface Given {
 }
 
 export function depsOf({ store = {}, host = {}, run = {}, inspections = [], waitedMs = 0 }: Given): {
-  deps: AskingDeps & EffectDeps;
+  deps: ApplyDeps & AskingDeps & EffectDeps;
   told: Told;
 } {
-  const told: Told = { steps: [], entered: [], asked: [], waits: [], deadlines: [] };
+  const told: Told = { steps: [], entered: [], seen: 0, asked: [], waits: [], deadlines: [] };
   const ledger = {
     run: async () => ({ ...row, ...run }),
     versions: async () => [versionAt(1), versionAt(2)],
@@ -67,14 +78,18 @@ export function depsOf({ store = {}, host = {}, run = {}, inspections = [], wait
     },
     lastUpdate: async () => null,
     credential: async () => ({ ...row.spec, ...run.spec }),
-    recordInspections: async () => undefined,
+    recordInspections: async () => {
+      told.seen++;
+    },
+    lease: async () => ({ ledgerId: 'l', number: 1 }),
     releaseLease: async () => undefined,
-    once: async ({ key }: StepRef, _: object, body: (attempt: Attempt) => Promise<object>) => {
+    once: async ({ key }: StepRef, { snapshotBefore }: OnceOptions, body: (attempt: Attempt) => Promise<object>) => {
+      const before = await snapshotBefore?.(new AbortController().signal);
       const step: Told['steps'][number] = { key, unsent: 'no', staged: [] };
       told.steps.push(step);
       const attempt = {
         earlier: [],
-        before: {},
+        before,
         signal: new AbortController().signal,
         beforeSending: () => undefined,
         markUnsent: (which: string) => {
@@ -89,8 +104,7 @@ export function depsOf({ store = {}, host = {}, run = {}, inspections = [], wait
   const deps = {
     ledger,
     vault: { open: async () => ({}), roundTrip: async () => undefined },
-    stores: { of: async () => store, configOf: async () => ({}) },
-    hosts: { of: async () => host },
+    connectors: { ...connectorsOf({ store: { ...same, ...store }, host: { ...same, ...host } }), storeConfig: async () => ({}) },
   } as unknown as Deps;
   return { deps: withOnce(deps), told };
 }

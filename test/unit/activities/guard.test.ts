@@ -1,13 +1,13 @@
 /** A regenerate is allowed by looks that are fresh, and a look that is too old is no refusal. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Deps } from '../../../activities/deps.js';
+import type { ObservationDeps } from '../../../activities/deps.js';
 import { requireMayRegenerate } from '../../../activities/steps/regenerate.js';
 import type { RunRecord } from '../../../workflows/domain/records.js';
 
 describe('a regenerate behind looks that are too old', () => {
   const asked = (sent: 'nothing' | 'perhaps', seen: object) => {
     const consumer = { name: 'enrichment', host: 'apps' };
-    const deps = { ledger: { inspections: async () => [{ consumer: 'enrichment', ...seen }] } } as unknown as Deps;
+    const deps = { ledger: { inspections: async () => [{ consumer: 'enrichment', ...seen }] } } as unknown as ObservationDeps;
     const rotation = { id: 'c#2', targets: [consumer], exempt: [] } as unknown as RunRecord;
     return requireMayRegenerate(deps, rotation, sent)
       .then(({ requireFresh }) => {

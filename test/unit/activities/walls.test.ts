@@ -10,7 +10,8 @@ import type { KeyStore, KeyStoreEffects, KeyStoreView } from '../../../activitie
 import { undeployConsumer } from '../../../activities/steps/consumers.js';
 import { copyMemberships } from '../../../activities/steps/memberships.js';
 import { removeOrphans, revokeVersion } from '../../../activities/steps/retire.js';
-import type { StepRef } from '../../../workflows/domain/records.js';
+import type { RunRecord, StepRef } from '../../../workflows/domain/records.js';
+import { connectorsOf } from '../../support/connectors.js';
 
 type Look<Input> = (deps: ObservationDeps, input: Input, signal: AbortSignal) => Promise<unknown>;
 
@@ -19,17 +20,18 @@ type Calls<View, Effects> = { [Name in keyof View & keyof Effects]: View[Name] e
   keyof Effects];
 
 const signal = AbortSignal.timeout(0);
+const run = { spec: { store: 'store' }, identities: null } as unknown as RunRecord;
 const options = { deadline: 1, settle: 0, waitForSettle: false };
 
 it('is compiled with every way around it, each under the error that it is', () => {
   const forbidden = [
     async (deps: ObservationDeps, step: StepRef) => {
-      const store = await deps.stores.of('store');
+      const store = await deps.targets.store(run, signal);
       // @ts-expect-error An observation ends no key.
       await store.revoke('key', signal);
       // @ts-expect-error Nor does it write a list of the store.
       await store.copyMemberships?.('key', 'like', signal);
-      const host = await deps.hosts.of('host');
+      const host = await deps.targets.host(run, 'host', [], signal);
       // @ts-expect-error It stops no program.
       await host.undeploy?.({ name: 'web', host: 'host', settings: {} }, signal);
       // @ts-expect-error It takes no key away that lies ready.
@@ -38,7 +40,7 @@ it('is compiled with every way around it, each under the error that it is', () =
       await deps.ledger.once(step, options, async () => ({}));
     },
     async (deps: EffectDeps, step: StepRef) => {
-      const { view, once } = await deps.outside.store('store');
+      const { view, once } = await deps.outside.store(run);
       // @ts-expect-error Outside of the body an effect only looks.
       await view.revoke('key', signal);
       // @ts-expect-error There is no way around the body.
@@ -75,15 +77,22 @@ it('leaves a connector as it was: it has both halves', () => {
 });
 
 it('hands the body of once the very system that is looked at', async () => {
-  const store = { revoke: async () => undefined };
-  const once = async (_: StepRef, __: object, body: (attempt: object) => Promise<object>) => body({ tag: 'rekey-1' });
-  const deps = withOnce({ ledger: { once }, stores: { of: async () => store } } as unknown as Deps);
-  const opened = await deps.outside.store('store');
+  const store = { revoke: async () => undefined, check: async () => ({ identity: 'a' }) };
+  const once = async (
+    _: StepRef,
+    { snapshotBefore }: { snapshotBefore: (signal: AbortSignal) => Promise<object> },
+    body: (attempt: object) => Promise<object>,
+  ) => {
+    await snapshotBefore(signal);
+    return body({ tag: 'rekey-1' });
+  };
+  const deps = withOnce({ ledger: { once }, connectors: connectorsOf({ store }) } as unknown as Deps);
+  const opened = await deps.outside.store(run);
   const handed: unknown[] = [];
-  await opened.once({} as StepRef, options, async (attempt, effects) => {
-    handed.push(attempt.tag, effects);
+  await opened.once({} as StepRef, options, async (attempt, effects, who) => {
+    handed.push(attempt.tag, effects, who);
     return {};
   });
   expect(opened.view).toBe(store);
-  expect(handed).toEqual(['rekey-1', store]);
+  expect(handed).toEqual(['rekey-1', store, { identity: 'a' }]);
 });

@@ -75,6 +75,10 @@ describe('a machine is let in only', () => {
     expect((await read(open({ knownHosts }), { hostKey: server.fingerprint }))?.equals(secret)).toBe(true);
   });
 
+  it('and is known by that key from then on, whatever name it is reached by', async () => {
+    expect(await open().identityOf!(consumer(), never())).toBe(server.fingerprint);
+  });
+
   it('not when nobody knows it: the place and the file are named, and what to do', async () => {
     writeFileSync(file('empty'), `other.example ${otherHostKey()}\n`);
     const { code, detail } = await failure(read(open({ knownHosts: file('empty') })));

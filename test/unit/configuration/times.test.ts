@@ -106,6 +106,26 @@ describe('a window', () => {
     expect(nextOpening(window, new Date(from)).toISOString()).toBe(new Date(opening).toISOString());
   });
 
+  it.each([
+    ['is left', sunday, '2026-01-11T02:00:00Z', 3, true],
+    ['is left no more', sunday, '2026-01-11T02:00:01Z', 3, false],
+    ['is left by what follows it', 'Sat,Sun 00:00-24:00 UTC', '2026-01-10T20:00:00Z', 28, true],
+    ['is left by no more than what follows it', 'Sat,Sun 00:00-24:00 UTC', '2026-01-10T20:00:01Z', 28, false],
+    ['is always left', '00:00-24:00 UTC', '2026-01-10T20:00:00Z', 100, true],
+    ['is skipped by the clock', 'Sat 23:00-06:00 Europe/Berlin', '2026-03-29T00:30:00Z', 4, false],
+    ['is shown by the clock twice', 'Sat 23:00-06:00 Europe/Berlin', '2026-10-24T23:30:00Z', 5.5, true],
+  ])('has room where that much of it %s', (_, window, at, hours, fits) => {
+    expect(inWindow(window, new Date(at), hours * hour)).toBe(fits);
+  });
+
+  it.each([
+    ['while enough of it is left', sunday, '2026-01-11T01:30:00Z', '2026-01-11T01:30:00Z'],
+    ['a week later where it is not', sunday, '2026-01-11T03:30:00Z', '2026-01-18T01:00:00Z'],
+    ['the next day where that has it', 'Mon,Tue 02:00-06:00 UTC', '2026-01-12T04:00:00Z', '2026-01-13T02:00:00Z'],
+  ])('opens with room for three hours %s', (_, window, from, opening) => {
+    expect(nextOpening(window, new Date(from), 3 * hour).toISOString()).toBe(new Date(opening).toISOString());
+  });
+
   it('opens at the first open moment, whatever the zone and the season', () => {
     const time = fc
       .tuple(fc.nat(23), fc.constantFrom(0, 15, 30, 59))
@@ -226,6 +246,7 @@ describe('the times of a policy', () => {
       reason: 'downtime',
       message: '1h1ms does not fit into the window, which is open for 1h',
     });
-    expect(lifetimesHold({ ...inPlace, policy: { ...policy, window, downtime: hour } })).toEqual({ ok: true });
+    expect(lifetimesHold({ ...inPlace, policy: { ...policy, window, downtime: hour } })).toMatchObject({ reason: 'downtime' });
+    expect(lifetimesHold({ ...inPlace, policy: { ...policy, window, downtime: hour - 1 } })).toEqual({ ok: true });
   });
 });

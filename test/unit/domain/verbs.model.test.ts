@@ -26,6 +26,7 @@ const first = (sequence: Strategy): VerbFacts => ({
   skippable: null,
   expedited: false,
   consumers: ['web-1'],
+  untouched: ['web-1'],
 });
 
 /**
@@ -87,8 +88,10 @@ function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
       return { ...facts, skippable: null };
     case 'expedite':
       return { ...facts, expedited: true };
+    case 'amend':
+      return facts.gate ? { ...facts, gate: null } : facts;
     case 'exempt':
-      return { ...facts, waitsForOperator: false, consumers: [] };
+      return { ...facts, waitsForOperator: false, consumers: [], untouched: [] };
   }
 }
 
@@ -169,6 +172,7 @@ const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
   retry: (f) => !f.waitsForOperator,
   skip: (f) => f.skippable === null,
   exempt: (f) => !f.consumers.includes('web-1'),
+  amend: (f) => f.direction === 'back' || !f.untouched.includes('web-1'),
   expedite: (f) => f.sequence === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
   abort: (f) => f.direction === 'back' || f.crossed,
 };
@@ -200,6 +204,7 @@ describe('the table phase × verb', () => {
                       crossed,
                       expedited,
                       consumers,
+                      untouched: consumers,
                     };
                     const expected = verbs.filter((verb) => !against[verb](facts) && (phase !== 'closing' || verb === 'retry'));
                     if (legal(facts).join() !== expected.join()) expect(legal(facts), JSON.stringify(facts)).toEqual(expected);

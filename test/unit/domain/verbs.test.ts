@@ -1,9 +1,19 @@
 /** The table phase × verb, and the waves. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import type { Phase } from '../../../workflows/domain/states.js';
-import { legalVerbs, mayVerb, type VerbFacts, type VerbRequest, verbs } from '../../../workflows/domain/verbs.js';
+import {
+  legalVerbs,
+  mayAmend,
+  mayVerb,
+  type VerbFacts,
+  type VerbRequest,
+  verbs,
+  withConsumer,
+} from '../../../workflows/domain/verbs.js';
 import { planWaves } from '../../../workflows/domain/waves.js';
+import { declared } from '../../support/declared.js';
 import { tester } from '../../support/who.js';
 
 const facts: VerbFacts = {
@@ -19,6 +29,7 @@ const facts: VerbFacts = {
   skippable: null,
   expedited: false,
   consumers: ['web-1'],
+  untouched: ['web-1'],
 };
 const ask: VerbRequest = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: 'web-1' };
 const phases: Phase[] = [
@@ -48,6 +59,7 @@ const anyFacts = fc.record({
   skippable: fc.constantFrom(null, 'bake', 'prove-dead'),
   expedited: fc.boolean(),
   consumers: fc.subarray(['web-1', 'web-2']),
+  untouched: fc.subarray(['web-1', 'web-2']),
 }) as fc.Arbitrary<VerbFacts>;
 
 describe('operator verbs', () => {
@@ -108,5 +120,31 @@ describe('waves', () => {
         },
       ),
     );
+  });
+});
+
+describe('the correction of a consumer', () => {
+  const was = { name: 'web', host: 'disk', settings: { file: '/a', apply: 'systemctl restart wbe' } };
+  const right = { ...was, settings: { ...was.settings, apply: 'systemctl restart web' } };
+  const reason = (amended: ConsumerSpec, facts: Partial<Parameters<typeof mayAmend>[0]> = {}) => {
+    const decision = mayAmend({ was, touched: false, ...facts }, amended);
+    return decision.ok ? 'yes' : decision.reason;
+  };
+
+  it('is of a consumer to which nothing was done, on the same host, that is declared otherwise now', () => {
+    expect(reason(right)).toBe('yes');
+    expect(reason(right, { touched: true })).toBe('touched');
+    expect(reason(right, { was: null })).toBe('unknown-consumer');
+    expect(reason({ ...right, host: 'other' })).toBe('another-consumer');
+    expect(reason(was)).toBe('nothing-to-amend');
+  });
+
+  it('changes that consumer alone, in the plan and in what a configuration is held against', () => {
+    const other = { ...was, name: 'cron' };
+    const spec = declared('c', { consumers: { kind: 'list', list: [was, other] } });
+    const next = withConsumer({ spec, targets: [other, was] }, right);
+    expect([next.targets, next.spec]).toEqual([[other, right], { ...spec, consumers: { kind: 'list', list: [right, other] } }]);
+    const all = declared('c', { consumers: { kind: 'all', host: 'apps' } });
+    expect(withConsumer({ spec: all, targets: [was] }, right)).toEqual({ spec: all, targets: [right] });
   });
 });

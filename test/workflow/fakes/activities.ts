@@ -143,7 +143,7 @@ export function hostActivities(find: Find): HostActivities {
       const consumers = world.consumers.filter((c) => c.host === host);
       return {
         findings: [],
-        identity: host,
+        identities: { [host]: host },
         consumers,
         running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)),
       };

@@ -47,7 +47,7 @@ export const emptyBooks = (): Books => ({
 /** The row of a run that has just been opened; a change makes no version. */
 export function newRun(
   spec: CredentialSpec,
-  stores: RunRecord['stores'],
+  standsOn: RunRecord['standsOn'],
   books: Books,
   { credential, options, by }: Pick<OpenRequest, 'credential' | 'options' | 'by'>,
   generation: number | null,
@@ -68,8 +68,10 @@ export function newRun(
     reason: null,
     options,
     spec,
-    stores,
+    standsOn,
+    identities: null,
     targets: null,
+    planHash: null,
     paused: false,
     expedited: false,
     exempt: options.without,

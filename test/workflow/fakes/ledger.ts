@@ -20,6 +20,7 @@ import type {
   Wait,
 } from '../../../workflows/domain/records.js';
 import { type Outcome, sequenceOf, transition } from '../../../workflows/domain/states.js';
+import { withConsumer } from '../../../workflows/domain/verbs.js';
 import { type Books, emptyBooks, newRun, version } from './books.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
 import { openWait, recordVerb, turnBackOf } from './said.js';
@@ -61,7 +62,7 @@ export class FakeLedger implements Faked {
 
   constructor(
     private readonly spec: CredentialSpec,
-    private readonly stores: RunRecord['stores'],
+    private readonly standsOn: RunRecord['standsOn'],
   ) {}
 
   /** A copy to set it back to. */
@@ -102,7 +103,7 @@ export class FakeLedger implements Faked {
     books.workflowRun = workflowRun;
     books.outcomes = {};
     books.intents = [];
-    books.row = newRun(this.spec, this.stores, books, { credential, options, by }, generation);
+    books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation);
     return { run: this.row, head: this.#audit(), crossing: null, turnBack: null };
   }
 
@@ -118,7 +119,8 @@ export class FakeLedger implements Faked {
     }
     this.#change({
       fence: books.fence,
-      targets: this.row.targets ?? targets,
+      spec: run.spec,
+      targets: targets ?? this.row.targets,
       reason: this.row.reason ?? back,
       direction: back === null ? this.row.direction : 'back',
     });
@@ -218,6 +220,8 @@ export class FakeLedger implements Faked {
     const { verb, consumer, reason } = said;
     if (verb === 'pause' || verb === 'resume') this.#change({ paused: verb === 'pause' });
     else if (verb === 'expedite') this.#change({ expedited: true });
+    else if (verb === 'amend')
+      this.#change(withConsumer({ spec: this.row.spec, targets: this.row.targets ?? [] }, said.amended!));
     else if (verb === 'exempt') this.#change({ exempt: [...this.row.exempt, { consumer: consumer!, reason: reason ?? '' }] });
     return { head: this.#audit(), whyNone, saidBefore: false };
   }
@@ -298,6 +302,7 @@ export class FakeLedger implements Faked {
     const { versions } = this.#books;
     if (change.kind === 'add-version') versions.push(version(change.generation, change.state));
     else if (change.kind === 'freeze-targets') this.#change({ targets: this.row.targets ?? change.targets });
+    else if (change.kind === 'freeze-identities') this.#change({ identities: this.row.identities ?? change.identities });
     else if (change.kind === 'move-version')
       this.#books.versions = versions.map((v) =>
         v.generation === change.generation ? { ...v, state: transition(v.state, change.event) } : v,

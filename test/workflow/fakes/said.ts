@@ -3,13 +3,15 @@ import type { Crossing, OpenedWait, SaidVerb, Wait } from '../../../workflows/do
 import { becauseOf, type TurningVerb } from '../../../workflows/domain/verbs.js';
 
 export interface Said {
-  readonly waits: { readonly wait: Wait; approved: boolean }[];
+  readonly waits: { readonly wait: Wait; approved: boolean; replanned?: true }[];
   readonly verbs: { readonly said: SaidVerb; readonly whyNone: string | null; pending: boolean }[];
 }
 
 /** An approval is asked for once under its name; every other wait is a new one here. */
 export function openWait({ waits }: Said, wait: Wait): Omit<OpenedWait, 'head'> {
-  const same = waits.findIndex((w) => wait.kind === 'approval' && w.wait.kind === 'approval' && w.wait.step === wait.step);
+  const same = waits.findIndex(
+    (w) => wait.kind === 'approval' && w.wait.kind === 'approval' && w.wait.step === wait.step && !w.replanned,
+  );
   if (same >= 0) return { number: same, approved: waits[same]!.approved, ageMs: 0 };
   return { number: waits.push({ wait, approved: false }) - 1, approved: false, ageMs: 0 };
 }
@@ -21,6 +23,7 @@ export function recordVerb({ waits, verbs }: Said, said: SaidVerb, crossing: Cro
   const beyond = verb === 'abort' && crossing ? `${crossing.key} may have been sent` : null;
   const whyNone = answered ? 'that approval was answered before' : beyond;
   if (verb === 'approve') waits[wait!]!.approved = true;
+  if (verb === 'amend') for (const each of waits) each.replanned = true;
   const turns = verb === 'abort' || (verb === 'reject' && wait !== null);
   verbs.push({ said, whyNone, pending: whyNone === null && (turns || verb === 'provide') });
   return whyNone;

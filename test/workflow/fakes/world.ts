@@ -99,7 +99,7 @@ export class World {
       rollout: { ...plain.rollout, wave: { count: 2 }, ...setting.rollout },
       policy: { ...plain.policy, confirm: never, approveWithin: never, ...setting.policy },
     };
-    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} });
+    this.ledger = new FakeLedger(spec, { stores: { vendor: { kind: 'fake', settings: {}, manual } }, hosts: {} });
   }
 
   /** Names of the consumers that must be right. */
@@ -165,6 +165,11 @@ export class World {
   ): Promise<VerbReceipt> {
     const said = { run: this.ledger.row.id, by: tester, expectedPhase, wait, reason: 'a test', consumer };
     return executeUpdate(this.handle, verbUpdates[verb], said);
+  }
+
+  amend(amended: ConsumerSpec): Promise<VerbReceipt> {
+    const said = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: amended.name, amended };
+    return executeUpdate(this.handle, verbUpdates.amend, { run: this.ledger.row.id, ...said });
   }
 
   legalVerbs(): Promise<readonly Verb[]> {

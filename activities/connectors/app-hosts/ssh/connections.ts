@@ -22,6 +22,8 @@ export interface Target {
 
 interface Open {
   readonly client: Promise<Client>;
+  /** What the machine has shown of itself. */
+  readonly shown: { hostKey: string };
   readonly channels: Limit;
   users: number;
   forget(): void;
@@ -65,7 +67,16 @@ export class Connections {
    * Work on a connection to the machine. Throws RekeyError where there is none: nothing was sent
    * then.
    */
-  async use<T>(target: Target, signal: AbortSignal, work: (client: Client) => Promise<T>): Promise<T> {
+  use<T>(target: Target, signal: AbortSignal, work: (client: Client) => Promise<T>): Promise<T> {
+    return this.#withOpen(target, signal, work);
+  }
+
+  /** The fingerprint of the key that the machine has shown: on the connection that is used next. */
+  hostKeyOf(target: Target, signal: AbortSignal): Promise<string> {
+    return this.#withOpen(target, signal, async (_, { shown }) => shown.hostKey);
+  }
+
+  async #withOpen<T>(target: Target, signal: AbortSignal, work: (client: Client, open: Open) => Promise<T>): Promise<T> {
     const leave = await this.#limit.take(signal);
     try {
       const open = this.#take(target, signal);
@@ -73,7 +84,7 @@ export class Connections {
         const client = await open.client;
         const done = await open.channels.take(signal);
         try {
-          return await work(client);
+          return await work(client, open);
         } finally {
           done();
         }
@@ -93,11 +104,12 @@ export class Connections {
       known.users++;
       return known;
     }
-    const client = this.#connect(target, signal);
+    const shown = { hostKey: '' };
+    const client = this.#connect(target, signal, shown);
     const forget = () => {
       if (this.#open.get(key) === open) this.#open.delete(key);
     };
-    const open: Open = { client, channels: new Limit(channelsEach), users: 1, forget };
+    const open: Open = { client, shown, channels: new Limit(channelsEach), users: 1, forget };
     client.then((connected) => connected.on('close', forget), forget);
     this.#open.set(key, open);
     return open;
@@ -112,7 +124,7 @@ export class Connections {
     }, keptFor);
   }
 
-  async #connect(target: Target, signal: AbortSignal): Promise<Client> {
+  async #connect(target: Target, signal: AbortSignal, shown: Open['shown']): Promise<Client> {
     const place = parseAddress(target.address);
     const known = target.hostKey === undefined ? await this.#knownKeys(place) : null;
     const authentication = await this.#authentication();
@@ -147,6 +159,7 @@ export class Connections {
         ident: /^rekey\/[\w.]+/.exec(this.context.userAgent)?.[0].replace('/', '_') ?? 'rekey',
         algorithms: { serverHostKey: [...algorithmsFor(known)] },
         hostVerifier: (key: Buffer) => {
+          shown.hostKey = fingerprintOf(key);
           refusal = refusalOf(key, place, known, target.hostKey, this.#knownHosts);
           return refusal === null;
         },
