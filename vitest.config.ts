@@ -59,7 +59,7 @@ export default defineConfig({
           maxWorkers: 6,
           isolate: false,
           name: 'servers',
-          include: ['test/{integration,e2e,replay,chaos,upgrade}/**/*.test.ts'],
+          include: ['test/{integration,e2e,hostile,replay,chaos,upgrade}/**/*.test.ts'],
         },
       },
       { test: { ...withServers, ...group(3), name: 'sample', include: ['test/matrix/sample.test.ts'] } },

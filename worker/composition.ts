@@ -25,9 +25,10 @@ export async function compose(installation: Installation): Promise<Composition> 
   const ledger = await openLedger(database);
   const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
   const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
-  const connectors = new Connectors(ledger);
+  const resolve = (reference: string) => resolveReference(reference, installation.powers);
+  const connectors = new Connectors(ledger, resolve, installation.powers);
   return {
-    deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve: resolveReference },
+    deps: { ledger, vault, stores: connectors.stores, hosts: connectors.hosts, resolve },
     database,
     vault,
     vaultKeys,

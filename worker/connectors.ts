@@ -4,15 +4,21 @@
  */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { connectorOf } from '../activities/configuration/modules.js';
+import { connectorOf, type Section } from '../activities/configuration/modules.js';
 import type { AppHost } from '../activities/ports/app-host.js';
-import type { AppHostConnector, ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
+import type {
+  AppHostConnector,
+  ConnectorContext,
+  KeyStoreConnector,
+  ResolveReference,
+  StoreConfig,
+} from '../activities/ports/connector.js';
 import type { KeyStore } from '../activities/ports/key-store.js';
 import type { Ledger } from '../activities/ports/ledger.js';
 import type { Configuration, ConnectorDeclaration } from '../workflows/domain/configuration.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { canonicalJson } from '../workflows/domain/json.js';
-import { resolveReference } from './references.js';
+import { type Power, requirePower } from '../workflows/domain/powers.js';
 import { appHostConnectors, keyStoreConnectors } from './registry.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -28,7 +34,11 @@ export class Connectors {
   readonly #known = new Map<string, KeyStoreConnector | AppHostConnector>();
   readonly #open = new Map<string, { readonly declared: string; readonly connector: KeyStore | AppHost }>();
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly resolve: ResolveReference,
+    private readonly powers: ReadonlySet<Power>,
+  ) {}
 
   /** The configuration that was applied last; read again only when its hash is another. */
   async configuration(): Promise<Configuration | null> {
@@ -41,7 +51,7 @@ export class Connectors {
     of: async (name: string): Promise<KeyStore> => {
       const declared = await this.#declared('stores', name);
       const connector = await this.#keyStore(declared);
-      return this.#opened(`store ${name}`, declared, () => connector.open(declared.settings, context(name)));
+      return this.#opened(`store ${name}`, declared, () => connector.open(declared.settings, this.#context(name)));
     },
     configOf: async (name: string): Promise<StoreConfig> => (await this.#keyStore(await this.#declared('stores', name))).config,
   };
@@ -56,8 +66,8 @@ export class Connectors {
       return this.#opened(`host ${name}`, whole, () =>
         connector.open(
           declared.settings,
-          context(name),
-          store && storeName ? { settings: store.settings, context: context(storeName) } : null,
+          this.#context(name),
+          store && storeName ? { settings: store.settings, context: this.#context(storeName) } : null,
         ),
       );
     },
@@ -69,9 +79,13 @@ export class Connectors {
     return declared;
   }
 
+  #context(name: string): ConnectorContext {
+    return { name, resolve: this.resolve, userAgent };
+  }
+
   #keyStore({ kind, module }: ConnectorDeclaration): Promise<KeyStoreConnector> {
     return this.#connector(`stores ${module ?? kind}`, async () => {
-      const connector = module === undefined ? keyStoreConnectors.get(kind) : await connectorOf('stores', module, searched);
+      const connector = module === undefined ? keyStoreConnectors.get(kind) : await this.#load('stores', module);
       if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${kind}`);
       return connector;
     });
@@ -79,10 +93,16 @@ export class Connectors {
 
   #appHost({ kind, module }: ConnectorDeclaration): Promise<AppHostConnector> {
     return this.#connector(`hosts ${module ?? kind}`, async () => {
-      const connector = module === undefined ? appHostConnectors.get(kind) : await connectorOf('hosts', module, searched);
+      if (module === undefined && kind === 'file') requirePower(this.powers, 'file', 'a host of kind file');
+      const connector = module === undefined ? appHostConnectors.get(kind) : await this.#load('hosts', module);
       if (!connector) throw new RekeyError('KR_NOT_FOUND', `app hosts of kind ${kind}`);
       return connector;
     });
+  }
+
+  #load<Which extends Section>(section: Which, module: string) {
+    requirePower(this.powers, 'module', `module: ${module}`);
+    return connectorOf(section, module, searched);
   }
 
   /** Found once; a module that is not there yet is looked for again at the next step. */
@@ -103,8 +123,4 @@ export class Connectors {
     this.#open.set(key, { declared: text, connector });
     return connector;
   }
-}
-
-function context(name: string): ConnectorContext {
-  return { name, resolve: resolveReference, userAgent };
 }

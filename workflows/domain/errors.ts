@@ -2,6 +2,7 @@
  * Owns every error code of rekey: whether it may be retried, whether it may have taken effect, what
  * an operator does. `docs/errors.md` is held equal to it.
  */
+import { environmentErrorCodes } from './environment-errors.js';
 
 /**
  * What may have happened outside: nothing; the change; or we cannot tell, so look before acting
@@ -301,6 +302,7 @@ export const errorCodes = {
     meaning: 'The master key was switched while a secret was being written.',
     remedy: 'Nothing: it is repeated under the new key.',
   },
+  ...environmentErrorCodes,
   KR_SERVICE_AWAY: {
     ...transient,
     meaning: 'PostgreSQL or Temporal cannot be reached from here.',
