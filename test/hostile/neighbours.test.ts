@@ -66,7 +66,9 @@ describe.runIf(readdirSync('/').includes('proc'))('the environment of `rekey up`
     expect(family.length).toBeGreaterThan(name === 'temporal' ? 0 : 1);
     for (const pid of family) {
       expect(namesOf(pid)).not.toContain(planted);
-      expect(namesOf(pid).filter((key) => /^(REKEY_|TEMPORAL_|DATABASE_URL|AWS_|NODE_OPTIONS|NODE_EXTRA)/.test(key ?? ''))).toEqual([]);
+      expect(
+        namesOf(pid).filter((key) => /^(REKEY_|TEMPORAL_|DATABASE_URL|AWS_|NODE_OPTIONS|NODE_EXTRA)/.test(key ?? '')),
+      ).toEqual([]);
     }
     expect(namesOf(up.ready.pids[name])).toContain('PATH');
   });
