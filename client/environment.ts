@@ -8,6 +8,7 @@ import { readOwnFile, requireOwnFolder } from '../activities/ports/own-file.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { type Power, powers } from '../workflows/domain/powers.js';
 import type { Who } from '../workflows/domain/who.js';
+import { homeFolder } from './home.js';
 import { databaseReach, type TemporalReach, temporalReach, wordsIn } from './reach.js';
 
 /** The account that runs this program; a name, and no proof of it. */
@@ -40,8 +41,6 @@ export interface RecordedService {
   readonly pid: number;
   readonly state: string;
 }
-
-export const homeFolder = (env = process.env): string => path.resolve(env.REKEY_HOME ?? '.rekey');
 
 export function findInstallation(env = process.env): Installation {
   const state = embeddedState(env);

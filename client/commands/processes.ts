@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownEnvironment, startProgram } from '../../activities/ports/child.js';
-import { homeFolder } from '../environment.js';
+import { homeFolder } from '../home.js';
 
 /** Runs one of our programs in this terminal, and ends as it ends. */
 export function exec(program: string, args: readonly string[]): Promise<never> {

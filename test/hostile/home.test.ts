@@ -1,6 +1,6 @@
 /**
- * A folder that somebody else has prepared for whoever comes by: commands that are run in it believe
- * nothing of what stands there, send nothing, and say whose it is.
+ * A folder that somebody else has prepared for whoever comes by: commands that are run in it
+ * believe nothing of what stands there, send nothing, and say whose it is.
  */
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';

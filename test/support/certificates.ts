@@ -1,6 +1,6 @@
 /**
- * Owns the certificates of a test: a root, and what it signs; made by openssl into a folder of their
- * own.
+ * Owns the certificates of a test: a root, and what it signs; made by openssl into a folder of
+ * their own.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { type ChildEnvironment, childEnvironment, ownEnvironment, startProgram } from '../../activities/ports/child.js';
-import { allPowers, homeFolder, saysWhere } from '../../client/environment.js';
+import { allPowers, saysWhere } from '../../client/environment.js';
+import { homeFolder } from '../../client/home.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { type HomeState, openHome, readHomeState, writeHomeState } from '../embedded/home.js';
 import { freePort } from '../embedded/ports.js';

@@ -6,7 +6,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allPowers, embeddedState, findDatabase, findInstallation, homeFolder, saysWhere } from '../../../client/environment.js';
+import { allPowers, embeddedState, findDatabase, findInstallation, saysWhere } from '../../../client/environment.js';
+import { homeFolder } from '../../../client/home.js';
 
 let home: string;
 const state = { temporal: '127.0.0.1:7233', database: 'postgres://rekey@127.0.0.1:5432/rekey', passwordFile: '/p', keys: '/k' };
