@@ -25,6 +25,9 @@ export async function connect(installation: Installation): Promise<{ client: Cli
   return { client, close: () => connection.close() };
 }
 
+/** Of an address that names none. */
+const usualPort = 7233;
+
 /** Where and how, for the connections of clients and of workers. */
 export function connectionOptions({ temporalAddress, tls: wanted, apiKey }: Installation) {
   return {
@@ -55,20 +58,20 @@ function certificatesOf({ rootFile, certificate, serverName }: TemporalTls): TLS
 export function requireTemporal(installation: Installation): Promise<void> {
   const { address, tls: secured } = connectionOptions(installation);
   const { hostname, port } = new URL(`tcp://${address}`);
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const [host, at] = [hostname.replace(/^\[|\]$/g, ''), Number(port || usualPort)];
   const name = installation.tls?.serverName ?? host;
   return new Promise((resolve, reject) => {
     const socket = secured
       ? tls.connect({
           host,
-          port: Number(port),
+          port: at,
           ALPNProtocols: ['h2'],
           ca: bytes(secured.serverRootCACertificate),
           cert: bytes(secured.clientCertPair?.crt),
           key: bytes(secured.clientCertPair?.key),
           ...(net.isIP(name) ? {} : { servername: name }),
         })
-      : net.connect({ host, port: Number(port) });
+      : net.connect({ host, port: at });
     const away = (why: string) => {
       socket.destroy();
       reject(new RekeyError('KR_SERVICE_AWAY', `Temporal at ${address} ${why}`));

