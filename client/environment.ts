@@ -63,17 +63,14 @@ export function findInstallation(env = process.env): Installation {
 
 /** The same for what needs the database alone. */
 export function findDatabase(env = process.env): DatabasePlace {
-  return databasePlace(env, embeddedState(env));
+  return databasePlace(env, env.DATABASE_URL ? {} : embeddedState(env));
 }
 
 function databasePlace(env: NodeJS.ProcessEnv, state: EmbeddedState): DatabasePlace {
   if (env.DATABASE_URL)
     return { databaseUrl: databaseReach(env.DATABASE_URL, env), passwordFile: env.REKEY_DATABASE_PASSWORD_FILE ?? null };
   if (!state.database) throw nowhere(env, state);
-  return {
-    databaseUrl: databaseReach(state.database, {}),
-    passwordFile: env.REKEY_DATABASE_PASSWORD_FILE ?? state.passwordFile ?? null,
-  };
+  return { databaseUrl: databaseReach(state.database, {}), passwordFile: state.passwordFile ?? null };
 }
 
 function nowhere(env: NodeJS.ProcessEnv, state: EmbeddedState): RekeyError {

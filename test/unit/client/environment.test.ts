@@ -63,6 +63,7 @@ describe('the installation', () => {
     writeState(JSON.stringify(state));
     const env = {
       REKEY_HOME: home,
+      REKEY_DATABASE_PASSWORD_FILE: '/theirs',
       TEMPORAL_API_KEY: 'theirs',
       TEMPORAL_NAMESPACE: 'theirs',
       TEMPORAL_TLS: 'true',
@@ -102,6 +103,7 @@ describe('the installation', () => {
     expect(() => findInstallation({ REKEY_HOME: home })).toThrowError(refused);
     expect(() => findInstallation({ ...cluster, REKEY_HOME: '/nowhere', REKEY_KEYS: home })).toThrowError(refused);
     expect(findInstallation({ ...cluster, REKEY_HOME: home }).keysFolder).toBe('/keys');
+    expect(findDatabase({ DATABASE_URL: cluster.DATABASE_URL, REKEY_HOME: home }).databaseUrl).toBe(cluster.DATABASE_URL);
   });
 
   it('is looked for in .rekey of the folder that one stands in, unless told otherwise', () => {
