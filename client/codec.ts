@@ -3,10 +3,11 @@
  * only, so this is the second line, not the first.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
+import { requireOwnFile } from '../activities/ports/own-file.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 
 const encoding = 'binary/rekey-v1';
@@ -93,7 +94,7 @@ export class EncryptionCodec implements PayloadCodec {
   #read(): void {
     for (const name of readdirSync(this.folder).sort()) {
       const id = /^codec-([0-9a-z]+)\.key$/.exec(name)?.[1];
-      if (id) this.#keys.set(id, Buffer.from(readFileSync(path.join(this.folder, name), 'utf8').trim(), 'base64'));
+      if (id) this.#keys.set(id, Buffer.from(requireOwnFile(path.join(this.folder, name)).trim(), 'base64'));
     }
   }
 }

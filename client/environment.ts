@@ -1,25 +1,33 @@
 /**
- * Owns what the command line knows of where it runs: who asks, and where PostgreSQL, Temporal and
- * the keys are, from the environment or from REKEY_HOME.
+ * Owns what our programs know of where they run: who asks, where PostgreSQL, Temporal and the keys
+ * are, from the environment or from REKEY_HOME, and what a worker may do here.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
+import { readOwnFile, requireOwnFolder } from '../activities/ports/own-file.js';
 import { RekeyError } from '../workflows/domain/errors.js';
+import { type Power, powers } from '../workflows/domain/powers.js';
 import type { Who } from '../workflows/domain/who.js';
+import { homeFolder } from './home.js';
+import { databaseReach, type TemporalReach, temporalReach, wordsIn } from './reach.js';
 
 /** The account that runs this program; a name, and no proof of it. */
 export const whoAsks = (): Who => ({ kind: 'person', name: userInfo().username, proof: 'none', channel: 'command-line' });
 
-export interface Installation {
-  /** Without a password. */
+interface DatabasePlace {
+  /** Without a password, with all that decides about TLS. */
   readonly databaseUrl: string;
   readonly passwordFile: string | null;
+}
+
+export interface Installation extends DatabasePlace, TemporalReach {
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
   readonly keysFolder: string;
   /** Where signed heads of the audit trail are kept; null where nobody said. */
   readonly headsFile: string | null;
+  /** What a worker of it may do on this machine. */
+  readonly powers: ReadonlySet<Power>;
 }
 
 /** What `rekey up` leaves in state.json for everyone who comes after it. */
@@ -37,38 +45,69 @@ export interface RecordedService {
   readonly state: string;
 }
 
-export const homeFolder = (env = process.env): string => path.resolve(env.REKEY_HOME ?? '.rekey');
-
 export function findInstallation(env = process.env): Installation {
-  const state = readState(homeFolder(env));
-  const databaseUrl = env.DATABASE_URL ?? state.database;
+  const state = embeddedState(env);
   const temporalAddress = env.TEMPORAL_ADDRESS ?? state.temporal;
   const keysFolder = env.REKEY_KEYS ?? state.keys;
-  if (!databaseUrl || !temporalAddress || !keysFolder) {
-    const missing = [!databaseUrl && 'DATABASE_URL', !temporalAddress && 'TEMPORAL_ADDRESS', !keysFolder && 'REKEY_KEYS']
-      .filter(Boolean)
-      .join(', ');
-    throw new RekeyError('KR_SERVICE_AWAY', `there is no installation in ${homeFolder(env)}, and ${missing} is not set`);
-  }
-  // A password file that was set for another database must not be sent to this one.
-  const passwordFile = env.REKEY_DATABASE_PASSWORD_FILE ?? (env.DATABASE_URL ? null : (state.passwordFile ?? null));
-  // Nor are heads of another ledger what this one is held against.
-  const headsFile = env.REKEY_AUDIT_HEADS ?? (env.DATABASE_URL ? null : (state.heads ?? null));
+  if (!(env.DATABASE_URL ?? state.database) || !temporalAddress || !keysFolder) throw nowhere(env, state);
+  requireOwnFolder(keysFolder);
+  // What was set for another server must not be sent to this one.
+  const temporalEnv = env.TEMPORAL_ADDRESS ? env : {};
   return {
-    databaseUrl,
-    passwordFile,
-    headsFile,
+    ...databasePlace(env, state),
+    // Nor are heads of another ledger what this one is held against.
+    headsFile: env.REKEY_AUDIT_HEADS ?? (env.DATABASE_URL ? null : (state.heads ?? null)),
     temporalAddress,
-    temporalNamespace: env.TEMPORAL_NAMESPACE ?? 'default',
+    temporalNamespace: temporalEnv.TEMPORAL_NAMESPACE ?? 'default',
+    ...temporalReach(temporalAddress, temporalEnv),
     keysFolder,
+    // Whoever may use the home of `rekey up` is the account that its worker runs as.
+    powers: env.DATABASE_URL || env.TEMPORAL_ADDRESS ? wordsIn('REKEY_POWERS', env, powers) : allPowers,
   };
 }
 
-export function readState(home: string): EmbeddedState {
-  const file = path.join(home, 'state.json');
-  if (!existsSync(file)) return {};
+/** The same for what needs the database alone. */
+export function findDatabase(env = process.env): DatabasePlace {
+  return databasePlace(env, env.DATABASE_URL ? {} : embeddedState(env));
+}
+
+function databasePlace(env: NodeJS.ProcessEnv, state: EmbeddedState): DatabasePlace {
+  if (env.DATABASE_URL)
+    return { databaseUrl: databaseReach(env.DATABASE_URL, env), passwordFile: env.REKEY_DATABASE_PASSWORD_FILE ?? null };
+  if (!state.database) throw nowhere(env, state);
+  return { databaseUrl: databaseReach(state.database, {}), passwordFile: state.passwordFile ?? null };
+}
+
+function nowhere(env: NodeJS.ProcessEnv, state: EmbeddedState): RekeyError {
+  const missing = [
+    !(env.DATABASE_URL ?? state.database) && 'DATABASE_URL',
+    !(env.TEMPORAL_ADDRESS ?? state.temporal) && 'TEMPORAL_ADDRESS',
+    !(env.REKEY_KEYS ?? state.keys) && 'REKEY_KEYS',
+  ].filter(Boolean);
+  return new RekeyError(
+    'KR_SERVICE_AWAY',
+    `there is no installation in ${homeFolder(env)}, and ${missing.join(', ')} is not set`,
+  );
+}
+
+export const allPowers: ReadonlySet<Power> = new Set(Object.keys(powers) as Power[]);
+
+/** The variables that say where an installation is, how it is reached, and what is done for it. */
+export function saysWhere(name: string): boolean {
+  return /^(TEMPORAL_|PG|DATABASE_URL$|REKEY_(DATABASE_PASSWORD_FILE|KEYS|AUDIT_HEADS|HOME|ACCEPT|POWERS)$)/.test(name);
+}
+
+/**
+ * Nothing where the environment names an installation, whatever stands in the folder that we are
+ * in.
+ */
+export function embeddedState(env = process.env): EmbeddedState {
+  if (env.DATABASE_URL && env.TEMPORAL_ADDRESS && env.REKEY_KEYS) return {};
+  const home = homeFolder(env);
+  requireOwnFolder(home);
+  const text = readOwnFile(path.join(home, 'state.json'));
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as EmbeddedState;
+    return JSON.parse(text ?? '{}') as EmbeddedState;
   } catch {
     return {};
   }

@@ -18,7 +18,12 @@ export interface Answer {
   readonly exit?: ExitCode;
 }
 
-const codes: Partial<Record<ErrorCode, ExitCode>> = { KR_USAGE: 2, KR_CONFIG_INVALID: 2, KR_PREFLIGHT_REFUSED: 4 };
+const codes: Partial<Record<ErrorCode, ExitCode>> = {
+  KR_USAGE: 2,
+  KR_CONFIG_INVALID: 2,
+  KR_ENVIRONMENT_INVALID: 2,
+  KR_PREFLIGHT_REFUSED: 4,
+};
 
 /**
  * Runs a command and never returns: with `--json`, standard output holds one document, also when it

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes what is missing under compose/secrets/, mode 0600, and writes nothing over. `make-secrets.sh vault ID`, `codec ID` or `audit ID` adds one more key.
+# Makes what is missing under compose/secrets/, mode 0600, and writes nothing over: passwords, keys, and a root with the certificates that it signs. `make-secrets.sh vault ID`, `codec ID` or `audit ID` adds one more key.
 set -euo pipefail
 umask 077
 root="$(cd "$(dirname "$0")" && pwd)/secrets"
-mkdir -p "$root/keys" "$root/management"
+mkdir -p "$root/keys" "$root/management" "$root/tls"
 
 keep() { # keep FILE COMMAND…: the command's output becomes the file, unless it is there
   [ -e "$root/$1" ] && return
@@ -19,6 +19,28 @@ audit() { # audit ID: signs heads of the audit trail; its public half is all tha
 }
 need_id() { [[ "$1" =~ ^[0-9a-z]+$ ]] || { echo "usage: $0 [vault|codec|audit ID], ID of lower-case letters and digits" >&2; exit 2; }; }
 
+new_key() { echo -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1"; }
+# sign NAME HOST…: a certificate for these names of the network, good for servers and for clients, and its key; for ten years, since nothing renews it.
+sign() {
+  local at="$root/tls/$1" names
+  [ -e "$at.pem" ] && return
+  names="$(printf 'DNS:%s,' "${@:2}")"
+  # shellcheck disable=SC2046
+  openssl req $(new_key "$at.key") -subj "/CN=$1" -out "$at.csr" 2> /dev/null
+  openssl x509 -req -in "$at.csr" -CA "$root/tls/root.pem" -CAkey "$root/tls/root.key" -CAcreateserial -days 3650 \
+    -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "${names%,}") -out "$at.pem" 2> /dev/null
+  rm "$at.csr"
+  echo "made tls/$1.pem"
+}
+certificates() {
+  # shellcheck disable=SC2046
+  [ -e "$root/tls/root.pem" ] || openssl req -x509 $(new_key "$root/tls/root.key") -subj "/CN=rekey compose" -days 3650 -out "$root/tls/root.pem" 2> /dev/null
+  sign postgres postgres
+  sign temporal temporal
+  sign rekey rekey
+  sign temporal-tools temporal-ready temporal-ui
+}
+
 case "${1:-all}" in
   vault | codec)
     need_id "${2:-}"
@@ -32,6 +54,7 @@ case "${1:-all}" in
     for name in postgres-password temporal-database-password rekey-database-password; do keep "$name" password; done
     for kind in vault codec; do compgen -G "$root/keys/$kind-*.key" > /dev/null || keep "keys/$kind-1.key" key; done
     compgen -G "$root/keys/audit-*.key" > /dev/null || audit 1
+    certificates
     ;;
   *) echo "usage: $0 [vault|codec|audit ID]" >&2; exit 2 ;;
 esac

@@ -27,9 +27,10 @@ export async function compose(installation: Installation, heads: HeadKeeper | nu
   const ledger = keepingHeads(await openLedger(database), heads);
   const vaultKeys = new KeyFolder(installation.keysFolder, 'vault');
   const vault = new EnvelopeVault(sealedSecrets(database), vaultKeys);
-  const connectors = new Connectors(ledger);
+  const resolve = (reference: string) => resolveReference(reference, installation.powers);
+  const connectors = new Connectors(ledger, resolve, installation.powers);
   return {
-    deps: { ledger, vault, connectors, resolve: resolveReference },
+    deps: { ledger, vault, connectors, resolve },
     database,
     vault,
     vaultKeys,

@@ -4,17 +4,23 @@
  */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { connectorOf } from '../activities/configuration/modules.js';
+import { connectorOf, type Section } from '../activities/configuration/modules.js';
 import type { AppHost } from '../activities/ports/app-host.js';
-import type { AppHostConnector, ConnectorContext, KeyStoreConnector, StoreConfig } from '../activities/ports/connector.js';
+import type {
+  AppHostConnector,
+  ConnectorContext,
+  KeyStoreConnector,
+  ResolveReference,
+  StoreConfig,
+} from '../activities/ports/connector.js';
 import type { KeyStore } from '../activities/ports/key-store.js';
 import type { Ledger } from '../activities/ports/ledger.js';
 import type { Connectors as Port } from '../activities/targets.js';
 import type { Configuration, ConnectorDeclaration, StandsOn } from '../workflows/domain/configuration.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { canonicalJson } from '../workflows/domain/json.js';
+import { type Power, requirePower } from '../workflows/domain/powers.js';
 import { throughStore } from '../workflows/domain/stands-on.js';
-import { resolveReference } from './references.js';
 import { appHostConnectors, keyStoreConnectors } from './registry.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -34,7 +40,11 @@ export class Connectors implements Port {
   /** By name and declaration, the longest unused first. */
   readonly #open = new Map<string, KeyStore | AppHost>();
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly resolve: ResolveReference,
+    private readonly powers: ReadonlySet<Power>,
+  ) {}
 
   /** The configuration that was applied last; read again only when its hash is another. */
   async configuration(): Promise<Configuration | null> {
@@ -52,7 +62,7 @@ export class Connectors implements Port {
   async store({ stores }: StandsOn, name: string): Promise<KeyStore> {
     const declared = declaredIn(stores, name);
     const connector = await this.#keyStore(declared);
-    return this.#opened(['store', name, declared], () => connector.open(declared.settings, context(name)));
+    return this.#opened(['store', name, declared], () => connector.open(declared.settings, this.#context(name)));
   }
 
   async storeConfig({ stores }: StandsOn, name: string): Promise<StoreConfig> {
@@ -62,16 +72,20 @@ export class Connectors implements Port {
   async host({ stores, hosts }: StandsOn, name: string): Promise<AppHost> {
     const declared = declaredIn(hosts, name);
     const through = throughStore(declared.settings);
-    const store = through === null ? null : { settings: declaredIn(stores, through).settings, context: context(through) };
+    const store = through === null ? null : { settings: declaredIn(stores, through).settings, context: this.#context(through) };
     const connector = await this.#appHost(declared);
     return this.#opened(['host', name, declared, store?.settings ?? null], () =>
-      connector.open(declared.settings, context(name), store),
+      connector.open(declared.settings, this.#context(name), store),
     );
+  }
+
+  #context(name: string): ConnectorContext {
+    return { name, resolve: this.resolve, userAgent };
   }
 
   #keyStore({ kind, module }: ConnectorDeclaration): Promise<KeyStoreConnector> {
     return this.#connector(`stores ${module ?? kind}`, async () => {
-      const connector = module === undefined ? keyStoreConnectors.get(kind) : await connectorOf('stores', module, searched);
+      const connector = module === undefined ? keyStoreConnectors.get(kind) : await this.#load('stores', module);
       if (!connector) throw new RekeyError('KR_NOT_FOUND', `key stores of kind ${kind}`);
       return connector;
     });
@@ -79,10 +93,16 @@ export class Connectors implements Port {
 
   #appHost({ kind, module }: ConnectorDeclaration): Promise<AppHostConnector> {
     return this.#connector(`hosts ${module ?? kind}`, async () => {
-      const connector = module === undefined ? appHostConnectors.get(kind) : await connectorOf('hosts', module, searched);
+      if (module === undefined && kind === 'file') requirePower(this.powers, 'file', 'a host of kind file');
+      const connector = module === undefined ? appHostConnectors.get(kind) : await this.#load('hosts', module);
       if (!connector) throw new RekeyError('KR_NOT_FOUND', `app hosts of kind ${kind}`);
       return connector;
     });
+  }
+
+  #load<Which extends Section>(section: Which, module: string) {
+    requirePower(this.powers, 'module', `module: ${module}`);
+    return connectorOf(section, module, searched);
   }
 
   /** Found once; a module that is not there yet is looked for again at the next step. */
@@ -109,8 +129,4 @@ function declaredIn(section: Readonly<Record<string, ConnectorDeclaration>>, nam
   const declared = section[name];
   if (!declared) throw new RekeyError('KR_NOT_FOUND', `${name} is not declared`);
   return declared;
-}
-
-function context(name: string): ConnectorContext {
-  return { name, resolve: resolveReference, userAgent };
 }

@@ -13,6 +13,7 @@ import {
   createStoreActivities,
 } from '../activities/index.js';
 import { dataConverter } from '../client/codec.js';
+import { connectionOptions } from '../client/connection.js';
 import type { Installation } from '../client/environment.js';
 import { hostQueue, mainQueue, storeQueue } from '../workflows/contract.js';
 import type { Composition } from './composition.js';
@@ -50,7 +51,7 @@ export class Serving {
   ) {}
 
   static async start(installation: Installation, composition: Composition, options: ServeOptions): Promise<Serving> {
-    const connection = await NativeConnection.connect({ address: installation.temporalAddress });
+    const connection = await NativeConnection.connect(connectionOptions(installation));
     const serving = new Serving(connection, installation, composition, options);
     await serving.#serveMain();
     await serving.#serveConfigured();

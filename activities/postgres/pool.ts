@@ -2,9 +2,9 @@
  * Owns the connection to PostgreSQL: pool, transactions, and the one place where its faults become
  * errors with a code.
  */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { requireOwnFile } from '../ports/own-file.js';
 
 export type Queryable = Pick<pg.PoolClient, 'query'>;
 
@@ -25,7 +25,7 @@ export interface Database extends Asking {
 export function withPassword(url: string, passwordFile: string | null): string {
   if (!passwordFile) return url;
   const address = new URL(url);
-  address.password = encodeURIComponent(readFileSync(passwordFile, 'utf8').trim());
+  address.password = encodeURIComponent(requireOwnFile(passwordFile).trim());
   return address.href;
 }
 

@@ -183,8 +183,8 @@ export async function preflightHost(
     else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
   }
   if (!('error' in who)) identities[name] = who.answer;
-  // A host that answers nothing is one of which each consumer tells by itself; later it could not be
-  // told from another.
+  // A host that answers nothing is one of which each consumer tells by itself; later it could not
+  // be told from another.
   else if (required.size > 0 && !findings.some(({ reason }) => reason === 'unreachable'))
     findings.push(unreachable(name, whyOf(who.error)));
   return {

@@ -1,7 +1,8 @@
 /** Owns the key files of a machine: beside, never in, the database. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { readOwnFile } from '../ports/own-file.js';
 
 /**
  * Reads `<kind>-<id>.key` files (32 bytes, base64) afresh, so that a key that was put there is
@@ -21,12 +22,9 @@ export class KeyFolder {
   }
 
   get(id: string): Buffer {
-    let text: string;
-    try {
-      text = readFileSync(path.join(this.folder, `${this.kind}-${id}.key`), 'utf8');
-    } catch {
+    const text = readOwnFile(path.join(this.folder, `${this.kind}-${id}.key`));
+    if (text === null)
       throw new RekeyError('KR_VAULT_KEY_MISSING', `the key ${this.kind}-${id} is not in the keys folder of this machine`);
-    }
     const key = Buffer.from(text.trim(), 'base64');
     if (key.length !== 32) throw new RekeyError('KR_VAULT_KEY_MISSING', `the key file ${this.kind}-${id} does not hold 32 bytes`);
     return key;

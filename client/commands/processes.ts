@@ -2,15 +2,15 @@
  * Owns the commands that need concrete classes: each is a process of its own, whose words and exit
  * code are passed on.
  */
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { homeFolder } from '../environment.js';
+import { ownEnvironment, startProgram } from '../../activities/ports/child.js';
+import { homeFolder } from '../home.js';
 
 /** Runs one of our programs in this terminal, and ends as it ends. */
 export function exec(program: string, args: readonly string[]): Promise<never> {
   const script = fileURLToPath(new URL(`../../${program}`, import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
+  const child = startProgram(process.execPath, [script, ...args], { env: ownEnvironment(), stdio: 'inherit' });
   // A Ctrl-C reaches the child by itself; what is sent to us alone is handed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise(() => {

@@ -3,7 +3,7 @@
  * services answer.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { homeFolder, readState } from '../environment.js';
+import { embeddedState } from '../environment.js';
 import { asRekeyError } from '../errors.js';
 import { withAccess } from '../local-access.js';
 import { listCredentials } from '../operations/list-credentials.js';
@@ -12,7 +12,7 @@ import { type Answer, table } from '../output.js';
 
 export function status(name: string | undefined, label?: string): Promise<Answer> {
   return withAccess(async (who, access) => {
-    const services = await probeServices(who, access, { recorded: readState(homeFolder()).services ?? {} });
+    const services = await probeServices(who, access, { recorded: embeddedState().services ?? {} });
     try {
       const found = await listCredentials(who, access, { credential: name, label });
       const credentials = found.map((c) => ({

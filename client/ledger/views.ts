@@ -2,8 +2,8 @@
  * Owns how the command line looks into the ledger: read-only, through its views, with an answer
  * within a second when nobody is there.
  */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { requireOwnFile } from '../../activities/ports/own-file.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
@@ -12,6 +12,7 @@ import type { WaitKind } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
+import { isUnproved } from '../reach.js';
 
 interface WaitShown {
   readonly number: number;
@@ -88,7 +89,7 @@ export class LedgerView {
   static async open(installation: Installation): Promise<LedgerView> {
     const url = new URL(installation.databaseUrl);
     const shown = `${url.hostname}:${url.port || 5432}`;
-    if (installation.passwordFile) url.password = encodeURIComponent(readFileSync(installation.passwordFile, 'utf8').trim());
+    if (installation.passwordFile) url.password = encodeURIComponent(requireOwnFile(installation.passwordFile).trim());
     const client = new pg.Client({
       connectionString: url.href,
       connectionTimeoutMillis: 900,
@@ -100,11 +101,7 @@ export class LedgerView {
     try {
       await client.connect();
     } catch (error) {
-      const { code } = error as { code?: string };
-      throw new RekeyError(
-        'KR_SERVICE_AWAY',
-        `PostgreSQL at ${shown} ${code?.startsWith('28') ? 'refuses the password' : 'is away'}`,
-      );
+      throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL at ${shown} ${whyNot((error as { code?: string }).code)}`);
     }
     return new LedgerView(client);
   }
@@ -202,4 +199,9 @@ export class LedgerView {
       throw new RekeyError('KR_SERVICE_AWAY', `PostgreSQL stopped answering${code ? ` (${code})` : ''}`);
     }
   }
+}
+
+function whyNot(code: string | undefined): string {
+  if (code?.startsWith('28')) return 'refuses the password';
+  return isUnproved(code) ? `does not prove to be it (${code})` : 'is away';
 }

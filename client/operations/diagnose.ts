@@ -1,7 +1,9 @@
 /** Owns finding what is wrong with an installation, and the remedy. */
 import { statSync } from 'node:fs';
+import { environmentErrorCodes } from '../../workflows/domain/environment-errors.js';
+import { errorCodes } from '../../workflows/domain/error-codes.js';
 import type { Who } from '../../workflows/domain/who.js';
-import { requireReachable } from '../connection.js';
+import { requireTemporal } from '../connection.js';
 import { asRekeyError } from '../errors.js';
 import type { Access } from './access.js';
 
@@ -19,7 +21,8 @@ export async function diagnose(_who: Who, access: Access): Promise<readonly Chec
     try {
       checks.push({ what, ok: true, detail: await look(), remedy: '' });
     } catch (error) {
-      checks.push({ what, ok: false, detail: asRekeyError(error).detail, remedy });
+      const { code, detail } = asRekeyError(error);
+      checks.push({ what, ok: false, detail, remedy: code in environmentErrorCodes ? errorCodes[code].remedy : remedy });
     }
   };
   await examine('node', 'install Node 20.19 or newer', () =>
@@ -50,9 +53,8 @@ export async function diagnose(_who: Who, access: Access): Promise<readonly Chec
     }),
   );
   await examine('Temporal', 'start it', async () => {
-    const { temporalAddress } = access.installation;
-    await requireReachable('Temporal', temporalAddress);
-    return temporalAddress;
+    await requireTemporal(access.installation);
+    return access.installation.temporalAddress;
   });
   await examine('configuration', 'rekey apply -f rekey.yaml', () =>
     access.readLedger(async (view) => {

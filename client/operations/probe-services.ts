@@ -1,6 +1,6 @@
 /** Owns looking which services of an installation answer. */
 import type { Who } from '../../workflows/domain/who.js';
-import { requireReachable } from '../connection.js';
+import { requireTemporal } from '../connection.js';
 import type { RecordedService } from '../environment.js';
 import { LedgerView } from '../ledger/views.js';
 import type { Access } from './access.js';
@@ -23,7 +23,7 @@ export async function probeServices(
   for (const [name, { pid, state }] of Object.entries(recorded)) shown[name] = { pid, state: isAlive(pid) ? state : 'away' };
   const [postgres, temporal] = await Promise.allSettled([
     LedgerView.open(installation).then((view) => view.close()),
-    requireReachable('Temporal', installation.temporalAddress),
+    requireTemporal(installation),
   ]);
   for (const [name, { status }] of Object.entries({ postgres, temporal }))
     shown[name] = { pid: shown[name]?.pid ?? null, state: status === 'fulfilled' ? 'running' : 'away' };

@@ -187,6 +187,13 @@ describe('the walls of the house', () => {
     );
   });
 
+  it('let no program be started but by the one who gives it an environment of its own', () => {
+    const starters = imports.filter(
+      (i) => /^(node:)?(child_process|cluster)$/.test(i.to) && !i.typeOnly && placeOf(i.from) !== 'sandbox',
+    );
+    expect(starters.map((i) => i.from)).toEqual(['activities/ports/child.ts']);
+  });
+
   it.each(Object.entries(packagesOf))('let only harmless packages into %s', (place, packages) => {
     const foreign = imports.filter((i) => placeOf(i.from) === place && !inside(i.to)).filter((i) => !packages.includes(i.to));
     expect(foreign.map((i) => `${i.from} imports ${i.to}`)).toEqual([]);

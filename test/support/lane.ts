@@ -269,6 +269,7 @@ export class Lane {
       TEMPORAL_NAMESPACE: this.namespace,
       REKEY_KEYS: this.keysFolder,
       REKEY_HOME: this.folder,
+      REKEY_POWERS: 'exec,module,file',
     };
   }
 

@@ -1,16 +1,20 @@
 /**
  * Waits until the process at the other end of its standard input is gone, then ends every process
- * that carries the run's mark and removes the run's folder.
+ * of the run and removes the run's folder.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const [folder, mark] = process.argv.slice(2);
 
-/** Processes of other accounts cannot be read, and are none of ours. */
-function isMarked(pid) {
+/**
+ * By its environment, or, where it was given another, by the folder in its arguments. Processes of
+ * other accounts cannot be read, and are none of ours.
+ */
+function isOfRun(pid) {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
+    const [environment, args] = ['environ', 'cmdline'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+    return environment.split('\0').includes(mark) || args.includes(`${folder}/`);
   } catch {
     return false;
   }
@@ -20,10 +24,10 @@ function isMarked(pid) {
  * How many were found: one that is being ended may still start another. Where there is no /proc,
  * none is.
  */
-function endMarked() {
+function endAll() {
   let pids = [];
   try {
-    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isMarked(name));
+    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isOfRun(name));
   } catch {
     // Only the folder is cleaned up here.
   }
@@ -38,6 +42,6 @@ function endMarked() {
 }
 
 process.stdin.resume().once('close', async () => {
-  for (let tries = 0; endMarked() > 0 && tries < 100; tries++) await sleep(50);
+  for (let tries = 0; endAll() > 0 && tries < 100; tries++) await sleep(50);
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });

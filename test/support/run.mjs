@@ -9,8 +9,8 @@ import os from 'node:os';
 import path from 'node:path';
 
 /**
- * In the environment of every process of a run; processes that get no environment end with the one
- * that started them.
+ * In the environment of every process of a run but those that get one of their own: they have the
+ * folder in their arguments, or end with the one that started them.
  */
 const mark = 'REKEY_TEST_RUN';
 

@@ -15,7 +15,7 @@ export async function main(run: () => Promise<void>): Promise<void> {
     if (process.argv.includes('--json'))
       process.stdout.write(`${JSON.stringify({ ok: false, error: { code: fault.code, message: fault.detail, remedy } })}\n`);
     else process.stderr.write(`${fault.code}: ${fault.detail}\n${remedy}\n`);
-    process.exit(fault.code === 'KR_USAGE' || fault.code === 'KR_CONFIG_INVALID' ? 2 : 1);
+    process.exit(['KR_USAGE', 'KR_CONFIG_INVALID', 'KR_ENVIRONMENT_INVALID'].includes(fault.code) ? 2 : 1);
   }
 }
 

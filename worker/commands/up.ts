@@ -2,9 +2,10 @@
  * Owns the process behind `rekey up`: PostgreSQL, Temporal, a worker and, if asked for, the
  * sandbox, on one machine, kept alive.
  */
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { homeFolder } from '../../client/environment.js';
+import { type ChildEnvironment, childEnvironment, ownEnvironment, startProgram } from '../../activities/ports/child.js';
+import { allPowers, saysWhere } from '../../client/environment.js';
+import { homeFolder } from '../../client/home.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { type HomeState, openHome, readHomeState, writeHomeState } from '../embedded/home.js';
 import { freePort } from '../embedded/ports.js';
@@ -67,16 +68,27 @@ await main(async () => {
   // supervisor is for.
   process.stdout.on('error', () => undefined);
 
-  const env = {
-    DATABASE_URL: database,
-    REKEY_DATABASE_PASSWORD_FILE: home.passwordFile,
-    TEMPORAL_ADDRESS: temporalAddress,
-    REKEY_KEYS: home.keys,
-    REKEY_AUDIT_HEADS: home.headsFile,
-    REKEY_HOME: home.root,
-  };
+  // What is set for another installation must not reach this one.
+  const env = ownEnvironment(
+    {
+      DATABASE_URL: database,
+      REKEY_DATABASE_PASSWORD_FILE: home.passwordFile,
+      TEMPORAL_ADDRESS: temporalAddress,
+      REKEY_KEYS: home.keys,
+      REKEY_AUDIT_HEADS: home.headsFile,
+      REKEY_HOME: home.root,
+      REKEY_POWERS: [...allPowers].join(),
+    },
+    saysWhere,
+  );
   const ours: Ours = { env, ending: ending.signal };
-  const node = (name: string, script: string, args: readonly string[], ready: ChildSpec['ready']): ChildSpec => ({
+  const node = (
+    name: string,
+    env: ChildEnvironment,
+    script: string,
+    args: readonly string[],
+    ready: ChildSpec['ready'],
+  ): ChildSpec => ({
     name,
     command: process.execPath,
     args: [script, ...args],
@@ -108,13 +120,13 @@ await main(async () => {
         });
         const args = ['--home', home.sandbox, ...chosen];
         await start(
-          node('sandbox', program('../../sandbox/main.js'), args, async (line) => {
+          node('sandbox', childEnvironment(), program('../../sandbox/main.js'), args, async (line) => {
             sandbox = JSON.parse(await line) as Record<string, unknown>;
           }),
         );
       })(),
     ]);
-    await start(node('worker', program('./worker.js'), [], async (line) => void (await line)));
+    await start(node('worker', env, program('./worker.js'), [], async (line) => void (await line)));
     if (sandbox) await apply(String(sandbox.config), ours);
     return sandbox;
   })();
@@ -158,7 +170,7 @@ function announce(
 
 /** What our own programs are run with; whatever of them runs when all is to end is killed. */
 interface Ours {
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: ChildEnvironment;
   readonly ending: AbortSignal;
 }
 
@@ -187,15 +199,15 @@ function run(
   { env, ending }: Ours,
 ): Promise<{ readonly exitCode: number | null; readonly said: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, {
-      env: { ...process.env, ...env },
+    const child = startProgram(process.execPath, args, {
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: ending,
       killSignal: 'SIGKILL',
     });
     let said = '';
     child.once('error', (error) => (said = error.message));
-    for (const stream of [child.stdout, child.stderr])
+    for (const stream of [child.stdout!, child.stderr!])
       stream.setEncoding('utf8').on('data', (part: string) => (said = (said + part).slice(-2_000)));
     child.once('close', (exitCode) => resolve({ exitCode, said: said.trim() }));
   });

@@ -3,8 +3,9 @@
  * state that others read.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { readOwnFile, requireOwnFolder } from '../../activities/ports/own-file.js';
 import { makeAuditKey } from '../../activities/vault/head-signer.js';
 
 export interface Home {
@@ -20,7 +21,10 @@ export interface Home {
   readonly headsFile: string;
 }
 
-/** Makes what is missing and nothing else: keys that exist are never written over. */
+/**
+ * Makes what is missing and nothing else: keys that exist are never written over. Throws
+ * KR_FILE_NOT_OURS where somebody else could change what we put there.
+ */
 export function openHome(root: string): Home {
   const home: Home = {
     root,
@@ -33,8 +37,13 @@ export function openHome(root: string): Home {
     stateFile: path.join(root, 'state.json'),
     headsFile: path.join(root, 'audit-heads.jsonl'),
   };
-  mkdirSync(root, { recursive: true });
-  for (const folder of [home.keys, home.logs, home.temporal]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // The account of the embedded PostgreSQL goes through it.
+  mkdirSync(root, { recursive: true, mode: 0o755 });
+  requireOwnFolder(root);
+  for (const folder of [home.keys, home.logs, home.temporal]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    requireOwnFolder(folder);
+  }
   for (const kind of ['vault', 'codec']) {
     if (readdirSync(home.keys).some((name) => name.startsWith(`${kind}-`))) continue;
     writeFileSync(
@@ -72,10 +81,12 @@ export interface HomeState {
 }
 
 export function readHomeState(home: Home): HomeState {
+  const nothing = { services: {}, ports: {} };
+  const text = readOwnFile(home.stateFile);
   try {
-    return JSON.parse(readFileSync(home.stateFile, 'utf8')) as HomeState;
+    return { ...nothing, ...(JSON.parse(text ?? '{}') as Partial<HomeState>) };
   } catch {
-    return { services: {}, ports: {} };
+    return nothing;
   }
 }
 

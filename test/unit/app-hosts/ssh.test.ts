@@ -93,8 +93,15 @@ describe('a machine is let in only', () => {
     const { code, detail } = await failure(read(open({ knownHosts: file('none') })));
     expect({ code, detail }).toEqual({
       code: 'KR_HOST_REFUSED',
-      detail: `fleet: ${file('none')} cannot be read (ENOENT); make it, or pin hostKey`,
+      detail: `fleet: ${file('none')} is not there; make it, or pin hostKey`,
     });
+  });
+
+  it('not by a known_hosts that others can write', async () => {
+    writeFileSync(file('open'), 'no matter what');
+    chmodSync(file('open'), 0o666);
+    const { code, detail } = await failure(read(open({ knownHosts: file('open') })));
+    expect({ code, detail }).toEqual({ code: 'KR_FILE_NOT_OURS', detail: expect.stringContaining(file('open')) });
   });
 
   it('not when its key has changed: the one that it shows is named, and nothing is sent to it', async () => {

@@ -57,7 +57,12 @@ describe('a command that is done', () => {
 });
 
 describe('a command that fails', () => {
-  const nextCommands: Partial<Record<ErrorCode, number>> = { KR_USAGE: 2, KR_CONFIG_INVALID: 2, KR_PREFLIGHT_REFUSED: 4 };
+  const nextCommands: Partial<Record<ErrorCode, number>> = {
+    KR_USAGE: 2,
+    KR_CONFIG_INVALID: 2,
+    KR_ENVIRONMENT_INVALID: 2,
+    KR_PREFLIGHT_REFUSED: 4,
+  };
 
   it.each(Object.keys(errorCodes) as ErrorCode[])('%s ends with the code of its kind and says what to do', async (code) => {
     expect(await run(false, failing(new RekeyError(code, 'so it was')))).toBe(nextCommands[code] ?? 1);

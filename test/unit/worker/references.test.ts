@@ -2,15 +2,17 @@
  * References to secrets: resolved afresh on this machine; an error names the reference and never a
  * value.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resolveReference } from '../../../worker/references.js';
+import { allPowers } from '../../../client/environment.js';
+import { resolveReference as resolveWith } from '../../../worker/references.js';
 
 const value = 'dd-0123456789abcdef';
 let folder: string;
 let file: string;
+const resolveReference = (reference: string) => resolveWith(reference, allPowers);
 const reveal = async (reference: string) => (await resolveReference(reference)).reveal();
 
 beforeEach(() => {
@@ -79,5 +81,22 @@ describe('a reference', () => {
       await expect(refusal).rejects.toMatchObject({ code: 'KR_REFERENCE_UNRESOLVED' });
       await expect(refusal).rejects.not.toThrow(value);
     }
+  });
+
+  it('to a command is refused where the worker was not told that it may run them, and nothing is run', async () => {
+    const trace = path.join(folder, 'trace');
+    const refusal = resolveWith(`exec:touch '${trace}'; echo ${value}`, new Set(['module', 'file']));
+    await expect(refusal).rejects.toMatchObject({
+      code: 'KR_POWER_WITHHELD',
+      message: expect.stringContaining('REKEY_POWERS=exec'),
+    });
+    expect(existsSync(trace)).toBe(false);
+    writeFileSync(file, value);
+    expect((await resolveWith(`file:${file}`, new Set())).reveal()).toBe(value);
+  });
+
+  it("lets a command know nothing of the worker's environment", async () => {
+    expect(await reveal('exec:env')).not.toContain('REKEY_TEST_SECRET');
+    expect(await reveal('exec:env')).toMatch(/^PATH=/m);
   });
 });

@@ -2,8 +2,8 @@
  * Owns the commands that an operator declared for a consumer: run by `sh` in a process group of
  * their own, ended at the deadline.
  */
-import { spawn } from 'node:child_process';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { childEnvironment, startProgram } from '../../../ports/child.js';
 import { CommandEnded, type CommandResult } from '../../machines/machine.js';
 
 const kept = 256 * 1024;
@@ -12,24 +12,6 @@ const kept = 256 * 1024;
  * not waited for.
  */
 const lastWords = 100;
-
-/**
- * What a command may see of the worker's environment, which holds management credentials: enough to
- * find programs, the session and the time.
- */
-const passed = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'SHELL',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-  'XDG_RUNTIME_DIR',
-  'DBUS_SESSION_BUS_ADDRESS',
-];
 
 export function runCommand(
   command: string,
@@ -40,13 +22,9 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     if (signal.aborted)
       return reject(new RekeyError('KR_HOST_UNAVAILABLE', 'no time was left for a command; it was not started'));
-    const env = {
-      ...Object.fromEntries(passed.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
-      ...own,
-    };
-    const child = spawn('sh', ['-c', command, 'rekey', ...args], {
+    const child = startProgram('sh', ['-c', command, 'rekey', ...args], {
       detached: true,
-      env,
+      env: childEnvironment(own),
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -57,8 +35,8 @@ export function runCommand(
       if (size < kept) chunks.push(chunk.subarray(0, kept - size));
       size += chunk.length;
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    child.stdout!.on('data', keep);
+    child.stderr!.on('data', keep);
 
     const onAbort = (): void => {
       // The group, since `sh` would leave the program that it waits for behind.
@@ -67,8 +45,8 @@ export function runCommand(
     };
     const finish = (settle: () => void): void => {
       signal.removeEventListener('abort', onAbort);
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout!.destroy();
+      child.stderr!.destroy();
       settle();
     };
     signal.addEventListener('abort', onAbort, { once: true });

@@ -2,14 +2,13 @@
  * Owns the lock beside a consumer's file: one writer at a time among all workers of this machine,
  * and none that a dead one keeps.
  */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
+import { childEnvironment, runProgram } from '../../../ports/child.js';
 import { codeOf } from '../../machines/errors.js';
 
 const holderSchema = z.object({ token: z.string(), host: z.string(), pid: z.int(), started: z.string().nullable() });
@@ -100,6 +99,8 @@ async function startOf(pid: number): Promise<string | null> {
       return null;
     }
   }
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', `${pid}`]).catch(() => ({ stdout: '' }));
+  const { stdout } = await runProgram('ps', ['-o', 'lstart=', '-p', `${pid}`], { env: childEnvironment() }).catch(() => ({
+    stdout: '',
+  }));
   return stdout.trim() || null;
 }

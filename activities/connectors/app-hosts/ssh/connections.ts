@@ -2,13 +2,12 @@
  * Owns the connections to machines: one for each, kept for a while, made only to a machine whose
  * host key is known.
  */
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { RekeyError } from '../../../../workflows/domain/errors.js';
 import type { ConnectorContext } from '../../../ports/connector.js';
-import { codeOf } from '../../machines/errors.js';
+import { readOwnFile } from '../../../ports/own-file.js';
 import type { SshSettings } from './config.js';
 import { connectionFault, privateKeyFault } from './errors.js';
 import { fingerprintOf, type KnownKeys, keysFor, nameOf, type Place, parseAddress } from './known-hosts.js';
@@ -194,12 +193,10 @@ export class Connections {
 
   async #knownKeys(place: Place): Promise<KnownKeys> {
     const file = this.#knownHosts;
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw new RekeyError(
-        'KR_HOST_REFUSED',
-        `${this.context.name}: ${file} cannot be read (${codeOf(error)}); make it, or pin hostKey`,
-      );
-    });
+    // Whoever can write it says which machines are the right ones.
+    const text = readOwnFile(file);
+    if (text === null)
+      throw new RekeyError('KR_HOST_REFUSED', `${this.context.name}: ${file} is not there; make it, or pin hostKey`);
     const known = keysFor(text, place);
     if (known.trusted.length === 0)
       throw new RekeyError(
