@@ -75,7 +75,7 @@ export type Once<Effects, Who = null> = <Result extends JsonObject, Before exten
 export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDeps & AskingDeps & EffectDeps {
   const targets = targetsOf(connectors);
   const outside = <Port, Who>(
-    { planHash }: RunRecord,
+    { planHash, identities }: RunRecord,
     port: Port,
     ask: (signal: AbortSignal) => Promise<Who>,
   ): Outside<Port, Port, Who> => ({
@@ -89,7 +89,8 @@ export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDep
       // Before the intent is committed, so that what is refused has left none; where the outcome is
       // on record already, nobody is asked.
       const snapshotBefore = async (signal: AbortSignal) => {
-        who = await ask(signal);
+        // Before the plan is frozen there is nobody to compare with, and no guard that needs to know.
+        if (identities !== null) who = await ask(signal);
         return ((await options.snapshotBefore?.(signal)) ?? null) as Before;
       };
       return ledger.once(step, { ...options, planHash, snapshotBefore }, (attempt) => body(attempt, port, who));

@@ -9,7 +9,7 @@ import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreach
 import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
-import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
+import { knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
 import type { KeyStoreView, StoreAccount } from '../ports/key-store.js';
 import { isAliveNow } from './guard.js';
 import { askAgain } from './patience.js';
@@ -27,7 +27,9 @@ export interface StorePreflight {
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
   await deps.ledger.enter(step);
   await deps.vault.roundTrip();
-  const { run, store, versions } = await contextOf(deps, step, signal);
+  const run = await deps.ledger.run(step.run);
+  const store = await deps.targets.store(asIfUnplanned(run), signal);
+  const versions = await deps.ledger.versions(step.credential);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
   const disables = store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true;
   const { store: name } = run.spec;
@@ -55,6 +57,9 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   );
   return { findings, identity: account?.identity ?? null, usedBy, disables };
 }
+
+/** It asks for itself who they are, with patience; what follows compares that with the plan. */
+const asIfUnplanned = (run: RunRecord): RunRecord => ({ ...run, identities: null });
 
 /**
  * What was begun by an earlier run of this rotation is not held up: no finding refuses it any more.
@@ -126,8 +131,7 @@ export async function preflightHost(
 ): Promise<HostPreflight> {
   await deps.ledger.enter(step);
   const run = await deps.ledger.run(step.run);
-  // Before the plan is frozen nobody knows yet who it is to be.
-  const host = await deps.targets.host(run, name, [], signal);
+  const host = await deps.targets.host(asIfUnplanned(run), name, [], signal);
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
   const known = await knownVersions(deps, step.credential);

@@ -20,7 +20,7 @@ type Calls<View, Effects> = { [Name in keyof View & keyof Effects]: View[Name] e
   keyof Effects];
 
 const signal = AbortSignal.timeout(0);
-const run = { spec: { store: 'store' }, identities: null } as unknown as RunRecord;
+const run = { spec: { store: 'store' }, identities: { store: 'a', hosts: {} } } as unknown as RunRecord;
 const options = { deadline: 1, settle: 0, waitForSettle: false };
 
 it('is compiled with every way around it, each under the error that it is', () => {
@@ -94,5 +94,5 @@ it('hands the body of once the very system that is looked at', async () => {
     return {};
   });
   expect(opened.view).toBe(store);
-  expect(handed).toEqual(['rekey-1', store, { identity: 'a' }]);
+  expect(handed).toEqual(['rekey-1', store, { account: { identity: 'a' }, since: expect.any(Function) as unknown }]);
 });
