@@ -89,7 +89,8 @@ export function withOnce({ ledger, vault, resolve, connectors }: Deps): ApplyDep
       // Before the intent is committed, so that what is refused has left none; where the outcome is
       // on record already, nobody is asked.
       const snapshotBefore = async (signal: AbortSignal) => {
-        // Before the plan is frozen there is nobody to compare with, and no guard that needs to know.
+        // Before the plan is frozen there is nobody to compare with, and no guard that needs to
+        // know.
         if (identities !== null) who = await ask(signal);
         return ((await options.snapshotBefore?.(signal)) ?? null) as Before;
       };

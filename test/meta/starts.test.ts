@@ -20,11 +20,11 @@ const imports = (...files: readonly string[]): readonly string[] => {
 
 describe('what starts', () => {
   it.each([
-    ['a worker', 185, imports('worker/composition.js', 'worker/serve.js')],
+    ['a worker', 200, imports('worker/composition.js', 'worker/serve.js')],
     ['a sandbox', 80, imports('sandbox/sandbox.js')],
     ['an agent', 6, program('sandbox/vendors/datadog/agent.js', 'web-1', 'datadog.conf')],
-    ['the help', 15, program('client/main.js', '--help')],
-    ['a look at the ledger', 32, program('client/main.js', 'status')],
+    ['the help', 17, program('client/main.js', '--help')],
+    ['a look at the ledger', 33, program('client/main.js', 'status')],
   ])('%s, loads at most %d files, and no package as it was installed', (_, most, args) => {
     const files = loadedBy(args);
     expect(files).not.toEqual([]);

@@ -1,8 +1,4 @@
-/**
- * Owns a lane: an installation of its own on the shared servers, with its own database, namespace,
- * sandbox and worker processes.
- */
-
+/** Owns a lane: an installation of its own on the shared servers, with sandbox and workers. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
