@@ -63,8 +63,9 @@ export function targetsOf(connectors: Connectors): Targets {
       const store = await storeOf(run);
       if (run.identities === null) return store;
       const known = asked.get(store);
-      if (known && performance.now() - known.at < believedFor) requireSameStore(run, known.identity);
-      else await account(run, signal);
+      // What was said before the run was planned refuses nothing: it is asked anew.
+      const isKnown = known?.identity === run.identities.store && performance.now() - known.at < believedFor;
+      if (!isKnown) await account(run, signal);
       return store;
     },
     storeConfig: (run) => connectors.storeConfig(run.standsOn, run.spec.store),

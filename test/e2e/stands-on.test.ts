@@ -60,10 +60,8 @@ describe('a host under an open rotation', () => {
     const elsewhere = edited((d) => (d.hosts.gate.url = 'http://127.0.0.1:9/'));
     await expect(lane.apply(elsewhere)).rejects.toMatchObject({
       cause: {
-        cause: {
-          type: 'KR_SPEC_FROZEN',
-          message: 'datadog/agents#2 is open and stands on it: hosts.gate would be changed (url)',
-        },
+        type: 'KR_SPEC_FROZEN',
+        message: 'datadog/agents#2 is open and stands on it: hosts.gate would be changed (url)',
       },
     });
     await expect(lane.apply(edited((d) => (d.stores.datadog.organisation = 'other')))).rejects.toThrow();

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => lane?.stop());
 afterEach(async () => {
-  for (const credential of [agents, 'soar/enrichment', 'algolia/indexing'])
+  for (const credential of [agents, 'soar/enrichment', 'algolia/search', 'algolia/indexing'])
     await lane.client.workflow
       .getHandle(`rotation/${credential}`)
       .terminate('the case is over')
@@ -119,7 +119,7 @@ describe('a task of an activity that somebody else takes', () => {
 
 describe('what was stopped in Temporal', () => {
   it('goes on: a schedule, a held activity, a spoiled task, an id that is taken', async () => {
-    await lane.fresh([agents, 'soar/enrichment', 'algolia/indexing'], (text) =>
+    await lane.fresh([agents, 'soar/enrichment', 'algolia/search', 'algolia/indexing'], (text) =>
       text.replace('grace: 2s', 'grace: 2s, approve: [start]'),
     );
     const strangers = await strangersOf(lane);
@@ -138,6 +138,10 @@ describe('what was stopped in Temporal', () => {
     const fail = (task: Parameters<Attacker['fail']>[0]) => attacker.fail(task, { message, applicationFailureInfo: putOff });
     expect(await attacker.takeActivities('store.soar', 1, fail)).toHaveLength(1);
 
+    // One that was paused.
+    await lane.rotate('algolia/search');
+    await attacker.pause('rotation/algolia/search', 'preflightStore');
+
     // The id of a run that is open.
     await lane.rotate('algolia/indexing');
     await lane.until('it to be open', () => lane.rotation('algolia/indexing'));
@@ -153,7 +157,7 @@ describe('what was stopped in Temporal', () => {
     await lane.client.schedule.getHandle('rekey-due').delete();
 
     await lane.startWorker();
-    for (const credential of ['soar/enrichment', 'algolia/indexing']) {
+    for (const credential of ['soar/enrichment', 'algolia/search', 'algolia/indexing']) {
       await lane.until('the gate', async () => (await lane.rotation(credential))?.waits_for?.person);
       await say(lane, credential, 'approve');
       expect(await lane.settled(credential)).toMatchObject({ outcome: 'completed' });
@@ -164,11 +168,7 @@ describe('what was stopped in Temporal', () => {
         (await lane.database.query(`select 1 from audit_events where kind = 'interference' and credential = $1`, [agents]))
           .rowCount,
     );
-    await lane.until('its workflow', async () => {
-      const { status } = await lane.client.workflow.getHandle(workflow).describe();
-      return status.name === 'RUNNING';
-    });
-    await say(lane, agents, 'approve');
+    await lane.until('its gate to be heard', () => say(lane, agents, 'approve').catch(() => null), 500);
     await expectOverlapConverged(lane, await lane.settled(agents), strangers);
     expect((await lane.client.schedule.getHandle('rekey-due').describe()).state.paused).toBe(false);
     expect(await attacker.outcomeOf('rotation/datadog/later')).toBe('TERMINATED');

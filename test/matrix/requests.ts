@@ -120,10 +120,10 @@ async function windowsOf(lane: Lane, credential: Credential): Promise<readonly W
     const payloads = event.activityTaskScheduledEventAttributes?.input?.payloads;
     if (!payloads) continue;
     const [decoded] = await codec.decode(payloads as never);
-    const input = JSON.parse(Buffer.from(decoded!.data!).toString()) as {
-      step: { kind: string; key: string };
-      consumer?: string;
+    const { body } = JSON.parse(Buffer.from(decoded!.data!).toString()) as {
+      body: readonly [{ step: { kind: string; key: string }; consumer?: string }];
     };
+    const [input] = body;
     windows.push({
       step: input.step.kind,
       besides: [],

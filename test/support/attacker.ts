@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import type { Lane } from './lane.js';
+import { type Lane, sleep } from './lane.js';
 
 type Payload = proto.temporal.api.common.v1.IPayload;
 type Task = proto.temporal.api.workflowservice.v1.IPollActivityTaskQueueResponse;
@@ -150,6 +150,19 @@ export class Attacker {
 
   cancel({ taskToken }: Task): Promise<unknown> {
     return this.#service.respondActivityTaskCanceled({ namespace: this.#namespace, taskToken: taskToken!, identity: 'attacker' });
+  }
+
+  /** As soon as there is such an activity. */
+  async pause(workflowId: string, type: string): Promise<void> {
+    for (let left = 100; ; left--) {
+      try {
+        await this.#service.pauseActivity({ namespace: this.#namespace, execution: { workflowId }, type, identity: 'attacker' });
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+        await sleep(100);
+      }
+    }
   }
 
   beat({ taskToken }: Task, payloads: readonly Payload[]): Promise<unknown> {
