@@ -7,6 +7,7 @@ import type { Recorded, StepRef } from '../../workflows/domain/records.js';
 import type { Asked, Change } from '../ports/journal.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence } from './once.js';
 import type { Database } from './pool.js';
+import { applyAnswer } from './verbs.js';
 import { showStep } from './waits.js';
 
 /**
@@ -52,6 +53,7 @@ export function answered<Result extends JsonObject>(
     const recorded = (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
     // Nobody is asked for anything any more, from this very moment.
     await showStep(client, step);
+    await applyAnswer(client, step, 'provide');
     return recorded;
   });
 }
@@ -66,6 +68,7 @@ export function declined(database: Database, step: StepRef): Promise<void> {
     ]);
     const attempts = (rows as { attempt: string }[]).map((row) => row.attempt);
     if (attempts.length > 0) await closeNotSent(client, step, attempts);
+    await applyAnswer(client, step, 'reject');
   });
 }
 

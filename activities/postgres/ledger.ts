@@ -9,7 +9,7 @@ import { adopt, readConfiguration, readConfigurationHash, readCredential, saveCo
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { readInspections, readNow, recordInspections, recordReading } from './observations.js';
-import { familyOf, once, requireFence } from './once.js';
+import { familyOf, once, readOutcome, requireFence } from './once.js';
 import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { beginRound, closeRun, openRun, readRun, readVersions } from './runs.js';
@@ -45,6 +45,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     openRuns: () => readOpen(database),
 
     once: (step, options, body) => once(database, id, step, options, body),
+    recorded: (step) => within((client) => readOutcome(client, step)),
     isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),
     ask: (step, before) => ask(database, id, step, before),
     answered: (step, attempt, result, changes) => answered(database, step, attempt, result, changes),

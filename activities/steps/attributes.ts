@@ -159,7 +159,7 @@ export async function putBackKey(
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, before!, (seen, attempt) => {
     attempt.markUnsent('this');
-    if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
+    if (!seen) throw new RekeyError('KR_KEY_GONE', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
     if (!agreed && other.length > 0 && imagesDiffer(after!, seen).length > 0)
       throw new RekeyError('KR_STATE_UNCLEAR', `somebody else changed the key (${inWords(other)}); retry puts it back as it was`);

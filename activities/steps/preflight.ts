@@ -6,6 +6,7 @@ import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { consumerFindings, type Finding, storeFindings } from '../../workflows/domain/preflight.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
+import { canBringBack } from '../../workflows/domain/way-back.js';
 import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, secretOf, within } from '../deps.js';
 import type { AppHostView } from '../ports/app-host.js';
 import { acceptedEverywhere, type KeyStoreView, type StoreAccount } from '../ports/key-store.js';
@@ -16,8 +17,10 @@ export interface StorePreflight {
   readonly identity: string | null;
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
-  /** Whether the store can make a key unusable in a way that can be undone. */
+  /** Whether the store can make this key unusable in a way that we can undo. */
   readonly disables: boolean;
+  /** Whether consumers could be given the old version back. */
+  readonly holdsOldSecret: boolean;
 }
 
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -26,6 +29,7 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   const { run, store, versions } = await contextOf(deps, step);
   const account = await checkedAccount(store, signal);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
+  const holdsOldSecret = previous !== null && previous.secretRef !== null;
 
   let key = null;
   let usedBy: readonly string[] | null = null;
@@ -64,7 +68,10 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
     findings,
     identity: account?.identity ?? null,
     usedBy,
-    disables: store.capabilities.disable || run.stores.store.manual?.includes('disable') === true,
+    disables:
+      (store.capabilities.disable || run.stores.store.manual?.includes('disable') === true) &&
+      canBringBack(store.capabilities, holdsOldSecret),
+    holdsOldSecret,
   };
 }
 

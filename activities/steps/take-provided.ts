@@ -60,7 +60,10 @@ const takes: Readonly<Record<ManualEffect, Take>> = {
  * nothing.
  */
 export async function takeProvided(deps: AskingDeps, input: ProvidedInput, signal: AbortSignal): Promise<Taken> {
-  return takes[input.effect](deps, await contextOf(deps, input.step), input, signal);
+  // Its answer was lost on the way: what was handed in is not needed any more.
+  const done = await deps.ledger.recorded(input.step);
+  if (done && input.secretRef !== null) await deps.vault.discard(input.secretRef);
+  return done ?? takes[input.effect](deps, await contextOf(deps, input.step), input, signal);
 }
 
 /** What a key that was handed in is, and what becomes of it in our ledger. */

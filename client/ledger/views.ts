@@ -8,8 +8,8 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
-import type { WaitKind } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
+import type { WaitKind } from '../../workflows/domain/waits.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
 

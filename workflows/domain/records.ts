@@ -4,6 +4,7 @@ import type { ConsumerSpec, CredentialSpec, Exemption, Gate, RunOptions } from '
 import { RekeyError } from './errors.js';
 import type { Direction, Outcome, Phase, RunKind, Sequence, Strategy, VersionState } from './states.js';
 import type { Verb } from './verbs.js';
+import type { WaitKind } from './waits.js';
 import type { Who } from './who.js';
 
 /**
@@ -126,6 +127,8 @@ export interface Opened {
   readonly run: RunRecord;
   readonly head: ChainHead;
   readonly crossing: Crossing | null;
+  /** Consumers may hold the new version, and there is no old secret to give them back. */
+  readonly bound: boolean;
   /** Why it is to turn back: an abort or a rejection that was accepted, and not yet obeyed. */
   readonly turnBack: string | null;
 }
@@ -136,12 +139,6 @@ export interface OpenOrder {
   readonly sequence: Sequence;
   readonly options: RunOptions;
 }
-
-/**
- * `settle`: requests that may still land. `quiet`: the old version to be idle. `operator`: a step
- * that failed for good. `manual`: an effect or a hand-out that a person carries out.
- */
-export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'operator' | 'manual';
 
 export interface Wait {
   readonly kind: WaitKind;
@@ -190,4 +187,10 @@ export interface RecordedVerb {
   readonly head: ChainHead;
   /** Null: it takes effect. Else why it has none. */
   readonly whyNone: string | null;
+  /** The numbers of the waits that it has ended. */
+  readonly ends: readonly number[];
+  /** It turns the run back. */
+  readonly turns: boolean;
+  /** What it answers was asked under another plan, and has to be asked again. */
+  readonly anew: boolean;
 }

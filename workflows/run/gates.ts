@@ -3,21 +3,16 @@ import { sleep } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { Gate } from '../domain/credential.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
-import type { Wait } from '../domain/records.js';
 import { RollbackRequested } from '../failures.js';
-import type { Run } from './run.js';
+import type { Run, WaitTold } from './run.js';
 
 /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
 export async function pausePoint(run: Run): Promise<void> {
-  if (!run.operator.paused) return;
-  await run.tell({
-    kind: 'pause',
-    text: 'an operator to resume it',
-    person: true,
-    deadline: null,
-    nextCommands: ['resume', 'abort'],
-  });
-  await run.operator.resumed();
+  await run.operator.obeyed();
+  while (run.operator.paused) {
+    const { number } = await run.tell({ kind: 'pause', text: 'an operator to resume it', person: true, deadline: null });
+    await run.operator.resumed(number);
+  }
 }
 
 /**
@@ -27,22 +22,22 @@ export async function pausePoint(run: Run): Promise<void> {
 export async function passGate(run: Run, gate: Gate, because: readonly string[] = [], round = 1): Promise<void> {
   await pausePoint(run);
   const { approve, approveWithin } = run.spec.policy;
-  if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
-  const deadline = new Date(Date.now() + approveWithin).toISOString();
+  if ((!approve.includes(gate) && because.length === 0) || run.crossing || (gate === 'start' && run.isBound)) return;
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
   const step = `approve/${gate}/${round}`;
-  const wait: Wait = { kind: 'approval', gate, step, text, person: true, deadline, nextCommands: ['approve', 'reject', 'abort'] };
-  const { number, approved } = await run.tell(wait);
-  // Given to this very wait, before the workflow was lost.
-  if (approved) return;
-  run.operator.gate = { gate, wait: number };
-  if (!(await run.operator.approved(number, approveWithin))) {
-    if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
-    // Nothing was taken away: both keys live, and a person is told for as long as it takes.
-    await run.tell({ ...wait, text: `${text}; overdue` });
-    await run.operator.approved(number);
+  for (let passed = false; !passed; ) {
+    const deadline = new Date(Date.now() + approveWithin).toISOString();
+    const wait: WaitTold = { kind: 'approval', gate, step, text, person: true, deadline };
+    const { number, approved } = await run.tell(wait);
+    // Given to this very wait, before the workflow was lost.
+    passed =
+      approved ||
+      (await run.operator.atGate(number, approveWithin, async () => {
+        if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
+        // Nothing was taken away: both keys live, and a person is told for as long as it takes.
+        await run.tell({ ...wait, text: `${text}; overdue` });
+      }));
   }
-  run.operator.gate = null;
 }
 
 /** Speaks against beginning now, or null. */
@@ -60,13 +55,7 @@ export async function awaitWindow(run: Run): Promise<void> {
   for (;;) {
     const { at, inMs } = await localLedger.windowOpening({ window });
     if (inMs === 0) return;
-    await run.tell({
-      kind: 'window',
-      text: `its window ${window} to open`,
-      person: false,
-      deadline: at,
-      nextCommands: ['abort'],
-    });
+    await run.tell({ kind: 'window', text: `its window ${window} to open`, person: false, deadline: at });
     await sleep(inMs);
   }
 }

@@ -27,10 +27,14 @@ import {
   type Wait,
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
+import { exitsOf, type Held } from '../domain/waits.js';
 import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
+
+/** A wait, as far as the run knows it; which commands end it is decided when it is told. */
+export type WaitTold = Omit<Wait, 'nextCommands'> & Held;
 
 export class Run {
   readonly operator: Operator;
@@ -42,6 +46,10 @@ export class Run {
   #crossingKey = '';
   #back: boolean;
   #reason: string | null;
+  /** The new version was handed out, and there is no old secret to give back in its place. */
+  #bound: boolean;
+  /** Steps that failed for good and wait for a person. */
+  readonly holds = new Set<Held & { readonly why: string }>();
   /**
    * How often the ledger was found behind: rounds that were recorded before may be older than what
    * happened since.
@@ -54,7 +62,7 @@ export class Run {
 
   row: RunRecord;
 
-  private constructor({ run: row, head, crossing, turnBack }: Opened) {
+  private constructor({ run: row, head, crossing, bound, turnBack }: Opened) {
     this.row = row;
     this.#head = head;
     this.#fence = row.fence;
@@ -62,6 +70,7 @@ export class Run {
     this.#back = row.direction === 'back';
     this.#crossing = crossing;
     this.#crossed = crossing !== null;
+    this.#bound = bound;
     this.#reason = row.reason;
     this.targets = row.targets ?? [];
     this.operator = new Operator(row, {
@@ -70,6 +79,7 @@ export class Run {
         phase: this.#phase,
         direction: this.#back ? 'back' : 'forward',
         crossed: this.#crossed,
+        bound: this.isBound,
         consumers: this.required.map((c) => c.name),
       }),
       record: (said) => this.#record(said),
@@ -115,6 +125,11 @@ export class Run {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Consumers that are not left behind may hold the new version, and nothing can be given back to them. */
+  get isBound(): boolean {
+    return this.#bound && this.required.length > 0;
   }
 
   get reason(): string | null {
@@ -186,16 +201,39 @@ export class Run {
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');
-    for (;;) {
+    for (let failed: unknown = null; ; ) {
       try {
-        return await this.#forward.run(way);
+        return await this.#forward.run(async () => {
+          // Where it may still turn back, an abort ends this wait like every other.
+          if (failed !== null) await waitForOperator(this, messageOf(failed), this.#heldBy(failed));
+          const done = await way();
+          await this.operator.obeyed();
+          return done;
+        });
       } catch (error) {
-        if (isOvertaken(error) || error instanceof RollbackRequested || error instanceof Refused) throw error;
+        if (isOvertaken(error) || error instanceof Refused) throw error;
+        const mayTurn = !this.#crossed && !this.isBound;
+        if (mayTurn && error instanceof RollbackRequested) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
-        if (!this.#crossed && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new RollbackRequested(this.#reason ?? messageOf(error));
-        await waitForOperator(this, messageOf(error));
+        if (mayTurn && !this.#isForPerson(error)) throw new RollbackRequested(this.#reason ?? messageOf(error));
+        failed = error;
       }
     }
+  }
+
+  /**
+   * In place, a key that is gone leaves programs that are down and would start with a dead secret.
+   */
+  #isForPerson(error: unknown): boolean {
+    const code = codeOf(error);
+    return code === 'KR_STATE_UNCLEAR' || (code === 'KR_KEY_GONE' && sequenceOf(this.row) === 'in-place');
+  }
+
+  /** A consumer may be what fails, and nothing goes on before it is left behind. */
+  #heldBy(error: unknown): Held {
+    const hopeless = codeOf(error) === 'KR_KEY_GONE';
+    const consumers = this.#crossed || this.isBound ? this.required.map((c) => c.name) : [];
+    return { hopeless, consumers };
   }
 
   /**
@@ -207,7 +245,6 @@ export class Run {
     this.#back = true;
     this.#reason ??= why;
     this.operator.paused = false;
-    this.operator.gate = null;
     this.#phase = 'compensating';
     this.#sawHead(await localLedger.turnBack({ step: this.step('turn-back'), reason: this.#reason }));
     this.#fence++;
@@ -221,6 +258,16 @@ export class Run {
     await this.operator.obeyed();
     this.#crossed = true;
     this.#crossingKey = key;
+  }
+
+  /**
+   * Consumers are handed the new version from here on. Where nothing could be given back to them,
+   * abort is illegal from here on, too. Throws where an abort came before.
+   */
+  async beginHandOut(holdsOldSecret: boolean): Promise<void> {
+    if (holdsOldSecret) return;
+    await this.operator.obeyed();
+    this.#bound = true;
   }
 
   uncross(): void {
@@ -291,14 +338,16 @@ export class Run {
     this.row = run;
     this.#fence = run.fence;
     this.#head = head;
-    this.operator.forgetApprovals();
+    this.operator.reconciled();
     if (this.#crossed) this.#crossing ??= { key: this.#crossingKey, done: false };
     this.reconciled++;
   }
 
   /** Says what it waits for, in the ledger and to Temporal. */
-  async tell(wait: Wait): Promise<OpenedWait> {
-    setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
+  async tell({ skips, hopeless, consumers, ...told }: WaitTold): Promise<OpenedWait> {
+    setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${told.text}`);
+    const open = { kind: told.kind, number: null, skips, hopeless, consumers };
+    const wait: Wait = { ...told, nextCommands: exitsOf(open, this.operator.facts) };
     const opened = await localLedger.openWait({ step: this.step('wait'), wait });
     this.#sawHead(opened.head);
     return opened;
@@ -315,7 +364,7 @@ export class Run {
    * now has no effect.
    */
   #requestRollback(why: string): void {
-    if (this.#crossed || this.#back) return;
+    if (this.#crossed || this.isBound || this.#back) return;
     this.#reason = why;
     this.#forward.cancel();
   }

@@ -136,7 +136,7 @@ create unique index runs_one_open on runs (credential) where outcome is null;
 create table waits (
   run text not null references runs,
   number integer not null,
-  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'operator', 'manual')),
+  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'spread', 'bake', 'operator', 'manual')),
   gate text check (gate in ('start', 'take-away')),
   -- The step that it is for, by its key.
   step text,
@@ -149,8 +149,9 @@ create table waits (
   since timestamptz not null default clock_timestamp(),
   deadline timestamptz,
   ended_at timestamptz,
-  -- The verb that ended it, or `over`.
+  -- The verb that ended it, or `over`; and the update that said so.
   ended text,
+  ended_by text,
   primary key (run, number),
   check ((kind = 'approval') = (gate is not null)),
   check ((ended is null) = (ended_at is null))

@@ -16,7 +16,7 @@ import {
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
-import { generationOf, type RunRecord, type SaidVerb } from '../../../workflows/domain/records.js';
+import { generationOf, type RunRecord, type SaidVerb, type Wait } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -88,6 +88,7 @@ export function storeActivities(find: Find): StoreActivities {
       identity: 'account',
       usedBy: null,
       disables: world.disables,
+      holdsOldSecret: world.holdsOldSecret,
     })),
     mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
       const generation = generationOf(ledger.row);
@@ -97,15 +98,15 @@ export function storeActivities(find: Find): StoreActivities {
     proveVersion: looks('proveVersion', (world) => world.keepsLists),
     copyMemberships: acts('copyMemberships', () => done),
     drain: looks('drain', () => undefined),
-    disableVersion: acts('disableVersion', (_, { target: generation }, attempt) => {
-      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+    disableVersion: acts('disableVersion', ({ ledger }, { target: generation }, attempt) => {
+      if (ledger.states[generation] !== 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     }),
     enableVersion: acts('enableVersion', ({ ledger }, { generation }, attempt) => {
       if (ledger.states[generation] === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
       return { generation };
     }),
-    proveEnabled: looks('proveEnabled', () => true),
+    proveEnabled: looks('proveEnabled', () => 'accepted' as const),
     waitOutSoak: looks('waitOutSoak', () => undefined),
     revokeVersion: acts('revokeVersion', (world, { target: generation }, attempt) => {
       world.outside.revoke(generation, world.required);
@@ -114,7 +115,11 @@ export function storeActivities(find: Find): StoreActivities {
     }),
     proveDead: looks('proveDead', () => true),
     removeOrphans: acts('removeOrphans', () => ({ removed: [] })),
-    askPerson: looks('askPerson', ({ ledger }, { step }) => ledger.ask(step)),
+    askPerson: looks('askPerson', async ({ ledger }, { step }) => {
+      const asked = await ledger.ask(step);
+      if (!asked.done) await ledger.openWait(step, manualWait(step));
+      return asked;
+    }),
     takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
       const result: JsonObject =
         effect === 'regenerate' ? { generation, secretChanged: null } : { generation, keyId: `key-${generation}` };
@@ -156,9 +161,13 @@ export function hostActivities(find: Find): HostActivities {
       world.outside.distribute(consumer, generation);
       return done;
     }),
-    askForAttestation: looks('askForAttestation', () => ({ said: false })),
+    askForAttestation: looks('askForAttestation', async ({ ledger }, { step }) => {
+      await ledger.openWait(step, manualWait(step));
+      return { said: false };
+    }),
     recordAttestation: looks('recordAttestation', ({ ledger, outside }, { step, consumer, generation }) =>
       ledger.once(step, null, async () => {
+        ledger.endManual(step);
         outside.distribute(consumer, generation);
         return done;
       }),
@@ -185,6 +194,15 @@ export function hostActivities(find: Find): HostActivities {
     }),
   };
 }
+
+const manualWait = ({ key }: StepInput['step']): Wait => ({
+  kind: 'manual',
+  step: key,
+  text: 'a person to do it',
+  person: true,
+  deadline: null,
+  nextCommands: ['provide', 'reject'],
+});
 
 /**
  * What is committed together with the outcome of an effect at the store, whoever carried it out.

@@ -31,12 +31,12 @@ export const version = (generation: number, state: VersionRecord['state']): Vers
   changedMs: 0,
 });
 
-export const emptyBooks = (): Books => ({
+export const emptyBooks = (holdsOldSecret: boolean): Books => ({
   row: null,
   workflowRun: '',
   fence: 0,
   generation: 1,
-  versions: [version(1, 'active')],
+  versions: [{ ...version(1, 'active'), ...(!holdsOldSecret && { secretRef: null }) }],
   outcomes: {},
   intents: [],
   leases: [],

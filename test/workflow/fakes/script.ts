@@ -53,6 +53,7 @@ const refusals: readonly ErrorCode[] = [
   'KR_CONSUMER_BEHIND',
   'KR_TARGET_CHANGED',
   'KR_KEY_CHANGED',
+  'KR_KEY_GONE',
 ];
 
 export interface Times {

@@ -44,6 +44,8 @@ export interface Setting {
   readonly disables?: boolean;
   /** Whether the store keeps lists that name keys. */
   readonly keepsLists?: boolean;
+  /** Whether the secret of the old key is in the vault; it is unless said. */
+  readonly holdsOldSecret?: boolean;
   /** What a person does at the store, and the programs that only a person can change. */
   readonly manual?: readonly ManualEffect[];
   readonly manualConsumers?: readonly string[];
@@ -61,6 +63,7 @@ export class World {
   readonly consumers: readonly ConsumerSpec[];
   readonly disables: boolean;
   readonly keepsLists: boolean;
+  readonly holdsOldSecret: boolean;
   readonly manualConsumers: readonly string[];
   readonly options: RunOptions;
   readonly #strategy: Strategy;
@@ -80,6 +83,7 @@ export class World {
     });
     this.disables = setting.disables ?? manual.includes('disable');
     this.keepsLists = setting.keepsLists ?? false;
+    this.holdsOldSecret = setting.holdsOldSecret ?? true;
     this.manualConsumers = setting.manualConsumers ?? [];
     this.options = { without: [], ...setting.options };
     this.outside = new Outside(
@@ -95,7 +99,7 @@ export class World {
       rollout: { ...plain.rollout, wave: { count: 2 }, ...setting.rollout },
       policy: { ...plain.policy, confirm: never, approveWithin: never, ...setting.policy },
     };
-    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} });
+    this.ledger = new FakeLedger(spec, { store: { kind: 'fake', settings: {}, manual }, hosts: {} }, this.holdsOldSecret);
   }
 
   /** Names of the consumers that must be right. */
@@ -181,7 +185,7 @@ export class World {
   }
 
   provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
-    const request = { by: tester, secretRef: null, keyId: null, fingerprint: null, ...said };
+    const request = { by: tester, wait: null, secretRef: null, keyId: null, fingerprint: null, ...said };
     return this.handle.executeUpdate(provideUpdate, { args: [request] });
   }
 
