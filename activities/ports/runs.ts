@@ -49,6 +49,9 @@ export interface Runs {
    * open.
    */
   due(): Promise<readonly (OpenOrder & { readonly window: string | null })[]>;
-  /** Every open rotation, whether or not a workflow runs it. */
+  /**
+   * Every open rotation, whether or not a workflow runs it. One that does not get on, and waits for
+   * nothing that has a deadline, is reported on the way.
+   */
   openRuns(): Promise<readonly OpenOrder[]>;
 }

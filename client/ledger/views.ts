@@ -14,8 +14,9 @@ import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
 
 interface WaitShown {
-  readonly number: number;
-  readonly kind: WaitKind;
+  /** Null of a run that has stopped getting on: it waits for nothing. */
+  readonly number: number | null;
+  readonly kind: WaitKind | 'stalled';
   readonly text: string;
   readonly person: boolean;
   readonly since: string;
@@ -146,6 +147,11 @@ export class LedgerView {
       [idOrName],
     );
     return rows[0] ?? null;
+  }
+
+  /** Open runs that do not get on, as the sweep has found them. */
+  stalled(): Promise<readonly RunShown[]> {
+    return this.#rows(`select * from run_status where outcome is null and waits_for->>'kind' = 'stalled' order by opened_at`);
   }
 
   steps(rotation: string): Promise<readonly StepShown[]> {

@@ -21,7 +21,7 @@ export interface VerbInput {
 export async function sendVerb(who: Who, access: Access, { run, verb, reason, consumer }: VerbInput): Promise<VerbReceipt> {
   const { credential, phase, waits_for } = await requireOpenRun(who, access, { run });
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
-  const wait = waits_for && endsKind(verb, waits_for.kind) ? waits_for.number : null;
+  const wait = waits_for && waits_for.kind !== 'stalled' && endsKind(verb, waits_for.kind) ? waits_for.number : null;
   const request = { by: who, expectedPhase: phase, wait, reason, consumer };
   return access.callTemporal((client) =>
     updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], request),

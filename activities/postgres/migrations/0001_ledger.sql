@@ -122,6 +122,8 @@ create table runs (
   round integer not null default 1,
   cutover_at timestamptz,
   downtime_ms integer,
+  -- When it last got on, as it was when the sweep reported that it does not any more.
+  stalled_since timestamptz,
   opened_by who not null,
   opened_at timestamptz not null default clock_timestamp(),
   closed_at timestamptz,
@@ -252,6 +254,24 @@ create table outbox (
   foreign key (credential, position) references audit_events
 );
 
+-- When the ledger last saw a run get on: what it began and ended, saw, was told, and waits for.
+create function last_progress(run_id text) returns timestamptz language sql stable as $$
+  select greatest(
+    (select opened_at from runs where id = run_id),
+    (select max(greatest(began_at, ended_at)) from steps where run = run_id),
+    (select max(greatest(begun_at, closed_at)) from intents where run = run_id),
+    (select max(greatest(since, ended_at)) from waits where run = run_id),
+    (select max(accepted_at) from verbs where run = run_id),
+    (select max(last_at) from observations where run = run_id))
+$$;
+
+-- An open run that neither gets on, nor asks a person, nor waits for anything that has a deadline. A machine that is slow gets a minute.
+create function is_silent(run_id text) returns boolean language sql volatile as $$
+  select last_progress(run_id) < clock_timestamp() - interval '1 minute' and not exists (
+    select 1 from waits w where w.run = run_id and w.ended_at is null
+      and (w.person or w.deadline > clock_timestamp() - interval '1 minute'))
+$$;
+
 -- What people look at. The command line only reads.
 create function iso(at timestamptz) returns text language sql stable as $$
   select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
@@ -264,7 +284,11 @@ select w.run, w.number, w.kind, w.gate, w.step, w.person, w.deadline, w.ended_at
 from waits w;
 
 create view run_status as
-select r.*, w.shown as waits_for, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds
+select r.*, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds,
+       case when r.outcome is null and r.stalled_since is not null and r.stalled_since = last_progress(r.id)
+         then jsonb_build_object('number', null, 'kind', 'stalled', 'text', 'a person to look: it has not got on since ' || iso(r.stalled_since),
+           'person', true, 'since', iso(r.stalled_since), 'deadline', null, 'nextCommands', jsonb_build_array('show'))
+         else w.shown end as waits_for
 from runs r
 left join lateral (select shown from wait_status w where w.run = r.id and w.ended_at is null order by w.person desc, w.number desc limit 1) w on true;
 
