@@ -30,7 +30,7 @@ export async function readNoReturn(client: Queryable, run: string): Promise<stri
     : null;
 }
 
-/** Whether consumers that are not left behind may hold a version in whose place nothing can be given back. */
+/** Whether consumers that count may hold a version in whose place nothing can be given back. */
 export async function isBound(client: Queryable, run: string): Promise<boolean> {
   const { rows } = await client.query(
     `select v.secret_ref is null and exists (

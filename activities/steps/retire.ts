@@ -83,7 +83,7 @@ async function requireThere(store: KeyStoreView, version: VersionRecord, signal:
   }
 }
 
-/** One answer that a key is gone may be a stale one: so many looks, and milliseconds between them. */
+/** One answer that a key is gone may be stale: so many looks, and milliseconds between them. */
 const looksForGone = 3;
 const pauseForGone = 500;
 

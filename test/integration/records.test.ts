@@ -160,7 +160,8 @@ describe('a verb', () => {
     const opened = await open('held');
     const hold: Wait = { kind: 'operator', text: 'a person', person: true, deadline: null, nextCommands: ['retry'] };
     const first = await ledger.openWait(stepOf(opened), hold);
-    const record = (updateId: string, wait: number | null) => ledger.recordVerb(stepOf(opened), said('retry', { updateId, wait }));
+    const record = (updateId: string, wait: number | null) =>
+      ledger.recordVerb(stepOf(opened), said('retry', { updateId, wait }));
     expect(await record('once', first.number)).toMatchObject({ whyNone: null, ends: [1] });
     const second = await ledger.openWait(stepOf(opened), hold);
     expect(await record('once', first.number)).toMatchObject({ whyNone: null, ends: [1] });

@@ -179,7 +179,7 @@ export function judge({ verb, wait }: Pick<SaidVerb, 'verb' | 'wait'>, records: 
   if (turns && records.noReturn !== null) return none(records.noReturn);
   if (verb === 'approve' && !answered!.current)
     return { ...none('the plan was changed since: it is asked for again'), anew: true };
-  if (verb === 'provide' && answered!.lookedAt) return none('another answer to it is being looked at');
+  if ((verb === 'provide' || verb === 'reject') && answered!.lookedAt) return none('another answer to it is being looked at');
   // A step that waits for a person because of the consumer goes on without it.
   const held = verb === 'exempt' ? records.waits.filter(({ kind }) => kind === 'operator') : [];
   // What was handed in ends its wait only once it was taken.

@@ -8,7 +8,7 @@ import type { ProvideReceipt, ProvideRequest } from '../domain/manual.js';
 import type { RecordedVerb, RunRecord, SaidVerb } from '../domain/records.js';
 import { answers, becauseOf, mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../domain/verbs.js';
 import { legalVerbs, type OpenWait } from '../domain/waits.js';
-import { codeOf } from '../failures.js';
+import { codeOf, messageOf } from '../failures.js';
 
 export interface OperatorPorts {
   /** What only the run knows. */
@@ -209,7 +209,7 @@ export class Operator {
       const said = { updateId: updateId(), verb: 'provide', who, wait, reason: null, consumer: null } as const;
       const { run, whyNone } = await this.#recorded(said);
       if (whyNone !== null) throw illegal(whyNone, 'moved-on');
-      const taken = await asked.take!(request);
+      const taken = await this.#taken(asked, request, said);
       await this.ports.recordEffect(said.updateId, 'refused' in taken ? taken.refused : null);
       if ('refused' in taken) return { run, taken: false, message: taken.refused };
       asked.answer = taken;
@@ -219,6 +219,17 @@ export class Operator {
       if (!this.#asked()) throw illegal('nobody was asked to do anything', 'nothing-asked');
     };
     setHandler(provideUpdate, take, { validator });
+  }
+
+  /** A look that was lost is none: the answer is said to have had no effect, and can be given again. */
+  async #taken({ take }: Standing, request: ProvideRequest, { updateId: id }: SaidVerb): Promise<Taken<unknown>> {
+    try {
+      return await take!(request);
+    } catch (error) {
+      this.#behind ||= codeOf(error) === 'KR_LEDGER_BEHIND';
+      await this.ports.recordEffect(id, messageOf(error));
+      throw error;
+    }
   }
 
   #asked(): Standing | undefined {

@@ -2,14 +2,7 @@
  * Owns one run of a rotation: its place in the ledger, its phase and direction, and how a step that
  * fails for good waits for a person.
  */
-import {
-  ApplicationFailure,
-  allHandlersFinished,
-  CancellationScope,
-  condition,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
@@ -28,7 +21,8 @@ import {
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
 import { exitsOf, type Held } from '../domain/waits.js';
-import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
+import { codeOf, isForPerson, isHopeless, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
+import { endRun, orRefused } from './end.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
@@ -105,7 +99,7 @@ export class Run {
       root.cancelRequested.catch(() => run.#requestRollback('cancelled'));
       for (;;) {
         try {
-          return await run.#refusable(() => way(run));
+          return await orRefused(run, () => way(run));
         } catch (error) {
           if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
           await run.#reconcile();
@@ -151,6 +145,11 @@ export class Run {
   /** Consumers that must be right; exempt ones are left alone. */
   get required(): readonly ConsumerSpec[] {
     return this.targets.filter((t) => !this.operator.exempt.has(t.name));
+  }
+
+  /** Where it can only go forward, a consumer that fails is left behind, or nothing goes on. */
+  get #leavable(): readonly string[] {
+    return this.#crossed || this.isBound ? this.required.map((c) => c.name) : [];
   }
 
   isExempt(consumer: string): boolean {
@@ -205,7 +204,8 @@ export class Run {
       try {
         return await this.#forward.run(async () => {
           // Where it may still turn back, an abort ends this wait like every other.
-          if (failed !== null) await waitForOperator(this, messageOf(failed), this.#heldBy(failed));
+          if (failed !== null)
+            await waitForOperator(this, messageOf(failed), { hopeless: isHopeless(failed), consumers: this.#leavable });
           const done = await way();
           await this.operator.obeyed();
           return done;
@@ -215,25 +215,10 @@ export class Run {
         const mayTurn = !this.#crossed && !this.isBound;
         if (mayTurn && error instanceof RollbackRequested) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
-        if (mayTurn && !this.#isForPerson(error)) throw new RollbackRequested(this.#reason ?? messageOf(error));
+        if (mayTurn && !isForPerson(error, sequenceOf(this.row))) throw new RollbackRequested(this.#reason ?? messageOf(error));
         failed = error;
       }
     }
-  }
-
-  /**
-   * In place, a key that is gone leaves programs that are down and would start with a dead secret.
-   */
-  #isForPerson(error: unknown): boolean {
-    const code = codeOf(error);
-    return code === 'KR_STATE_UNCLEAR' || (code === 'KR_KEY_GONE' && sequenceOf(this.row) === 'in-place');
-  }
-
-  /** A consumer may be what fails, and nothing goes on before it is left behind. */
-  #heldBy(error: unknown): Held {
-    const hopeless = codeOf(error) === 'KR_KEY_GONE';
-    const consumers = this.#crossed || this.isBound ? this.required.map((c) => c.name) : [];
-    return { hopeless, consumers };
   }
 
   /**
@@ -289,34 +274,8 @@ export class Run {
     this.#sawHead(await localLedger.beginRound({ step: this.step('round'), round, reason }));
   }
 
-  /** Ends as refused where something spoke against beginning. */
-  async #refusable(way: () => Promise<RunReport>): Promise<RunReport> {
-    try {
-      return await way();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.enter('closing');
-      return this.#end('refused', error.message, null);
-    }
-  }
-
   close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {
-    return this.#end(outcome, this.#reason, downtimeMs);
-  }
-
-  async #end(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
-    await localLedger.close({ step: this.step('close'), outcome, reason, downtimeMs });
-    await condition(allHandlersFinished);
-    const { id: run, credential, generation, previousGeneration } = this.row;
-    return {
-      run,
-      credential,
-      sequence: sequenceOf(this.row),
-      generation: generation ?? previousGeneration,
-      outcome,
-      reason,
-      downtimeMs,
-    };
+    return endRun(this, outcome, this.#reason, downtimeMs);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Owns what a run waits for on its way: a bake, requests that may still land, a person. */
 import { isCancellation, sleep } from '@temporalio/workflow';
 import { type Held, joined } from '../domain/waits.js';
-import { codeOf, isOvertaken, messageOf } from '../failures.js';
+import { isHopeless, isOvertaken, messageOf } from '../failures.js';
 import { pausePoint } from './gates.js';
 import type { Run } from './run.js';
 
@@ -31,8 +31,8 @@ export async function retryUntilOperator<Result>(
       return await attempt();
     } catch (error) {
       if (isOvertaken(error) || isCancellation(error)) throw error;
-      const hopeless = codeOf(error) === 'KR_KEY_GONE';
-      const answer = await waitForOperator(run, messageOf(error), { ...held, hopeless, skips: leftOut !== undefined });
+      const skips = leftOut !== undefined;
+      const answer = await waitForOperator(run, messageOf(error), { ...held, hopeless: isHopeless(error), skips });
       if (answer === 'leave-out') return leftOut!;
     }
   }

@@ -15,6 +15,7 @@ import {
 } from '../../../activities/index.js';
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
+import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
 import { generationOf, type RunRecord, type SaidVerb, type Wait } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
@@ -90,25 +91,36 @@ export function storeActivities(find: Find): StoreActivities {
       disables: world.disables,
       holdsOldSecret: world.holdsOldSecret,
     })),
-    mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
+    mintVersion: acts('mintVersion', ({ ledger, vendor }, _, attempt) => {
+      vendor?.keys.set(generationOf(ledger.row), 'live');
       const generation = generationOf(ledger.row);
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
       return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
     }),
-    proveVersion: looks('proveVersion', (world) => world.keepsLists),
+    proveVersion: looks('proveVersion', (world) => {
+      if (world.vendor?.refuses(2)) throw new RekeyError('KR_NOT_PROVED', 'the new key is refused');
+      return world.keepsLists;
+    }),
     copyMemberships: acts('copyMemberships', () => done),
-    drain: looks('drain', () => undefined),
-    disableVersion: acts('disableVersion', ({ ledger }, { target: generation }, attempt) => {
+    drain: looks('drain', ({ vendor }) => {
+      if (vendor?.can.listsKeys && vendor.seen(2) !== 'accepted') throw new RekeyError('KR_KEY_GONE', 'generation 2 is gone');
+    }),
+    disableVersion: acts('disableVersion', ({ ledger, vendor }, { target: generation, survivor }, attempt) => {
+      vendor?.guard(survivor, attempt);
+      vendor?.disable(generation, attempt);
       if (ledger.states[generation] !== 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     }),
-    enableVersion: acts('enableVersion', ({ ledger }, { generation }, attempt) => {
+    enableVersion: acts('enableVersion', ({ ledger, vendor }, { generation }, attempt) => {
+      vendor?.enable(generation, attempt);
       if (ledger.states[generation] === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
       return { generation };
     }),
-    proveEnabled: looks('proveEnabled', () => 'accepted' as const),
+    proveEnabled: looks('proveEnabled', ({ vendor }, { generation }) => vendor?.seen(generation) ?? ('accepted' as const)),
     waitOutSoak: looks('waitOutSoak', () => undefined),
-    revokeVersion: acts('revokeVersion', (world, { target: generation }, attempt) => {
+    revokeVersion: acts('revokeVersion', (world, { target: generation, survivor }, attempt) => {
+      world.vendor?.guard(survivor, attempt);
+      world.vendor?.keys.set(generation, 'deleted');
       world.outside.revoke(generation, world.required);
       attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
       return { generation, keyId: `key-${generation}` };
@@ -126,13 +138,16 @@ export function storeActivities(find: Find): StoreActivities {
       return ledger.answered(step, attempt, result, changesOf(effect, ledger.row, generation));
     }),
     regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
-      const { ledger, outside, required } = world;
+      const { ledger, outside, required, vendor } = world;
+      vendor?.regenerate(attempt);
       outside.regenerate(ledger.row.previousGeneration!, required);
       const generation = generationOf(ledger.row);
       if (!ledger.states[generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
       return { generation, secretChanged: 'ours' };
     }),
-    proveSecret: acts('proveSecret', () => ({ proof: 'accepted' as const })),
+    proveSecret: acts('proveSecret', ({ vendor }) => ({
+      proof: vendor?.refuses(1) ? ('refused' as const) : ('accepted' as const),
+    })),
     compareKeys: looks('compareKeys', () => []),
     planUpdate: acts('planUpdate', (_, { known }) => known ?? plan),
     changeKey: acts('changeKey', () => ({ sent: true })),
@@ -154,7 +169,7 @@ export function hostActivities(find: Find): HostActivities {
       };
     }),
     inspectConsumers: looks('inspectConsumers', () => undefined),
-    watchSoak: looks('watchSoak', () => []),
+    watchSoak: looks('watchSoak', ({ vendor }, { consumers }) => (vendor?.refuses(2) ? consumers : [])),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {
       await world.ledger.lease(step, world.leaseKey(consumer));
       if (world.manualConsumers.includes(consumer)) return { manual: true } as const;

@@ -85,6 +85,12 @@ export class FakeLedger implements Faked {
     return this.#books.row;
   }
 
+  /** What a person is asked for now, the newest last. */
+  get asked(): readonly (Wait & { readonly number: number })[] {
+    const open = this.#books.said.waits.filter(({ ended, wait }) => ended === null && wait.person);
+    return open.map(({ number, wait }) => ({ ...wait, number }));
+  }
+
   /** The states of the versions, by generation. */
   get states(): Readonly<Record<number, VersionRecord['state']>> {
     return Object.fromEntries(this.#books.versions.map((v) => [v.generation, v.state]));

@@ -30,6 +30,7 @@ import { tester } from '../../support/who.js';
 import { FakeLedger } from './ledger.js';
 import { Outside } from './outside.js';
 import { type Entry, type Hold, Script } from './script.js';
+import { Vendor, type VendorSetting } from './vendor.js';
 
 /** Longer than any case: what lasts so long is ended by a verb, or the case fails. */
 export const never = 3_600_000;
@@ -46,6 +47,8 @@ export interface Setting {
   readonly keepsLists?: boolean;
   /** Whether the secret of the old key is in the vault; it is unless said. */
   readonly holdsOldSecret?: boolean;
+  /** What the vendor can, where somebody else may touch its keys. */
+  readonly vendor?: VendorSetting;
   /** What a person does at the store, and the programs that only a person can change. */
   readonly manual?: readonly ManualEffect[];
   readonly manualConsumers?: readonly string[];
@@ -65,6 +68,7 @@ export class World {
   readonly keepsLists: boolean;
   readonly holdsOldSecret: boolean;
   readonly manualConsumers: readonly string[];
+  readonly vendor: Vendor | null;
   readonly options: RunOptions;
   readonly #strategy: Strategy;
   #handle: WorkflowHandle | null = null;
@@ -81,9 +85,10 @@ export class World {
       const [host, name] = program.split('/') as [string, string];
       return { name, host, settings: {} };
     });
-    this.disables = setting.disables ?? manual.includes('disable');
     this.keepsLists = setting.keepsLists ?? false;
     this.holdsOldSecret = setting.holdsOldSecret ?? true;
+    this.vendor = setting.vendor ? new Vendor(setting.vendor, this.holdsOldSecret) : null;
+    this.disables = this.vendor?.disables ?? setting.disables ?? manual.includes('disable');
     this.manualConsumers = setting.manualConsumers ?? [];
     this.options = { without: [], ...setting.options };
     this.outside = new Outside(
