@@ -21,7 +21,7 @@ export function isBound(run: RunRecord, oldSecret: string | null): boolean {
   return oldSecret === null && requiredOf(run).length > 0;
 }
 
-/** In the place of a step that is only entered: a wait with the store's own time as its deadline. */
+/** In the place of a step that is only entered: a wait with the store's own time as deadline. */
 export async function tellSpread(
   deps: ObservationDeps,
   step: StepRef,

@@ -221,7 +221,7 @@ export class Operator {
     setHandler(provideUpdate, take, { validator });
   }
 
-  /** A look that was lost is none: the answer is said to have had no effect, and can be given again. */
+  /** A look that was lost is none: the answer had no effect, and can be given again. */
   async #taken({ take }: Standing, request: ProvideRequest, { updateId: id }: SaidVerb): Promise<Taken<unknown>> {
     try {
       return await take!(request);

@@ -121,7 +121,7 @@ export class Run {
     return this.#phase;
   }
 
-  /** Consumers that are not left behind may hold the new version, and nothing can be given back to them. */
+  /** Consumers that count may hold the new version, and nothing can be given back to them. */
   get isBound(): boolean {
     return this.#bound && this.required.length > 0;
   }

@@ -122,7 +122,7 @@ export class VerbsWorld {
     this.#deliver(message);
   }
 
-  /** As the update's handler: refused by its validator, or recorded; Temporal drops a second one. */
+  /** As the update's handler: refused by its validator, or recorded once. */
   #deliver(message: Message): void {
     const { verb, wait, updateId } = message;
     if (this.#closed || this.#memory.recorded.some((r) => r.message.updateId === updateId)) return;

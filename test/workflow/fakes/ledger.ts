@@ -251,6 +251,7 @@ export class FakeLedger implements Faked {
     const crossing = this.#crossing();
     if (crossing || this.#isBound()) throw new RekeyError('KR_BEYOND_RETURN', `${crossing?.key} may have been sent`);
     for (const verb of this.#books.said.verbs) verb.pending = false;
+    for (const wait of this.#books.said.waits) wait.ended ??= 'over';
     this.#change({ direction: 'back', reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
     return this.#audit();
   }
