@@ -41,6 +41,30 @@ const cases = fc.record({
 });
 type Case = typeof cases extends fc.Arbitrary<infer Value> ? Value : never;
 
+/** What searches have found before. */
+const kept: readonly Case[] = [
+  {
+    strategy: 'overlap',
+    programs: ['east/web-1'],
+    holdsOldSecret: false,
+    vendor: { disables: false, idIsSecret: true, listsKeys: true, undoDelete: 'api' },
+    gate: true,
+    touches: [],
+    aborts: 2,
+    fails: 'confirmDeployed',
+  },
+  {
+    strategy: 'overlap',
+    programs: ['east/web-1', 'west/cron'],
+    holdsOldSecret: true,
+    vendor: { disables: true, idIsSecret: false, listsKeys: false, undoDelete: 'ui' },
+    gate: true,
+    touches: [{ after: 30, key: 1, becomes: 'deleted' }],
+    aborts: 14,
+    fails: null,
+  },
+];
+
 const settingOf = ({ gate, strategy, programs, holdsOldSecret, vendor }: Case): Setting => ({
   strategy,
   programs,
@@ -96,11 +120,12 @@ async function play(world: World, { touches: others, aborts, fails }: Case): Pro
     }
   }
   await ended;
+  expect(world.outside.harm).toEqual([]);
 }
 
 describe('a run', () => {
   it('has an exit wherever it stands still, and it is the one that is offered', async () => {
-    const all = fc.sample(cases, { numRuns, seed });
+    const all = [...kept, ...fc.sample(cases, { numRuns, seed })];
     const found: string[] = [];
     const queue = [...all.entries()];
     const next = async (): Promise<void> => {

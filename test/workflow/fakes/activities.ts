@@ -171,6 +171,8 @@ export function hostActivities(find: Find): HostActivities {
     inspectConsumers: looks('inspectConsumers', () => undefined),
     watchSoak: looks('watchSoak', ({ vendor }, { consumers }) => (vendor?.refuses(2) ? consumers : [])),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {
+      if (world.vendor && generation === 1 && !world.holdsOldSecret)
+        throw new RekeyError('KR_STATE_UNCLEAR', 'the secret of generation 1 is not in the vault');
       await world.ledger.lease(step, world.leaseKey(consumer));
       if (world.manualConsumers.includes(consumer)) return { manual: true } as const;
       world.outside.distribute(consumer, generation);

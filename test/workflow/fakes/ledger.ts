@@ -239,9 +239,7 @@ export class FakeLedger implements Faked {
     for (const verb of this.#books.said.verbs) if (verb.said.updateId === updateId) verb.pending = false;
   }
 
-  endManual({ key }: StepRef): void {
-    endManual(this.#books.said, key);
-  }
+  endManual = ({ key }: StepRef) => endManual(this.#books.said, key);
 
   async turnBack(step: StepRef, reason: string): Promise<ChainHead> {
     // A workflow task that ran out of time runs once more, and finds that it has turned back
