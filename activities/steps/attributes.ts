@@ -57,7 +57,7 @@ export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): 
     if (known) return known;
     const seen = await lookAtKey(deps, store, config, spec, version, attempt.signal).catch(async (error: unknown) => {
       const { store: who, policy } = spec;
-      await askAgain(deps, { step, who, error, patience: policy.confirm });
+      await askAgain(deps, { step, run, who, error, patience: policy.confirm });
       return whyOf(error);
     });
     if (typeof seen === 'string') return { ...noPlan(version, store), findings: [unreachable(spec.store, seen)] };
@@ -176,7 +176,7 @@ export async function putBackKey(
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, { image: before! }, (seen, attempt) => {
     attempt.markUnsent('this');
-    if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
+    if (!seen) throw new RekeyError('KR_KEY_GONE', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
     if (!agreed && other.length > 0 && imagesDiffer(after!, seen).length > 0)
       throw new RekeyError('KR_STATE_UNCLEAR', `somebody else changed the key (${inWords(other)}); retry puts it back as it was`);
@@ -250,7 +250,7 @@ export async function proveImage(
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);
     const key = await store.describe(keyId, signal).catch(async (error: unknown) => {
-      if (last) await askAgain(deps, { step, who: run.spec.store, error, patience: null, signal });
+      if (last) await askAgain(deps, { step, run, who: run.spec.store, error, patience: null, signal });
       throw error;
     });
     const other = key ? imagesDiffer(image, imageOf(key)) : null;

@@ -9,6 +9,7 @@ import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreach
 import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
+import { canBringBack } from '../../workflows/domain/way-back.js';
 import { contextOf, knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
 import type { KeyStoreView, StoreAccount } from '../ports/key-store.js';
 import { isAliveNow } from './guard.js';
@@ -20,8 +21,10 @@ export interface StorePreflight {
   readonly identity: string | null;
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
-  /** Whether the store can make a key unusable in a way that can be undone. */
+  /** Whether the store can make this key unusable in a way that we can undo. */
   readonly disables: boolean;
+  /** Whether consumers could be given the old version back. */
+  readonly holdsOldSecret: boolean;
 }
 
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -29,13 +32,17 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   await deps.vault.roundTrip();
   const { run, store, versions } = await contextOf(deps, step, signal);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
-  const disables = store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true;
+  const holdsOldSecret = previous !== null && previous.secretRef !== null;
+  const disables =
+    (store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true) &&
+    canBringBack(store.capabilities, holdsOldSecret);
   const { store: name } = run.spec;
   const seen = await lookAtStore(deps, { run, store, previous }, signal).catch(async (error: unknown) => {
-    await askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+    await askAgain(deps, { step, run, who: name, error, patience: patienceOf(run), signal });
     return whyOf(error);
   });
-  if (typeof seen === 'string') return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables };
+  if (typeof seen === 'string')
+    return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables, holdsOldSecret };
   const { account, key, usedBy } = seen;
   const declared = run.spec.consumers.kind === 'list' ? run.spec.consumers.list.map((c) => c.name) : [];
   const findings = storeFindings(
@@ -53,7 +60,7 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
     run.spec,
     declared,
   );
-  return { findings, identity: account?.identity ?? null, usedBy, disables };
+  return { findings, identity: account?.identity ?? null, usedBy, disables, holdsOldSecret };
 }
 
 /**
@@ -131,7 +138,7 @@ export async function preflightHost(
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
   const known = await knownVersions(deps, step.credential);
-  const again = (error: unknown) => askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+  const again = (error: unknown) => askAgain(deps, { step, run, who: name, error, patience: patienceOf(run), signal });
 
   const named = await answered(async () =>
     declared.kind === 'all'
@@ -183,8 +190,8 @@ export async function preflightHost(
     else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
   }
   if (!('error' in who)) identities[name] = who.answer;
-  // A host that answers nothing is one of which each consumer tells by itself; later it could not be
-  // told from another.
+  // A host that answers nothing is one of which each consumer tells by itself; later it could not
+  // be told from another.
   else if (required.size > 0 && !findings.some(({ reason }) => reason === 'unreachable'))
     findings.push(unreachable(name, whyOf(who.error)));
   return {

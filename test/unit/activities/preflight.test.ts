@@ -27,7 +27,8 @@ const run = (more: Partial<RunRecord> = {}): Partial<RunRecord> =>
       accept: [],
       attributes: {},
     },
-    stores: { store: { kind: 'fake', settings: {} }, hosts: {} },
+    standsOn: { stores: { s: { kind: 'fake', settings: {} } }, hosts: {} },
+    identities: null,
     ...more,
   }) as unknown as Partial<RunRecord>;
 
@@ -126,7 +127,11 @@ describe.each(hosts)('a host that answers %s with %s', (call, _, error) => {
     await expect(found).rejects.toBe(error);
     expect(told.waits).toEqual([expect.stringMatching(/^apps to answer: /)]);
     const again = ask(2_000);
-    expect(await again.found).toMatchObject({ findings: [], identity: 'host-1', running: ['enrichment', 'intake'] });
+    expect(await again.found).toMatchObject({
+      findings: [],
+      identities: { apps: 'host-1' },
+      running: ['enrichment', 'intake'],
+    });
   });
 
   it('for as long as the policy has patience is unreachable', async () => {

@@ -94,5 +94,5 @@ it('hands the body of once the very system that is looked at', async () => {
     return {};
   });
   expect(opened.view).toBe(store);
-  expect(handed).toEqual(['rekey-1', store, { identity: 'a' }]);
+  expect(handed).toEqual(['rekey-1', store, { account: { identity: 'a' }, since: expect.any(Function) as () => number }]);
 });
