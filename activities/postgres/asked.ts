@@ -63,9 +63,8 @@ export function answered<Result extends JsonObject>(
     await lockCredential(client, step.credential);
     // Nobody is asked for anything any more, from this very moment.
     await showStep(client, step);
-    const recorded = (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
     await applyAnswer(client, step, 'provide');
-    return recorded;
+    return (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
   });
 }
 
@@ -79,8 +78,8 @@ export function declined(database: Database, step: StepRef): Promise<void> {
       step.key,
     ]);
     const attempts = (rows as { attempt: string }[]).map((row) => row.attempt);
-    if (attempts.length > 0) await closeNotSent(client, step, attempts);
     await applyAnswer(client, step, 'reject');
+    if (attempts.length > 0) await closeNotSent(client, step, attempts);
   });
 }
 

@@ -9,6 +9,7 @@ import type { OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, RunKind } from '../../workflows/domain/states.js';
 import { system } from '../../workflows/domain/who.js';
 import { appendAudit } from './audit.js';
+import { lockCredential } from './locks.js';
 import type { Asking, Queryable } from './pool.js';
 
 /**
@@ -46,6 +47,7 @@ export async function readOpen(
 
 /** Once for each time that a rotation stops getting on; judged again under its lock. */
 export async function reportStall(client: Queryable, run: string, credential: string): Promise<void> {
+  await lockCredential(client, credential);
   const { rows } = await client.query(
     `update runs set stalled_since = last_progress(id)
      where id = $1 and outcome is null and is_silent(id) and stalled_since is distinct from last_progress(id)

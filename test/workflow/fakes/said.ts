@@ -37,6 +37,8 @@ export function recordVerb(
   const noReturn = crossing && `${crossing.key} may have been sent`;
   const { whyNone, ends, turns, anew, pending } = judge(said, { waits: open, direction, noReturn });
   for (const wait of waits) if (ends.includes(wait.number)) wait.ended = said.verb;
+  // An approval is of the plan that was.
+  if (said.verb === 'amend') for (const wait of waits) if (wait.ended === 'approve') wait.ended = 'over';
   const recorded = { whyNone, saidBefore: false, ends, turns, anew };
   verbs.push({ said, recorded, pending });
   return recorded;
