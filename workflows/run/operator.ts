@@ -213,13 +213,15 @@ export class Operator {
       const asked = this.#asked()!;
       const { by: who, wait } = request;
       const said = { updateId: updateId(), verb: 'provide', who, wait, reason: null, consumer: null } as const;
-      const { run, whyNone } = await this.#recorded(said);
+      const { run, whyNone, saidBefore } = await this.#recorded(said);
       if (whyNone !== null) throw illegal(whyNone, 'moved-on');
+      // Said to an earlier workflow, which took it: what is asked for now is something else.
+      if (saidBefore) return { run, taken: true, message: itHolds };
       const taken = await this.#taken(asked, request, said);
       await this.ports.recordEffect(said.updateId, 'refused' in taken ? taken.refused : null);
       if ('refused' in taken) return { run, taken: false, message: taken.refused };
       asked.answer = taken;
-      return { run, taken: true, message: 'it holds, and the rotation goes on' };
+      return { run, taken: true, message: itHolds };
     };
     const validator = (request: ProvideRequest) => {
       this.#requireOurs(request);
@@ -308,6 +310,8 @@ export class Operator {
     return { ...this.facts, waits: [...this.#standing].filter(({ ended, answer }) => ended === null && answer === null) };
   }
 }
+
+const itHolds = 'it holds, and the rotation goes on';
 
 /** Temporal's own id of the update that is being taken. */
 const updateId = (): string => currentUpdateInfo()!.id;
