@@ -2,14 +2,16 @@
  * Owns the way back of an overlap rotation: the old version everywhere again and proved, then the
  * new one gone, under the same guard with the roles exchanged.
  */
-import { atStore, effectsAtStore, ledger, localLedger } from './activity-options.js';
+import { effectsAtStore, ledger, localLedger } from './activity-options.js';
 import type { RunReport } from './contract.js';
-import { codeOf } from './failures.js';
+import { inWords } from './domain/way-back.js';
+import { codeOf, messageOf } from './failures.js';
+import { pausePoint } from './run/gates.js';
 import type { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore, byPerson } from './steps/manual-effect.js';
-import { enabled, removeOrphans, withGuard } from './steps/retire.js';
+import { enabled, look, removeOrphans, withGuard } from './steps/retire.js';
 
 /**
  * What a ledger that was set back cannot tell: the key that was minted, and whether anybody was
@@ -29,45 +31,99 @@ export async function compensateOverlap(run: Run, memory: OverlapMemory): Promis
     return run.close('refused');
   }
   const previous = run.row.previousGeneration!;
-  if (undo.disabled) await enabled(run, 'back');
-  // A ledger that was set back may have lost the revoke: nobody is handed a key that is dead.
-  while (
-    !(await retryUntilOperator(run, () =>
-      atStore(run.spec.store).proveEnabled({ step: run.step('prove-old'), generation: previous }),
-    ))
-  )
-    await waitForOperator(run, `generation ${previous} is not accepted any more`);
   // Whoever has an intent may hold the new version, whatever its outcome was.
   const forgotten = run.reconciled > 0 && memory.distributed;
   const affected = run.targets.filter((t) => forgotten || undo.delivered.includes(t.name));
-  for (let round = 1; ; round++) {
-    const behind = affected.filter((t) => !run.isExempt(t.name));
-    await retryUntilOperator(run, () => distribute(run, behind, previous, `back-${round}`));
+  const left = () => affected.filter((t) => !run.isExempt(t.name));
+  for (let round = 1; undo.versionStands || affected.length > 0; round++) {
+    await pausePoint(run);
+    if (!(await oldIsUsable(run, round === 1 && undo.disabled, round, undo.versionStands))) return keepNew(run, memory);
+    await retryUntilOperator(run, () => distribute(run, left(), previous, `back-${round}`), {
+      consumers: affected.map((t) => t.name),
+    });
     // What was sent before the turn may land after it: only a look after that counts.
     await awaitSettled(run, ['distribute']);
     await run.recorded(localLedger.reinstate({ step: run.step('reinstate') }));
-    if (!undo.versionStands || (await removeNew(run, behind, round))) break;
+    if (!undo.versionStands) break;
+    const removed = await takeAway(run, left(), run.generation, previous, `back-${round}`);
+    if (removed === true) break;
+    if (removed !== false) await waitForOperator(run, removed);
+    else if (round % mostRounds === 0)
+      await waitForOperator(run, 'consumers do not stay on the old version', { consumers: affected.map((t) => t.name) });
   }
+  await pausePoint(run);
   run.enter('closing');
   await removeOrphans(run, memory.minted);
   return run.close('compensated');
 }
 
 /**
- * Revokes the new version; false when a consumer turned out to be on it still: then everyone is
- * handed the old one again.
+ * Whether the old version can be given back to consumers. False: it cannot, and a person says that
+ * the new one is to stay in its place.
  */
-async function removeNew(run: Run, behind: Run['targets'], round: number): Promise<boolean> {
-  const [target, survivor] = [run.generation, run.row.previousGeneration!];
-  const removed = await retryUntilOperator(run, () =>
-    withGuard(run, behind, survivor, `back-${round}`, () => {
-      const key = `revoke/back-${round}`;
-      const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), target, survivor });
-      return atTheStore(run, { effect: 'revoke', key, generation: target, survivor }, byApi);
-    }),
-  );
-  if (!removed && round % mostRounds === 0) await waitForOperator(run, 'consumers do not stay on the old version');
-  return removed;
+async function oldIsUsable(run: Run, disabled: boolean, round: number, skips: boolean): Promise<boolean> {
+  const generation = run.row.previousGeneration!;
+  const name = round === 1 ? 'back' : `back-${round}`;
+  for (let enable = disabled, tries = 1; ; tries++) {
+    const isGone = enable && !(await enabled(run, tries === 1 ? name : `${name}-again-${tries}`));
+    // A ledger that was set back may have lost the revoke: nobody is handed a key that is dead.
+    const seen = isGone ? 'gone' : await retryUntilOperator(run, () => look(run, 'prove-old', generation));
+    if (seen === 'accepted') return true;
+    // Somebody has switched it off.
+    const switchedOff = seen === 'disabled' && !enable;
+    enable = seen === 'disabled';
+    if (switchedOff) continue;
+    const why = `${inWords(seen, generation)}; leave it out to keep generation ${run.generation} in its place`;
+    const answer = await waitForOperator(run, skips ? why : inWords(seen, generation), {
+      skips,
+      hopeless: seen === 'gone' && skips,
+    });
+    if (answer === 'leave-out') return false;
+  }
+}
+
+/** The old version cannot be had any more: everybody is handed the new one, which stays. */
+async function keepNew(run: Run, memory: OverlapMemory): Promise<RunReport> {
+  const [old, kept] = [run.row.previousGeneration!, run.generation];
+  for (let round = 1; ; round++) {
+    const consumers = run.required.map((t) => t.name);
+    await retryUntilOperator(run, () => distribute(run, run.required, kept, `keep-${round}`), { consumers });
+    await run.recorded(localLedger.cutOver({ step: run.step('cut-over', `cut-over/keep-${round}`) }));
+    const removed = await takeAway(run, run.required, old, kept, `back-keep-${round}`);
+    if (removed === true) break;
+    const why = removed === false ? `consumers do not stay on generation ${kept}` : removed;
+    if ((await waitForOperator(run, why, { consumers, skips: true })) === 'leave-out') break;
+  }
+  run.remark(`generation ${old} could not be had back, and generation ${kept} stays`);
+  await pausePoint(run);
+  run.enter('closing');
+  await removeOrphans(run, memory.minted);
+  return run.close('completed');
+}
+
+/**
+ * Revokes a version. False when a consumer turned out to be on it still; a text where the guard
+ * refuses for another reason.
+ */
+async function takeAway(
+  run: Run,
+  behind: Run['targets'],
+  target: number,
+  survivor: number,
+  round: string,
+): Promise<boolean | string> {
+  return retryUntilOperator(run, async () => {
+    try {
+      return await withGuard(run, behind, survivor, round, () => {
+        const key = `revoke/${round}`;
+        const byApi = () => effectsAtStore(run.spec.store).revokeVersion({ step: run.step('revoke', key), target, survivor });
+        return atTheStore(run, { effect: 'revoke', key, generation: target, survivor }, byApi);
+      });
+    } catch (error) {
+      if (codeOf(error) !== 'KR_GUARD_REFUSED') throw error;
+      return messageOf(error);
+    }
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } f
 import { errorCodes } from './domain/error-codes.js';
 import { isErrorCode } from './domain/errors.js';
 import type { Finding } from './domain/preflight.js';
+import type { Sequence } from './domain/states.js';
 
 /** Why the forward way ended. */
 export class RollbackRequested extends Error {
@@ -22,6 +23,20 @@ export class Refused extends Error {
 export function codeOf(error: unknown): string | null {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure && isErrorCode(cause.type) ? cause.type : null;
+}
+
+/**
+ * What no machine may judge. In place, a key that is gone leaves programs that are down and would
+ * start with a dead secret.
+ */
+export function isForPerson(error: unknown, sequence: Sequence): boolean {
+  const code = codeOf(error);
+  return code === 'KR_STATE_UNCLEAR' || (code === 'KR_KEY_GONE' && sequence === 'in-place');
+}
+
+/** The step could not succeed if it were repeated. */
+export function isHopeless(error: unknown): boolean {
+  return codeOf(error) === 'KR_KEY_GONE';
 }
 
 /** For people. */

@@ -12,7 +12,7 @@ import { codeOf, messageOf, RollbackRequested } from './failures.js';
 import { awaitLeave, isHeld, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
-import { byHost } from './steps/inspect.js';
+import { byHost, whileRequired } from './steps/inspect.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
 
@@ -49,9 +49,9 @@ async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downt
   const prepared = await prepare(run);
   memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
   const before = memory.running;
-  await pausePoint(run);
-  await ledger.takeLeases({ step: run.step('take-leases') });
-
+  await takeLeases(run);
+  // From here on it is never paused.
+  run.enter('undeploying');
   const running = run.required.filter((c) => before.includes(c.name));
   // Behind a regenerate that is on record the programs may be up again: they are not waited for,
   // and not stopped once more.
@@ -80,25 +80,32 @@ async function stopAll(run: Run, memory: InPlaceMemory, running: readonly Consum
   for (let since: number | null = null; ; ) {
     run.enter('undeploying');
     since ??= Date.now();
-    const told = await Promise.all(running.map((consumer) => stop(run, memory, consumer, `${round}/${consumer.name}`, begun)));
+    const told = await Promise.all(
+      running.map((consumer) => whileRequired(run, [consumer], async ([left]) => left && stop(run, memory, left, round, begun))),
+    );
     if (!told.includes(false)) return since;
     if (told.includes(true)) continue;
     since = null;
     run.enter('preparing');
     await localLedger.releaseLeases({ step: run.step('release-leases') });
     await awaitLeave(run, 'start');
-    await ledger.takeLeases({ step: run.step('take-leases') });
+    await takeLeases(run);
   }
 }
 
 /** False: nothing was sent, since it is no time for it any more. */
-async function stop(run: Run, memory: InPlaceMemory, { host, name }: ConsumerSpec, at: string, begun: boolean): Promise<boolean> {
+async function stop(
+  run: Run,
+  memory: InPlaceMemory,
+  { host, name }: ConsumerSpec,
+  round: number,
+  begun: boolean,
+): Promise<boolean> {
   const before = memory.toldToStop.has(name);
   memory.toldToStop.add(name);
   try {
-    await run.recorded(
-      effectsAtHost(host).undeployConsumer({ step: run.step('undeploy', `undeploy/${at}`, name), consumer: name, begun }),
-    );
+    const step = run.step('undeploy', `undeploy/${round}/${name}`, name);
+    await run.recorded(effectsAtHost(host).undeployConsumer({ step, consumer: name, begun }));
     return true;
   } catch (error) {
     if (!isHeld(error)) throw error;
@@ -115,10 +122,23 @@ async function downSince(run: Run, since: number): Promise<number> {
   return (await run.recorded(localLedger.openWindow({ step: run.step('open-window'), since }))).since;
 }
 
+/** Never stands still while it holds a lease: another rotation may wait for it. */
+async function takeLeases(run: Run): Promise<void> {
+  for (;;) {
+    await pausePoint(run);
+    await ledger.takeLeases({ step: run.step('take-leases') });
+    await run.operator.obeyed();
+    if (!run.operator.paused) return;
+    await localLedger.releaseLeases({ step: run.step('release-leases') });
+  }
+}
+
 async function awaitStopped(run: Run): Promise<void> {
-  await Promise.all(
-    byHost(run.required).map(({ host, names }) =>
-      atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
+  await whileRequired(run, run.required, (left) =>
+    Promise.all(
+      byHost(left).map(({ host, names }) =>
+        atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
+      ),
     ),
   );
 }
@@ -131,10 +151,11 @@ async function regenerate(run: Run, key: string): Promise<Regenerated> {
   try {
     return await CancellationScope.nonCancellable(() => regenerateAtStore(run, key));
   } catch (error) {
-    // Only the guard, and a person who declines, know that nothing was sent.
-    if (!['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_NOT_DONE'].includes(codeOf(error) ?? '')) throw error;
+    // The guard, a person who declines, and a store without the key know that nothing was sent.
+    const code = codeOf(error);
+    if (!['KR_GUARD_STALE', 'KR_GUARD_REFUSED', 'KR_NOT_DONE', 'KR_KEY_GONE'].includes(code ?? '')) throw error;
     run.uncross();
-    if (codeOf(error) === 'KR_NOT_DONE') throw error;
+    if (code === 'KR_NOT_DONE' || code === 'KR_KEY_GONE') throw error;
     return { refused: messageOf(error) };
   }
 }
@@ -168,19 +189,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
   for (let overtaken = 0, trial = 1; ; trial++) {
     run.enter('updating');
     const mark = secretChanged;
-    await Promise.all(
-      run.required.map(({ host, name }) =>
-        retryUntilOperator(run, () =>
-          run.recorded(
-            effectsAtHost(host).updateSecret({
-              step: run.step('distribute', `update/${trial}/${name}`, name),
-              consumer: name,
-              generation: run.generation,
-            }),
-          ),
-        ),
-      ),
-    );
+    await Promise.all(run.required.map((consumer) => updateSecret(run, consumer, trial)));
     const { proof } = await retryUntilOperator(run, () =>
       run.recorded(
         effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark }),
@@ -190,10 +199,9 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
     if (proof === 'refused' || overtaken++ >= mostOvertaken)
       await waitForOperator(run, `the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
-    secretChanged = await retryUntilOperator(run, async () => {
-      await awaitStopped(run);
-      return (await regenerateAtStore(run, `regenerate/again-${trial}`)).secretChanged;
-    });
+    const again = await regenerateAgain(run, trial);
+    if (again === 'given-up') break;
+    secretChanged = again.secretChanged;
   }
   run.enter('deploying');
   await deployAll(run, down.running, 'forward');
@@ -205,20 +213,58 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
   return run.close('completed', downtimeMs);
 }
 
+function updateSecret(run: Run, consumer: ConsumerSpec, trial: number): Promise<unknown> {
+  return retryUntilOperator(
+    run,
+    () =>
+      whileRequired(run, [consumer], async ([left]) => {
+        if (!left) return;
+        const { host, name } = left;
+        const step = run.step('distribute', `update/${trial}/${name}`, name);
+        await run.recorded(effectsAtHost(host).updateSecret({ step, consumer: name, generation: run.generation }));
+      }),
+    { consumers: [consumer.name] },
+  );
+}
+
+/**
+ * Somebody else has changed the secret, or the store refuses it. A key that is gone cannot be
+ * regenerated: that ends once every program is left behind.
+ */
+function regenerateAgain(run: Run, trial: number): Promise<{ readonly secretChanged: string | null } | 'given-up'> {
+  const again = async () => {
+    try {
+      await awaitStopped(run);
+      return await regenerateAtStore(run, `regenerate/again-${trial}`);
+    } catch (error) {
+      if (codeOf(error) !== 'KR_KEY_GONE' || run.required.length > 0) throw error;
+      run.remark('the key is gone from the store: no program was started');
+      return 'given-up' as const;
+    }
+  };
+  return retryUntilOperator(run, again, { consumers: run.required.map((c) => c.name) });
+}
+
 /** Starts programs side by side; one that does not come back never holds up the others. */
 async function deployAll(run: Run, consumers: readonly ConsumerSpec[], direction: string): Promise<void> {
   await Promise.all(
     consumers.map((consumer) => {
       let round = 0;
-      return retryUntilOperator(run, async () => {
-        for (let starts = 1; !run.isExempt(consumer.name); starts++) {
-          const seen = await deploy(run, consumer, `${direction}-${++round}`, direction);
-          if (seen !== 'stopped') return;
-          // Something stopped it after it was started, such as a late undeploy.
-          if (starts === mostStarts) throw ApplicationFailure.nonRetryable(`${consumer.name} stops again`, 'KR_NOT_CONFIRMED');
-          if (starts > 1) await sleep((starts - 1) * startsApart);
-        }
-      });
+      return retryUntilOperator(
+        run,
+        async () => {
+          for (let starts = 1; !run.isExempt(consumer.name); starts++) {
+            const seen = await whileRequired(run, [consumer], async ([left]) =>
+              left ? deploy(run, left, `${direction}-${++round}`, direction) : 'running',
+            );
+            if (seen !== 'stopped') return;
+            // Something stopped it after it was started, such as a late undeploy.
+            if (starts === mostStarts) throw ApplicationFailure.nonRetryable(`${consumer.name} stops again`, 'KR_NOT_CONFIRMED');
+            if (starts > 1) await sleep((starts - 1) * startsApart);
+          }
+        },
+        { consumers: [consumer.name] },
+      );
     }),
   );
 }

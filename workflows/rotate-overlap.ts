@@ -8,7 +8,7 @@ import { compensateOverlap, type OverlapMemory } from './compensate-overlap.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
-import { onceLet, passGate } from './run/gates.js';
+import { onceLet, passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { bake, retryUntilOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
@@ -32,7 +32,7 @@ export function rotateOverlap(order: RunOrder): Promise<RunReport> {
 
 /** Everything up to the revoke of the old version. */
 async function replace(run: Run, memory: OverlapMemory): Promise<void> {
-  const { disables } = await prepare(run);
+  const { disables, holdsOldSecret } = await prepare(run);
 
   const store = run.spec.store;
   const { keyId } = await onceLet(run, 'start', () =>
@@ -45,10 +45,12 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
   if (isListed) await run.recorded(effectsAtStore(store).copyMemberships({ step: run.step('copy-memberships') }));
 
   run.enter('distributing');
+  await pausePoint(run);
+  await run.beginHandOut(holdsOldSecret);
   memory.distributed = true;
   for (const wave of planWaves(run.required, run.spec.rollout)) {
     await distribute(run, wave.consumers, run.generation, `wave-${wave.number}`);
-    await bake(run, run.spec.rollout.bake);
+    await bake(run, wave.number, run.spec.rollout.bake);
   }
   for (let { round } = run; ; round++) {
     await run.recorded(localLedger.cutOver({ step: run.step('cut-over', `cut-over/${round}`) }));
@@ -72,11 +74,12 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
 
 /** After the point of no return: proof of death, orphans, the end. */
 async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
-  const dead = await retryUntilOperator(run, () => proveDead(run));
+  const dead = await proveDead(run);
   if (!dead)
     run.remark(
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
+  await pausePoint(run);
   run.enter('closing');
   await removeOrphans(run, memory.minted);
   return run.close('completed');
@@ -86,19 +89,20 @@ async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
  * True when every endpoint refuses the old key, or when an operator does not want to wait for it.
  */
 function proveDead(run: Run): Promise<boolean> {
-  return run.operator.skippably('prove-dead', () =>
-    CancellationScope.cancellable(async () => {
-      const scope = CancellationScope.current();
-      const skipped = run.operator.skipped().then(() => scope.cancel());
-      skipped.catch(() => undefined);
+  const prove = () => {
+    const proving = new CancellationScope();
+    return run.operator.skippably({ kind: 'spread', number: null }, async (skipped) => {
+      skipped.then(
+        () => proving.cancel(),
+        () => undefined,
+      );
       try {
-        return await atStore(run.spec.store).proveDead({ step: run.step('prove-dead') });
+        return await proving.run(() => atStore(run.spec.store).proveDead({ step: run.step('prove-dead') }));
       } catch (error) {
         if (isCancellation(error)) return true;
         throw error;
-      } finally {
-        scope.cancel();
       }
-    }),
-  );
+    });
+  };
+  return retryUntilOperator(run, prove, { leftOut: true });
 }

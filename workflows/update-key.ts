@@ -65,7 +65,10 @@ async function change(run: Run, memory: Memory): Promise<string> {
     await pausePoint(run);
     await onceLet(run, 'start', () => sendChange(run, memory, plan, `update/${tries}`), because);
     const seen = await provedOtherwise(run, plan, plan.after!);
-    if (seen === null) return inWords(plan.differences);
+    if (seen === null) {
+      await pausePoint(run);
+      return inWords(plan.differences);
+    }
     if (tries === mostTries) throw ApplicationFailure.nonRetryable(seen, 'KR_NOT_HELD');
   }
 }
@@ -113,23 +116,33 @@ async function putBack(run: Run, memory: Memory): Promise<RunReport> {
   }
   const plan = await planChange(run, memory);
   for (let round = 1; ; round++) {
+    await pausePoint(run);
     let agreed = false;
-    await retryUntilOperator(run, async () => {
+    const send = async () => {
       try {
         const step = run.step('put-back', `put-back/${round}`);
         await run.recorded(effectsAtStore(run.spec.store).putBackKey({ step, plan, agreed }));
+        return 'sent' as const;
       } catch (error) {
         agreed ||= codeOf(error) === 'KR_STATE_UNCLEAR';
         throw error;
       }
-    });
+    };
+    if ((await retryUntilOperator<'sent' | 'left-out'>(run, send, { leftOut: 'left-out' })) === 'left-out') {
+      run.remark('the key was left as it is');
+      break;
+    }
     // A change that was sent before the turn may land after it: only a look after that counts.
     const left = await localLedger.unsettled({ step: run.step('settle'), kinds: ['update'] });
     if (left > 0) await settle(run, left);
     const seen = await provedOtherwise(run, plan, plan.before!);
     if (seen === null) break;
-    if (round % mostTries === 0) await waitForOperator(run, seen);
+    if (round % mostTries === 0 && (await waitForOperator(run, seen, { skips: true })) === 'leave-out') {
+      run.remark(`the key was left as it is: ${seen}`);
+      break;
+    }
   }
+  await pausePoint(run);
   run.enter('closing');
   return run.close('compensated');
 }

@@ -106,7 +106,7 @@ export interface Journal {
     options: OnceOptions<Before>,
     body: (attempt: Attempt<Before>) => Promise<Result>,
   ): Promise<Recorded<Result>>;
-  /** The outcome of a step, once it is on record. */
+  /** The outcome of a step, where it is on record; asked before what a person says is looked at. */
   recorded(step: StepRef): Promise<Recorded<JsonObject> | null>;
   /** Whether a person was asked for the step, and has not answered. */
   isAsked(step: StepRef): Promise<boolean>;

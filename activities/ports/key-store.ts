@@ -101,7 +101,9 @@ export interface KeyReference {
   readonly secret: Secret;
 }
 
-export interface DisabledKey extends KeyReference {
+export interface DisabledKey extends Omit<KeyReference, 'secret'> {
+  /** Null where it is not in the vault; never of a store whose `idIsSecret` is true. */
+  readonly secret: Secret | null;
   /** `KeyDescription.rights` as they were before it was disabled. */
   readonly rights: JsonObject;
 }

@@ -58,7 +58,8 @@ export interface Runs {
   due(): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]>;
   /**
    * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more
-   * leave the vault with it.
+   * leave the vault with it, and a rotation that does not get on, and waits for nothing that has a
+   * deadline, is reported on the way.
    */
   sweep(): Promise<readonly OpenOrder[]>;
 }

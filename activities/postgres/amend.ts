@@ -5,7 +5,6 @@ import { hashOfPlan } from '../ports/plan-hash.js';
 import { readSubjects } from './intents.js';
 import type { Queryable } from './pool.js';
 import type { RunRow } from './rows.js';
-import { endWaits } from './waits.js';
 
 /** Why it has no effect; null where it has one. The run's row is locked. */
 export async function amendConsumer(client: Queryable, run: string, amended: ConsumerSpec): Promise<string | null> {
@@ -22,7 +21,5 @@ export async function amendConsumer(client: Queryable, run: string, amended: Con
     JSON.stringify(next.targets),
     hashOfPlan(next.spec, next.targets, options),
   ]);
-  // What is asked now is about another plan than the one that is open.
-  await endWaits(client, run, 'amend', ['approval']);
   return null;
 }

@@ -10,6 +10,7 @@ import { requireLeave } from './leave.js';
 import { lockCredential } from './locks.js';
 import { closeNotSent, commit, newTag, readOutcome, requireFence } from './once.js';
 import type { Database } from './pool.js';
+import { applyAnswer } from './verbs.js';
 import { showStep } from './waits.js';
 
 /**
@@ -62,6 +63,7 @@ export function answered<Result extends JsonObject>(
     await lockCredential(client, step.credential);
     // Nobody is asked for anything any more, from this very moment.
     await showStep(client, step);
+    await applyAnswer(client, step, 'provide');
     return (await readOutcome<Result>(client, step)) ?? (await commit(client, step, attempt, result, changes));
   });
 }
@@ -76,6 +78,7 @@ export function declined(database: Database, step: StepRef): Promise<void> {
       step.key,
     ]);
     const attempts = (rows as { attempt: string }[]).map((row) => row.attempt);
+    await applyAnswer(client, step, 'reject');
     if (attempts.length > 0) await closeNotSent(client, step, attempts);
   });
 }

@@ -7,6 +7,9 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import { roomOf } from '../../workflows/domain/leave.js';
 import type { OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, RunKind } from '../../workflows/domain/states.js';
+import { system } from '../../workflows/domain/who.js';
+import { appendAudit } from './audit.js';
+import { lockCredential } from './locks.js';
 import type { Asking, Queryable } from './pool.js';
 
 /**
@@ -27,12 +30,32 @@ export async function readDue(
   return rows.map(({ policy, ...row }) => ({ ...row, window: policy.window, room: roomOf(policy), options: { without: [] } }));
 }
 
-/** Every open rotation, with what it was asked for with: the same order takes it over. */
-export async function readOpen(client: Asking): Promise<readonly OpenOrder[]> {
-  const { rows } = await client.query<OpenOrder>(
-    `select credential, case kind when 'rotate' then strategy else kind end as sequence, options from runs where outcome is null order by opened_at`,
+/**
+ * Every open rotation, with what it was asked for with: the same order takes it over. `silent`: it
+ * does not get on, and nobody was told of that.
+ */
+export async function readOpen(
+  client: Asking,
+): Promise<readonly { readonly order: OpenOrder; readonly run: string; readonly silent: boolean }[]> {
+  const { rows } = await client.query<OpenOrder & { run: string; silent: boolean }>(
+    `select credential, case kind when 'rotate' then strategy else kind end as sequence, options, id as run,
+       is_silent(id) and stalled_since is distinct from last_progress(id) as silent
+     from runs where outcome is null order by opened_at`,
   );
-  return rows;
+  return rows.map(({ run, silent, ...order }) => ({ order, run, silent }));
+}
+
+/** Once for each time that a rotation stops getting on; judged again under its lock. */
+export async function reportStall(client: Queryable, run: string, credential: string): Promise<void> {
+  await lockCredential(client, credential);
+  const { rows } = await client.query(
+    `update runs set stalled_since = last_progress(id)
+     where id = $1 and outcome is null and is_silent(id) and stalled_since is distinct from last_progress(id)
+     returning phase, iso(stalled_since) as since`,
+    [run],
+  );
+  const stalled = rows[0] as { phase: string; since: string } | undefined;
+  if (stalled) await appendAudit(client, credential, { kind: 'stalled', who: system('sweep'), body: { run, ...stalled } });
 }
 
 /**

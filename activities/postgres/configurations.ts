@@ -31,8 +31,8 @@ export async function saveConfiguration(
   const current = await readConfiguration(client);
   if (current?.hash === hash) return { changed: false };
 
-  await requireStanding(client, configuration);
   await client.query('insert into configurations (hash, document, applied_by) values ($1, $2, $3)', [hash, configuration, by]);
+  await requireStanding(client, configuration);
   await client.query('update credentials set declared = false where not (name = any($1))', [
     Object.keys(configuration.credentials),
   ]);
@@ -59,6 +59,9 @@ export async function saveConfiguration(
  * credential is found may change: the run is told.
  */
 async function requireStanding(client: Queryable, configuration: Configuration): Promise<void> {
+  await client.query(
+    `select 1 from credentials where name in (select credential from runs where outcome is null) order by name for no key update`,
+  );
   const { rows } = await client.query('select id, credential, spec, stands_on from runs where outcome is null order by id');
   for (const run of rows as Pick<RunRow, 'id' | 'credential' | 'spec' | 'stands_on'>[]) {
     const refuse = (what: string) => new RekeyError('KR_SPEC_FROZEN', `${run.id} is open and stands on it: ${what}`);

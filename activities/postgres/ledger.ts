@@ -4,7 +4,7 @@
  */
 import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
-import { readDue, readNow, readOpen } from './calendar.js';
+import { readDue, readNow, readOpen, reportStall } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
@@ -45,11 +45,13 @@ export async function openLedger(database: Database): Promise<Ledger> {
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
     now: () => readNow(database),
-    sweep: () =>
-      within(async (client) => {
-        await forgetSecrets(client);
-        return readOpen(client);
-      }),
+    sweep: async () => {
+      await within(forgetSecrets);
+      const open = await readOpen(database);
+      for (const { run, order } of open.filter(({ silent }) => silent))
+        await within((client) => reportStall(client, run, order.credential));
+      return open.map(({ order }) => order);
+    },
 
     once: (step, options, body) => once(database, id, step, options, body),
     recorded: (step) => readOutcome(database, step),

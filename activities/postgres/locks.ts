@@ -12,7 +12,8 @@ export const lockOrder: readonly (readonly string[])[] = [
   ['configurations'],
   ['credentials'],
   ['runs'],
-  ['steps', 'intents', 'waits', 'verbs', 'looks', 'observations'],
+  // Looks are begun by one statement outside of any transaction, in the order of their subjects.
+  ['steps', 'intents', 'waits', 'verbs', 'observations'],
   // Those of one run by their names.
   ['leases'],
   // The one row that says which master key is the current one.

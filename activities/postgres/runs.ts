@@ -5,7 +5,6 @@ import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead, Opened, OpenRequest, RunRecord, StepRef, VersionRecord } from '../../workflows/domain/records.js';
 import { standsOnOf } from '../../workflows/domain/stands-on.js';
 import type { Outcome } from '../../workflows/domain/states.js';
-import { verbs } from '../../workflows/domain/verbs.js';
 import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
@@ -16,9 +15,9 @@ import { requireFence } from './once.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
-import { readCrossing } from './turn-back.js';
-import { readTurnBack, voidVerbs } from './verbs.js';
-import { endAllWaits, endWaits } from './waits.js';
+import { isBound, readCrossing } from './turn-back.js';
+import { readTurnBack, voidAnswers, voidVerbs } from './verbs.js';
+import { endAllWaits, endPassing } from './waits.js';
 
 export async function readRun(database: Asking, id: string): Promise<RunRecord> {
   const found = await database.query<RunRow>('select * from runs where id = $1', [id]);
@@ -64,8 +63,8 @@ async function takeOver(client: Queryable, open: RunRow, credential: CredentialR
   await client.query('update credentials set fence = $2 where name = $1', [request.credential, fence]);
   if (!same) {
     // What it stood still for, it comes to again or not at all; an operator's answers stand.
-    await endWaits(client, open.id, 'over', ['settle', 'quiet', 'answer', 'window', 'operator']);
-    await voidVerbs(client, open.id, ['provide'], 'its workflow was lost before it could look: say it again');
+    await endPassing(client, open.id);
+    await voidAnswers(client, open.id);
   }
   const head = await appendAudit(client, request.credential, {
     kind: 'take-over',
@@ -76,6 +75,7 @@ async function takeOver(client: Queryable, open: RunRow, credential: CredentialR
     run: toRun({ ...open, fence: String(fence) }),
     head,
     crossing: await readCrossing(client, open.id),
+    bound: await isBound(client, open.id),
     turnBack: await readTurnBack(client, open.id),
   };
 }
@@ -115,7 +115,7 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
     who: by,
     body: { run: place.id, fence: Number(fence) + 1, options: options as never },
   });
-  return { run: toRun(rows[0] as RunRow), head, crossing: null, turnBack: null };
+  return { run: toRun(rows[0] as RunRow), head, crossing: null, bound: false, turnBack: null };
 }
 
 type Place = Pick<RunRecord, 'id' | 'kind' | 'number' | 'generation'>;
@@ -173,7 +173,7 @@ export async function closeRun(
   if (closed) {
     await scheduleAfter(client, step.credential, closed.kind, outcome);
     await endAllWaits(client, step.run);
-    await voidVerbs(client, step.run, [...verbs, 'provide'], 'the run ended first');
+    await voidVerbs(client, step.run, 'the run ended first');
     await releaseLeases(client, step.run);
   }
   return appendAudit(client, step.credential, {

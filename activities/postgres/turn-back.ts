@@ -20,6 +20,31 @@ export async function readCrossing(client: Queryable, run: string): Promise<Cros
 }
 
 /**
+ * Why the run can only go forward: something was taken away, or consumers may hold the new version
+ * and there is no old secret to give them back. Null where it may turn back.
+ */
+export async function readNoReturn(client: Queryable, run: string): Promise<string | null> {
+  const crossing = await readCrossing(client, run);
+  if (crossing) return `${crossing.key} may have been sent`;
+  return (await isBound(client, run))
+    ? 'consumers may hold the new key, and the secret of the old one is not in the vault'
+    : null;
+}
+
+/** Whether consumers that count may hold a version in whose place nothing can be given back. */
+export async function isBound(client: Queryable, run: string): Promise<boolean> {
+  const { rows } = await client.query(
+    `select v.secret_ref is null and exists (
+       select 1 from intents i where i.run = r.id and i.kind = 'distribute'
+         and not r.exempt @> jsonb_build_array(jsonb_build_object('consumer', i.subject))) as bound
+     from runs r join versions v on v.credential = r.credential and v.generation = r.previous_generation
+     where r.id = $1 and r.strategy = 'overlap' and r.direction = 'forward'`,
+    [run],
+  );
+  return (rows[0] as { bound: boolean } | undefined)?.bound ?? false;
+}
+
+/**
  * Turns the run back and raises its fence. The last word on the point of no return is said in this
  * very transaction: a worker that was given up for dead may have sent what the run believes unsent,
  * and after it none can.
@@ -30,8 +55,8 @@ export async function turnBack(client: Queryable, step: StepRef, reason: string)
   if (turned) return turned;
   await lockCredential(client, step.credential);
   await requireFence(client, step);
-  const crossing = await readCrossing(client, step.run);
-  if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
+  const noReturn = await readNoReturn(client, step.run);
+  if (noReturn !== null) throw new RekeyError('KR_BEYOND_RETURN', noReturn);
   await client.query(
     `update runs set direction = 'back', reason = coalesce(reason, $2), paused = false, phase = $3, fence = fence + 1 where id = $1`,
     [step.run, reason, step.phase],

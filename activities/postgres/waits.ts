@@ -1,5 +1,5 @@
 /** Owns what runs stand still for: opened once under their names, told again, ended. */
-import type { OpenedWait, StepRef, Wait } from '../../workflows/domain/records.js';
+import type { OpenedWait, SaidVerb, StepRef, Wait } from '../../workflows/domain/records.js';
 import { appendAudit, readHead, recordedBy } from './audit.js';
 import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
@@ -15,6 +15,7 @@ export async function openWait(client: Queryable, step: StepRef, wait: Wait): Pr
   await client.query('update runs set phase = $2 where id = $1 and phase <> $2', [step.run, step.phase]);
   const approved = wait.kind === 'approval' ? await findApproved(client, step.run, wait) : null;
   if (approved !== null) return { number: approved, approved: true, ageMs: 0, head: await readHead(client, step.credential) };
+  if (wait.kind === 'approval') await endOutdated(client, step.run);
   const open = await findOpen(client, step.run, wait);
   const told = open ? await tellAgain(client, step.run, wait) : await addWait(client, step.run, wait);
   // A machine that looks again and again says how far it is; a person is told what is new.
@@ -47,6 +48,15 @@ async function findApproved(client: Queryable, run: string, { step }: Wait): Pro
   return numberOf(rows);
 }
 
+/** What was asked under another plan is asked anew, under another number. */
+async function endOutdated(client: Queryable, run: string): Promise<void> {
+  await client.query(
+    `update waits w set ended_at = clock_timestamp(), ended = 'over' from runs r
+     where r.id = w.run and w.run = $1 and w.kind = 'approval' and w.ended_at is null and w.plan_hash is distinct from r.plan_hash`,
+    [run],
+  );
+}
+
 type Told = Pick<OpenedWait, 'number' | 'ageMs'>;
 
 /** Patience with whoever does not answer is counted from the first time: its deadline stays. */
@@ -76,20 +86,22 @@ function valuesOf(run: string, { kind, step, text, person, deadline, nextCommand
   return [run, kind, step ?? null, text, person, deadline, JSON.stringify(nextCommands), lines];
 }
 
-/** Ends the open waits of some kinds, or with `number` that one alone. How many there were. */
-export async function endWaits(
-  client: Queryable,
-  run: string,
-  ended: string,
-  kinds: readonly Wait['kind'][],
-  number: number | null = null,
-): Promise<number> {
-  const { rowCount } = await client.query(
-    `update waits set ended_at = clock_timestamp(), ended = $2
-     where run = $1 and ended_at is null and kind = any($3) and ($4::int is null or number = $4)`,
-    [run, ended, kinds, number],
+/** Ends waits, each at most once and by one verb. */
+export async function endByVerb(client: Queryable, run: string, said: SaidVerb, numbers: readonly number[]): Promise<void> {
+  if (numbers.length === 0) return;
+  await client.query(
+    `update waits set ended_at = clock_timestamp(), ended = $2, ended_by = $3 where run = $1 and ended_at is null and number = any($4)`,
+    [run, said.verb, said.updateId, numbers],
   );
-  return rowCount ?? 0;
+}
+
+/** What the run came to under another workflow: it comes to it again, or not at all. */
+export async function endPassing(client: Queryable, run: string): Promise<void> {
+  await client.query(
+    `update waits set ended_at = clock_timestamp(), ended = 'over'
+     where run = $1 and ended_at is null and kind in ('settle', 'quiet', 'spread', 'bake', 'answer', 'window', 'operator')`,
+    [run],
+  );
 }
 
 /** Every wait that is open: nothing is waited for any more. */
@@ -106,7 +118,8 @@ export async function showStep(client: Queryable, step: StepRef): Promise<void> 
   await client.query(
     `with moved as (update runs set phase = $2 where id = $1 and phase <> $2)
      update waits set ended_at = clock_timestamp(), ended = 'over'
-     where run = $1 and ended_at is null and (kind in ('settle', 'quiet', 'window') or (kind = 'manual' and step = $3)
+     where run = $1 and ended_at is null and (kind in ('settle', 'quiet', 'bake', 'window') or (kind = 'manual' and step = $3)
+       or (kind = 'spread' and step is distinct from $3)
        or (kind = 'answer' and not starts_with(step, $3 || '/')))`,
     [step.run, step.phase, step.key],
   );

@@ -49,21 +49,24 @@ export interface PlanInput extends StepInput {
 /** Observes: the key as it is. Writes: the plan, with the image that it can be put back to. */
 export async function planUpdate(deps: EffectDeps, { step, known }: PlanInput): Promise<Recorded<UpdatePlan>> {
   const { run, store, versions, once } = await effectAtStore(deps, step);
-  const { spec, options, previousGeneration } = run;
+  const { spec, previousGeneration } = run;
   const config = await deps.targets.storeConfig(run);
   const version = versions.find((v) => v.generation === previousGeneration) ?? null;
-  const { change } = options.update!;
-  return once(step, { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false }, async (attempt) => {
+  const { change } = run.options.update!;
+  const options = { deadline: store.capabilities.timing.request * 3, settle: 0, waitForSettle: false };
+  const planning = once(step, options, async (attempt) => {
     if (known) return known;
-    const seen = await lookAtKey(deps, store, config, spec, version, attempt.signal).catch(async (error: unknown) => {
-      const { store: who, policy } = spec;
-      await askAgain(deps, { step, who, error, patience: policy.confirm });
-      return whyOf(error);
-    });
-    if (typeof seen === 'string') return { ...noPlan(version, store), findings: [unreachable(spec.store, seen)] };
-    const { facts, key, identity } = seen;
+    attempt.markUnsent('this');
+    const { facts, key, identity } = await lookAtKey(deps, store, config, spec, version, attempt.signal);
     attempt.stage({ kind: 'freeze-identities', identities: { store: identity, hosts: {} } });
     return planOf(facts, change, key, spec, store, config);
+  });
+  return planning.catch(async (error: unknown) => {
+    const { store: who, policy } = spec;
+    await askAgain(deps, { step, run, who, error, patience: policy.confirm });
+    // Where nobody says whose the store is, there is nothing to plan, and nothing is on record.
+    const findings = [unreachable(who, whyOf(error))];
+    return { result: { ...noPlan(version, store), findings }, head: step.head! };
   });
 }
 
@@ -176,7 +179,7 @@ export async function putBackKey(
   const { keyId, before, after } = plan;
   return changed(deps, step, keyId, { image: before! }, (seen, attempt) => {
     attempt.markUnsent('this');
-    if (!seen) throw new RekeyError('KR_STATE_UNCLEAR', `key ${keyId} is not there any more`);
+    if (!seen) throw new RekeyError('KR_KEY_GONE', `key ${keyId} is not there any more`);
     const other = imagesDiffer(before!, seen);
     if (!agreed && other.length > 0 && imagesDiffer(after!, seen).length > 0)
       throw new RekeyError('KR_STATE_UNCLEAR', `somebody else changed the key (${inWords(other)}); retry puts it back as it was`);
@@ -250,7 +253,7 @@ export async function proveImage(
   for (let looks = 0; looks < proofs.inARow; looks++) {
     if (looks > 0) await sleep(proofs.apart);
     const key = await store.describe(keyId, signal).catch(async (error: unknown) => {
-      if (last) await askAgain(deps, { step, who: run.spec.store, error, patience: null, signal });
+      if (last) await askAgain(deps, { step, run, who: run.spec.store, error, patience: null, signal });
       throw error;
     });
     const other = key ? imagesDiffer(image, imageOf(key)) : null;

@@ -6,6 +6,8 @@ import type { JsonObject } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Recorded } from '../../workflows/domain/records.js';
 import { isConverged, named } from '../../workflows/domain/revoke.js';
+import { exitsOf } from '../../workflows/domain/waits.js';
+import { canBringBack, type KeySeen, seenAs } from '../../workflows/domain/way-back.js';
 import {
   beginLook,
   contextOf,
@@ -21,11 +23,13 @@ import {
   versionOf,
   within,
 } from '../deps.js';
-import { acceptedEverywhere } from '../ports/key-store.js';
+import type { Attempt } from '../ports/journal.js';
+import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
 import type { InspectInput } from './consumers.js';
 import { requireMayTakeAway } from './guard.js';
 import { keepMemberships } from './memberships.js';
 import type { RetireInput } from './retire.js';
+import { factsOf, isBound, tellSpread } from './spread.js';
 
 /**
  * Makes a version unusable, under the same guard as the revoke; its rights are kept with the
@@ -52,8 +56,9 @@ export async function disableVersion(
       grant.requireFresh();
       attempt.markUnsent('no');
       attempt.beforeSending();
-      await effects.disable!(target.keyId, within(attempt.signal, request));
-      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+      await orGone(store, target.keyId, attempt, () => effects.disable!(target.keyId, within(attempt.signal, request)));
+      // One that could not be enabled again, and was missed before.
+      if (target.state !== 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     },
   );
@@ -74,11 +79,27 @@ export async function enableVersion(
   const { request, settle } = store.capabilities.timing;
   return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
     attempt.beforeSending();
-    const key = { keyId: version.keyId, secret: await secretOf(deps, version), rights };
-    await effects.enable!(key, within(attempt.signal, request));
+    const secret = canBringBack(store.capabilities, false) && !version.secretRef ? null : await secretOf(deps, version);
+    const key = { keyId: version.keyId, secret, rights };
+    await orGone(store, key.keyId, attempt, () => effects.enable!(key, within(attempt.signal, request)));
     if (version.state === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
     return { generation };
   });
+}
+
+/**
+ * What a store refuses for good of a key that it does not have any more is no matter of rights or
+ * limits: throws KR_KEY_GONE.
+ */
+async function orGone(store: KeyStoreView, keyId: string, attempt: Attempt, send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } catch (error) {
+    const isRefused = error instanceof RekeyError && error.code === 'KR_STORE_REFUSED';
+    if (!isRefused || !store.capabilities.listsKeys || (await store.describe(keyId, attempt.signal)) !== null) throw error;
+    attempt.markUnsent('this');
+    throw new RekeyError('KR_KEY_GONE', `key ${keyId} is not in the store any more`);
+  }
 }
 
 /** Acceptances in a row that count as proof. */
@@ -86,26 +107,32 @@ const proofs = 3;
 
 /**
  * Observes: whether every endpoint accepts the version again, once no disable of ours can land any
- * more. False: not within the store's own time.
+ * more; and how it is where they do not, within the store's own time. Without its secret the
+ * store's own word is asked for.
  */
 export async function proveEnabled(
   deps: ObservationDeps,
   { step, generation }: EnableInput,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<KeySeen> {
   const left = await deps.ledger.unsettled(step.run, ['disable'], null);
   if (left > 0) throw new RekeyError('KR_SETTLING', `a disable can still land for ${left} ms`, left + 20);
   await deps.ledger.enter(step);
-  const { store, versionAt } = await contextOf(deps, step, signal);
+  const { run, store, versionAt } = await contextOf(deps, step, signal);
   const version = versionAt(generation);
+  const { propagation: milliseconds, request } = store.capabilities.timing;
+  await tellSpread(deps, step, factsOf(run, step), { text: `generation ${generation} to be accepted`, milliseconds });
+  const { undoDelete, listsKeys } = store.capabilities;
+  const described = async () => (listsKeys ? ((await store.describe(version.keyId, signal))?.state ?? null) : undefined);
+  if (!version.secretRef) return seenAs({ accepted: null, state: await described(), undoDelete });
+
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
-  const until = performance.now() + store.capabilities.timing.propagation;
+  const until = performance.now() + milliseconds;
   for (let accepted = 0; accepted < proofs; await sleep(100)) {
-    const probe = await store.probe(key, within(signal, store.capabilities.timing.request));
-    accepted = acceptedEverywhere(probe) ? accepted + 1 : 0;
-    if (accepted === 0 && performance.now() > until) return false;
+    accepted = acceptedEverywhere(await store.probe(key, within(signal, request))) ? accepted + 1 : 0;
+    if (accepted === 0 && performance.now() > until) return seenAs({ accepted: false, state: await described(), undoDelete });
   }
-  return true;
+  return 'accepted';
 }
 
 export interface SoakInput extends InspectInput {
@@ -165,7 +192,7 @@ export interface SoakedInput extends StepInput {
 export async function waitOutSoak(deps: ObservationDeps, { step, target }: SoakedInput): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const { soak } = run.spec.policy;
-  const since = versionOf(await deps.ledger.versions(step.credential), target).changedMs;
+  const { changedMs: since, secretRef } = versionOf(await deps.ledger.versions(step.credential), target);
   const left = run.expedited ? 0 : soak - since;
   if (left <= 0) return;
   await deps.ledger.openWait(step, {
@@ -174,7 +201,7 @@ export async function waitOutSoak(deps: ObservationDeps, { step, target }: Soake
     text: `generation ${target} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,
     deadline: new Date(Date.now() + left).toISOString(),
-    nextCommands: ['expedite', 'abort'],
+    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, secretRef) })),
   });
   throw new RekeyError('KR_SOAKING', `${Math.ceil(left / 1000)} s left`, pauseOf(soak, left));
 }

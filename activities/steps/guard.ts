@@ -7,6 +7,7 @@ import { RekeyError } from '../../workflows/domain/errors.js';
 import type { DatedInspection } from '../../workflows/domain/observations.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isFresh, mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
+import { seenAs } from '../../workflows/domain/way-back.js';
 import { type ObservationDeps, requiredOf, type StoreAsked, secretOf, sleep, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
 
@@ -75,7 +76,7 @@ export async function requireMayTakeAway(
       isManagementKey: account.managementKeyId === target.keyId,
       target: target.generation,
       survivor: survivor.generation,
-      keysInStore: store.capabilities.listsKeys ? account.keys : null,
+      keysInStore: await keysWithout(store, account.keys, target, signal),
       minimumKeys: store.capabilities.minKeys,
       survivorProvedNow,
       required,
@@ -101,6 +102,21 @@ async function presenceOf(store: KeyStoreView, { keyId }: VersionRecord, signal:
 }
 
 /**
+ * How many keys there are, the one that goes included; null where they cannot be counted. One that
+ * somebody else has deleted before is not counted any more, and its end leaves no fewer.
+ */
+async function keysWithout(
+  store: KeyStoreView,
+  keys: number,
+  { keyId }: VersionRecord,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { listsKeys, minKeys } = store.capabilities;
+  if (!listsKeys) return null;
+  return keys <= minKeys && (await store.describe(keyId, signal)) === null ? keys + 1 : keys;
+}
+
+/**
  * An endpoint may be slow to learn, or busy, for a moment; where a refused login counts towards a
  * lock it is asked once.
  */
@@ -110,6 +126,11 @@ export async function isAliveNow(
   version: VersionRecord,
   signal: AbortSignal,
 ): Promise<boolean> {
+  // Its secret was never ours: then the store's own word is asked for, where it has one.
+  if (!version.secretRef) {
+    const state = store.capabilities.listsKeys ? ((await store.describe(version.keyId, signal))?.state ?? null) : undefined;
+    return seenAs({ accepted: null, state, undoDelete: store.capabilities.undoDelete }) === 'accepted';
+  }
   const key = { keyId: version.keyId, secret: await secretOf(deps, version) };
   for (let tries = store.capabilities.probeRetryOn401 ? 3 : 1; tries > 0; tries--) {
     if (acceptedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request)))) return true;

@@ -84,8 +84,11 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
         if (versions.find((v) => v.generation === run.previousGeneration)?.state === 'active') {
           attempt.stage({ kind: 'move-version', generation: run.previousGeneration!, event: 'supersede' });
         }
-        if (versions.find((v) => v.generation === run.generation)?.state === 'prepared') {
-          attempt.stage({ kind: 'move-version', generation: generationOf(run), event: 'activate' });
+        const state = versions.find((v) => v.generation === run.generation)?.state;
+        // On the way back the old version had its place again, before it was lost.
+        if (state === 'prepared' || state === 'retiring') {
+          const event = state === 'prepared' ? 'activate' : 'reinstate';
+          attempt.stage({ kind: 'move-version', generation: generationOf(run), event });
         }
         attempt.stage({ kind: 'cutover' });
         return {};

@@ -25,6 +25,7 @@ import {
   type MintedKey,
 } from '../ports/key-store.js';
 import type { NewSecret } from '../ports/vault.js';
+import { factsOf, tellSpread } from './spread.js';
 
 export interface VersionRef {
   readonly [key: string]: string | number;
@@ -141,9 +142,12 @@ export async function proveVersion(deps: ObservationDeps, { step }: StepInput, s
   const { run, store, versionAt } = await contextOf(deps, step, signal);
   const { generation, previousGeneration } = run;
   const [previous, next] = [versionAt(previousGeneration), versionAt(generation)];
-  await requireSameRights(store, previous.keyId, next.keyId, signal);
-
   const { propagation } = store.capabilities.timing;
+  const text = `generation ${generation} to be accepted everywhere`;
+  await tellSpread(deps, step, factsOf(run, step), { text, milliseconds: Math.max(propagation - next.ageMs, 0) });
+  const isLate = next.ageMs > propagation;
+  await requireSameRights(store, previous.keyId, next.keyId, isLate, signal);
+
   const key = { keyId: next.keyId, secret: await secretOf(deps, next) };
   const inTime = async (why: string) => {
     const { ageMs } = versionOf(await deps.ledger.versions(step.credential), generation);
@@ -173,11 +177,21 @@ async function acceptedInARow(
   }
 }
 
-async function requireSameRights(store: KeyStoreView, oldId: string, newId: string, signal: AbortSignal): Promise<void> {
+async function requireSameRights(
+  store: KeyStoreView,
+  oldId: string,
+  newId: string,
+  isLate: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   if (!store.capabilities.listsKeys) return;
   const [before, after] = [await store.describe(oldId, signal), await store.describe(newId, signal)];
-  // A list that lags behind does not know the new key yet; that is no difference.
-  if (!after) throw new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
+  // A list that lags behind does not know the new key yet; that is no difference. One that is not
+  // there in the store's own time was deleted.
+  if (!after)
+    throw isLate
+      ? new RekeyError('KR_KEY_GONE', 'the new key is not in the store any more')
+      : new RekeyError('KR_NOT_YET_PROVED', 'the store does not show the new key yet');
   const other = before ? rightsDiffer(before.rights, after.rights) : [];
   if (other.length > 0)
     throw new RekeyError('KR_RIGHTS_DIFFER', `the new key has other rights than the old one: ${inWords(other)}`);

@@ -3,12 +3,15 @@
  * patience, and the ledger says so meanwhile.
  */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { StepRef } from '../../workflows/domain/records.js';
+import type { RunRecord, StepRef } from '../../workflows/domain/records.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
+import { exitsOf } from '../../workflows/domain/waits.js';
 import { type ObservationDeps, sleep } from '../deps.js';
+import { factsOf } from './spread.js';
 
 export interface Unanswered {
   readonly step: StepRef;
+  readonly run: RunRecord;
   /** The store or host that was asked. */
   readonly who: string;
   readonly error: unknown;
@@ -22,7 +25,10 @@ export interface Unanswered {
  * Throws the error again, so that the step is repeated; returns once patience is over. What is an
  * answer is thrown as it is.
  */
-export async function askAgain({ ledger }: ObservationDeps, { step, who, error, patience, signal }: Unanswered): Promise<void> {
+export async function askAgain(
+  { ledger }: ObservationDeps,
+  { step, run, who, error, patience, signal }: Unanswered,
+): Promise<void> {
   if (!isTransient(error) || signal?.aborted) throw error;
   const { ageMs } = await ledger.openWait(step, {
     kind: 'answer',
@@ -30,7 +36,7 @@ export async function askAgain({ ledger }: ObservationDeps, { step, who, error, 
     text: `${who} to answer: ${whyOf(error)}`,
     person: false,
     deadline: patience === null ? null : new Date(Date.now() + patience).toISOString(),
-    nextCommands: ['abort'],
+    nextCommands: exitsOf({ kind: 'answer', number: null }, factsOf(run, step)),
   });
   const left = patience === null ? Number.POSITIVE_INFINITY : patience - ageMs;
   if (left <= 0) return;

@@ -9,6 +9,7 @@ import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreach
 import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
+import { canBringBack } from '../../workflows/domain/way-back.js';
 import { knownVersions, type ObservationDeps, requiredOf, type StepInput, sleep, within } from '../deps.js';
 import type { KeyStoreView, StoreAccount } from '../ports/key-store.js';
 import { isAliveNow } from './guard.js';
@@ -20,8 +21,10 @@ export interface StorePreflight {
   readonly identity: string | null;
   /** Apps that use the key, where the store knows them. */
   readonly usedBy: readonly string[] | null;
-  /** Whether the store can make a key unusable in a way that can be undone. */
+  /** Whether the store can make this key unusable in a way that we can undo. */
   readonly disables: boolean;
+  /** Whether consumers could be given the old version back. */
+  readonly holdsOldSecret: boolean;
 }
 
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -31,13 +34,17 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   const store = await deps.targets.store(asIfUnplanned(run), signal);
   const versions = await deps.ledger.versions(step.credential);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
-  const disables = store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true;
+  const holdsOldSecret = previous !== null && previous.secretRef !== null;
+  const disables =
+    (store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true) &&
+    canBringBack(store.capabilities, holdsOldSecret);
   const { store: name } = run.spec;
   const seen = await lookAtStore(deps, { run, store, previous }, signal).catch(async (error: unknown) => {
-    await askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+    await askAgain(deps, { step, run, who: name, error, patience: patienceOf(run), signal });
     return whyOf(error);
   });
-  if (typeof seen === 'string') return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables };
+  if (typeof seen === 'string')
+    return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables, holdsOldSecret };
   const { account, key, usedBy } = seen;
   const declared = run.spec.consumers.kind === 'list' ? run.spec.consumers.list.map((c) => c.name) : [];
   const findings = storeFindings(
@@ -55,7 +62,7 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
     run.spec,
     declared,
   );
-  return { findings, identity: account?.identity ?? null, usedBy, disables };
+  return { findings, identity: account?.identity ?? null, usedBy, disables, holdsOldSecret };
 }
 
 /** It asks for itself who they are, with patience; what follows compares that with the plan. */
@@ -135,7 +142,7 @@ export async function preflightHost(
   const previous = (await deps.ledger.versions(step.credential)).find((v) => v.generation === run.previousGeneration);
   const { consumers: declared } = run.spec;
   const known = await knownVersions(deps, step.credential);
-  const again = (error: unknown) => askAgain(deps, { step, who: name, error, patience: patienceOf(run), signal });
+  const again = (error: unknown) => askAgain(deps, { step, run, who: name, error, patience: patienceOf(run), signal });
 
   const named = await answered(async () =>
     declared.kind === 'all'

@@ -33,14 +33,20 @@ export async function regenerateSecret(
   const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const previous = versionAt(run.previousGeneration);
   const { request, settle } = store.capabilities.timing;
-  const look = async (signal: AbortSignal) => ({
-    secretChanged: (await store.describe(previous.keyId, signal))?.secretChanged ?? null,
-  });
+  const look = async (signal: AbortSignal) => {
+    const seen = await store.describe(previous.keyId, signal);
+    return { secretChanged: seen?.secretChanged ?? null, isGone: store.capabilities.listsKeys && seen === null };
+  };
 
   return once(
     step,
     { deadline: request * 2, settle, waitForSettle: true, scopeByKind: true, snapshotBefore: look },
     async (attempt, effects) => {
+      if (attempt.before.isGone) {
+        // Whatever was sent before has changed nothing that is left.
+        attempt.markUnsent('and-before');
+        throw new RekeyError('KR_KEY_GONE', `key ${previous.keyId} is not in ${run.spec.store} any more`);
+      }
       // After a lost reply it does not matter whether the secret changed: the answer is gone either
       // way, and nothing runs that could hold the old one.
       const unchanged =

@@ -3,8 +3,10 @@
  * reply left behind.
  */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded } from '../../workflows/domain/records.js';
+import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
+import { exitsOf } from '../../workflows/domain/waits.js';
+import { canBringBack } from '../../workflows/domain/way-back.js';
 import {
   beginLook,
   contextOf,
@@ -16,9 +18,10 @@ import {
   sleep,
   within,
 } from '../deps.js';
-import { refusedEverywhere } from '../ports/key-store.js';
+import { type KeyStoreView, refusedEverywhere } from '../ports/key-store.js';
 import { requireMayTakeAway } from './guard.js';
 import { keepMemberships } from './memberships.js';
+import { factsOf, isBound, tellSpread } from './spread.js';
 
 /**
  * Observes: the store's last-used. Throws KR_STILL_USED, with the time after which it is worth
@@ -27,6 +30,7 @@ import { keepMemberships } from './memberships.js';
 export async function drain(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<void> {
   const { run, store, versionAt } = await contextOf(deps, step, signal);
   const old = versionAt(run.previousGeneration);
+  await requireThere(store, versionAt(run.generation), signal);
   // Nobody can use what is gone; the revoke that follows finds it so.
   if (store.capabilities.listsKeys && (await store.describe(old.keyId, signal)) === null) return deps.ledger.enter(step);
   const { request, lastUsedLag: lag } = store.capabilities.timing;
@@ -38,7 +42,8 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
   const { policy, accept } = run.spec;
   // A store that cannot disable has no soak of its own: it is part of the drain. Expedite shortens
   // both, never the store's own lag.
-  const maxWait = policy.grace + (store.capabilities.disable ? 0 : policy.soak);
+  const hasSoak = store.capabilities.disable && canBringBack(store.capabilities, old.secretRef !== null);
+  const maxWait = policy.grace + (hasSoak ? 0 : policy.soak);
   // Nothing shortens the life of what was derived from the key: whoever holds it is no consumer
   // that could be seen.
   const least = store.leastGrace?.(run.spec.attributes) ?? 0;
@@ -57,11 +62,33 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
     step: step.key,
     text: `generation ${old.generation} to be quiet: ${quiet.message}`,
     person: quiet.reason === 'no-last-used',
-    deadline: quiet.reason === 'still-used' || quiet.reason === 'in-use' ? null : new Date(Date.now() + wait).toISOString(),
-    nextCommands: run.expedited ? ['abort'] : ['expedite', 'abort'],
+    // It is looked at once more by then, and the wait gets another deadline.
+    deadline: new Date(Date.now() + wait).toISOString(),
+    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, old.secretRef) })),
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
 }
+
+/**
+ * Consumers that are on a key which somebody has deleted or switched off meanwhile are refused now:
+ * that must not wait until the old one is to go. Throws KR_KEY_GONE.
+ */
+async function requireThere(store: KeyStoreView, version: VersionRecord, signal: AbortSignal): Promise<void> {
+  const { listsKeys, timing } = store.capabilities;
+  // A list may lag behind what it was told of.
+  if (!listsKeys || version.ageMs <= timing.propagation) return;
+  for (let looks = 1; ; looks++) {
+    const state = (await store.describe(version.keyId, signal))?.state ?? 'gone';
+    if (state === 'live') return;
+    if (looks === looksForGone)
+      throw new RekeyError('KR_KEY_GONE', `generation ${version.generation} is ${state}, and consumers are on it`);
+    await sleep(pauseForGone);
+  }
+}
+
+/** One answer that a key is gone may be stale: so many looks, and milliseconds between them. */
+const looksForGone = 3;
+const pauseForGone = 500;
 
 export interface RetireInput extends StepInput {
   /** The version that goes, and the one that must carry everything. */
@@ -112,9 +139,12 @@ export async function proveDead(deps: ObservationDeps, { step }: StepInput, sign
   await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step, signal);
   const old = versionAt(run.previousGeneration);
+  const milliseconds = store.capabilities.timing.propagation;
+  const text = `generation ${old.generation} to be refused everywhere`;
+  await tellSpread(deps, step, factsOf(run, step, { crossed: true }), { text, milliseconds, skips: true });
   if (!old.secretRef) return true;
   const key = { keyId: old.keyId, secret: await secretOf(deps, old) };
-  const until = performance.now() + store.capabilities.timing.propagation;
+  const until = performance.now() + milliseconds;
   for (let refused = 0; refused < 5; await sleep(100)) {
     refused = refusedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request))) ? refused + 1 : 0;
     if (performance.now() > until) return false;

@@ -60,10 +60,10 @@ const takes: Readonly<Record<ManualEffect, Take>> = {
  * nothing.
  */
 export async function takeProvided(deps: AskingDeps, input: ProvidedInput, signal: AbortSignal): Promise<Taken> {
-  // Asked again because the first answer was lost: what was handed in is gone by now.
+  // Asked again because the first answer was lost: what was handed in is gone, or not needed.
   const recorded = await deps.ledger.recorded(input.step);
-  if (recorded) return recorded;
-  return takes[input.effect](deps, await contextOf(deps, input.step, signal), input, signal);
+  if (recorded && input.secretRef !== null) await deps.vault.discard(input.secretRef);
+  return recorded ?? takes[input.effect](deps, await contextOf(deps, input.step, signal), input, signal);
 }
 
 /** What a key that was handed in is, and what becomes of it in our ledger. */

@@ -8,15 +8,16 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
-import type { WaitKind } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
+import type { WaitKind } from '../../workflows/domain/waits.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
 import { isUnproved } from '../reach.js';
 
 interface WaitShown {
-  readonly number: number;
-  readonly kind: WaitKind;
+  /** Null of a run that has stopped getting on: it waits for nothing. */
+  readonly number: number | null;
+  readonly kind: WaitKind | 'stalled';
   readonly text: string;
   readonly person: boolean;
   readonly since: string;
@@ -143,6 +144,11 @@ export class LedgerView {
       [idOrName],
     );
     return rows[0] ?? null;
+  }
+
+  /** Open runs that do not get on, as the sweep has found them. */
+  stalled(): Promise<readonly RunShown[]> {
+    return this.#rows(`select * from run_status where outcome is null and waits_for->>'kind' = 'stalled' order by opened_at`);
   }
 
   steps(rotation: string): Promise<readonly StepShown[]> {

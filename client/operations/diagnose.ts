@@ -62,6 +62,13 @@ export async function diagnose(_who: Who, access: Access): Promise<readonly Chec
       return require(found !== null, found ? `applied ${found.applied_at.toISOString()}` : 'none was applied');
     }),
   );
+  await examine('open rotations', 'rekey show what is named, and say what it offers', () =>
+    access.readLedger(async (view) => {
+      const stalled = await view.stalled();
+      return require(stalled.length === 0, stalled.map(({ id, waits_for }) => `${id}: ${waits_for?.text}`).join('; ') ||
+        'all get on');
+    }),
+  );
   return checks;
 }
 

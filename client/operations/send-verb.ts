@@ -5,7 +5,7 @@
 import { rotationWorkflowId, type VerbReceipt, verbUpdates } from '../../workflows/contract.js';
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Verb } from '../../workflows/domain/verbs.js';
+import { endsKind, type Verb } from '../../workflows/domain/verbs.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Access } from './access.js';
 import { requireOpenRun } from './open-run.js';
@@ -24,7 +24,7 @@ export async function sendVerb(who: Who, access: Access, input: VerbInput): Prom
   const { run, verb, reason, consumer, amended } = input;
   const { id, credential, phase, waits_for } = await requireOpenRun(who, access, { run });
   if (verb === 'exempt' && (!consumer || !reason)) throw new RekeyError('KR_USAGE', 'exempt needs a consumer and --reason');
-  const wait = waits_for?.kind === 'approval' ? waits_for.number : null;
+  const wait = waits_for && waits_for.kind !== 'stalled' && endsKind(verb, waits_for.kind) ? waits_for.number : null;
   const request = { by: who, run: id, expectedPhase: phase, wait, reason, consumer, ...(amended && { amended }) };
   return access.callTemporal((client) =>
     updateRun(client.workflow.getHandle(rotationWorkflowId(credential)), verbUpdates[verb], request),

@@ -153,6 +153,10 @@ async function playAll(ledger: Ledger): Promise<void> {
   const back = stepOf({ ...again, run: { ...run, fence: run.fence + 1 }, head: turned }, 'close');
   await ledger.close(back, 'compensated', null, null);
   await database.query(`update versions set state = 'revoked', changed_at = '2020-01-01' where credential = 'a'`);
+  // One that does not get on is reported with it.
+  await open(ledger, 'e');
+  await ledger.report('e', 'a test');
+  await database.query(`update runs set opened_at = opened_at - interval '2 minutes' where credential = 'e'`);
   await ledger.sweep();
   await ledger.saveConfiguration(anOrder(), { ...configuration, stores: { ...configuration.stores } }, 'h2', tester);
 }

@@ -215,7 +215,7 @@ describe('a rotation', () => {
     const head = await ledger.turnBack(step, 'a test');
     // The worker was lost with its workflow task: all of it is asked for once more.
     expect((await ledger.once(step, quick, async () => ({ planHash: 'two' }))).result).toEqual(result);
-    expect(await ledger.recordVerb(step, abort)).toEqual({ head, whyNone: null });
+    expect(await ledger.recordVerb(step, abort)).toMatchObject({ head, whyNone: null, turns: true });
     expect(await ledger.turnBack(step, 'a test')).toEqual(head);
     await expect(ledger.once({ ...step, key: 'other' }, quick, async () => ({}))).rejects.toMatchObject({ code: 'KR_FENCED' });
     await expect(ledger.recordVerb(step, { ...abort, updateId: 'u2', verb: 'pause' })).rejects.toMatchObject({

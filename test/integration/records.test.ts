@@ -18,7 +18,9 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['gate', 'lost', 'crossed', 'late', 'ids', 'leaked', 'said', 'handed', 'away'];
+const names = [
+  ...['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked', 'said', 'handed', 'away', 'held', 'bound'],
+];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -77,10 +79,10 @@ describe('a wait', () => {
     expect(await ledger.openWait(stepOf(next), gate('approve/start/1'))).toMatchObject({ number: 1, approved: true });
     expect(await ledger.openWait(stepOf(next), gate('approve/start/2'))).toMatchObject({ number: 2, approved: false });
     const again = await ledger.recordVerb(stepOf(next), said('approve', { wait: 1, updateId: 'second' }));
-    expect(again.whyNone).toBe('that approval was answered before');
+    expect(again.whyNone).toBe('that wait was answered before, or is over');
     expect(await verbsOf(first.run.id)).toEqual([
       { verb: 'approve', wait: 1, effect: 'applied', why_none: null },
-      { verb: 'approve', wait: 1, effect: 'none', why_none: again.whyNone },
+      { verb: 'approve', wait: null, effect: 'none', why_none: again.whyNone },
     ]);
   });
 
@@ -123,21 +125,67 @@ describe('a verb', () => {
     ]);
     await ledger.recordVerb(stepOf(opened), said('reject', { updateId: 'declined' }));
     expect((await endings())[1]).toEqual({ kind: 'manual', ended: 'reject' });
+    // What a person has declined has its effect once the step is told so.
+    await ledger.declined(stepOf(opened, 'revoke/1'));
     expect((await verbsOf(opened.run.id)).map(({ effect }) => effect)).toEqual([null, 'applied']);
   });
 
   it('that hands something in has its effect once that was looked at, and none where the workflow is lost before', async () => {
     const opened = await open('handed');
-    for (const updateId of ['taken', 'refused', 'lost'])
-      await ledger.recordVerb(stepOf(opened), { ...said('retry', { updateId }), verb: 'provide' });
-    await ledger.recordEffect(opened.run.id, 'taken', null);
+    const { attempt } = (await ledger.ask(stepOf(opened, 'mint'), null)) as { attempt: string };
+    const asked = { ...gate('mint'), kind: 'manual', gate: undefined } as const;
+    const provide = async (updateId: string) => {
+      const { number } = await ledger.openWait(stepOf(opened), asked);
+      return ledger.recordVerb(stepOf(opened), { ...said('retry', { updateId, wait: number }), verb: 'provide' });
+    };
+    await provide('refused');
+    expect((await provide('meanwhile')).whyNone).toBe('another answer to it is being looked at');
     await ledger.recordEffect(opened.run.id, 'refused', 'it is not accepted');
+    await provide('taken');
+    await ledger.answered(stepOf(opened, 'mint'), attempt, {}, []);
+    const next = { ...asked, step: 'revoke/1' } as const;
+    const { number } = await ledger.openWait(stepOf(opened), next);
+    await ledger.recordVerb(stepOf(opened), { ...said('retry', { updateId: 'lost', wait: number }), verb: 'provide' });
     await open('handed', 'run-2');
     expect((await verbsOf(opened.run.id)).map(({ effect, why_none }) => [effect, why_none])).toEqual([
-      ['applied', null],
       ['none', 'it is not accepted'],
+      ['none', 'another answer to it is being looked at'],
+      ['applied', null],
       ['none', 'its workflow was lost before it could look: say it again'],
     ]);
+  });
+
+  it('that answers a step which failed ends that wait alone, and asked again it says the same', async () => {
+    const opened = await open('held');
+    const hold: Wait = { kind: 'operator', text: 'a person', person: true, deadline: null, nextCommands: ['retry'] };
+    const first = await ledger.openWait(stepOf(opened), hold);
+    const record = (updateId: string, wait: number | null) =>
+      ledger.recordVerb(stepOf(opened), said('retry', { updateId, wait }));
+    expect(await record('once', first.number)).toMatchObject({ whyNone: null, ends: [1] });
+    const second = await ledger.openWait(stepOf(opened), hold);
+    expect(await record('once', first.number)).toMatchObject({ whyNone: null, ends: [1] });
+    expect((await record('late', first.number)).whyNone).not.toBeNull();
+    expect((await record('skips', second.number)).ends).toEqual([second.number]);
+    expect((await record('nothing', null)).whyNone).not.toBeNull();
+  });
+
+  it('to go back has no effect where consumers may hold the new key and the old secret is not ours', async () => {
+    const opened = await open('bound');
+    await database.query(
+      `insert into versions (credential, generation, state, account, key_id, origin) values ('bound', 0, 'retiring', 'a', 'k0', 'adopted')`,
+    );
+    await database.query(`update runs set previous_generation = 0 where id = $1`, [opened.run.id]);
+    expect((await open('bound', 'run-2')).bound).toBe(false);
+    const { run, head } = await open('bound', 'run-3');
+    const step = { ...stepOf({ ...opened, run, head }, 'distribute/wave-1/web-1'), subject: 'web-1' };
+    await ledger.once(step, quick, async () => ({}));
+    expect((await ledger.recordVerb(step, said('abort'))).whyNone).toContain('the secret of the old one is not in the vault');
+    await expect(ledger.turnBack({ ...step, key: 'turn-back' }, 'x')).rejects.toMatchObject({ code: 'KR_BEYOND_RETURN' });
+    const next = await open('bound', 'run-4');
+    expect(next.bound).toBe(true);
+    const left = { ...said('exempt'), consumer: 'web-1' };
+    await ledger.recordVerb(stepOf(next), left);
+    expect((await open('bound', 'run-5')).bound).toBe(false);
   });
 
   it('to go back has no effect behind an intent that may have been sent, and says so', async () => {

@@ -174,9 +174,7 @@ export class Attacker {
     });
   }
 
-  /**
-   * Takes the next workflow task of the main queue, and begins a timer that no code of ours does.
-   */
+  /** Takes the next workflow task of the main queue, and begins a timer that none of ours does. */
   async spoilWorkflowTask(): Promise<string> {
     for (;;) {
       const task = await this.#patiently(() =>

@@ -104,8 +104,8 @@ describe.concurrent('a plan that is amended', () => {
     await world.amend({ name: 'web-1', host: 'east', settings });
     await world.untilWaits('an approval (start)', 2);
     expect(world.count('mintVersion')).toBe(0);
-    await expect(world.say('approve', null, null, 0)).rejects.toThrow();
-    await world.say('approve', null, null, 1);
+    await expect(world.say('approve', null, null, 1)).rejects.toThrow();
+    await world.say('approve', null, null, 2);
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expect(world.ledger.row.targets).toEqual([{ name: 'web-1', host: 'east', settings }]);
     expect(world.ledger.row.spec.consumers).toEqual({ kind: 'list', list: world.ledger.row.targets });

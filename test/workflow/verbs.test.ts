@@ -264,7 +264,10 @@ describe.concurrent('a verb that cannot be written down has no effect', () => {
     await sayAll('pause', 'exempt', 'abort');
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
-    expect([world.waits, world.count('inspectConsumers west')]).toEqual([['an approval (start)'], 1]);
+    expect([world.waits, world.count('inspectConsumers west')]).toEqual([
+      ['an approval (start)', 'wave 1 to show that it does well'],
+      1,
+    ]);
   });
 
   it('resume, retry', async () => {

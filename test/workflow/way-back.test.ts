@@ -87,7 +87,7 @@ describe.concurrent('an overlap rotation that is aborted', () => {
   });
 
   it('hands nobody the old key while the store does not accept it', async () => {
-    const world = await aborted('drain 1', {}, ({ script }) => script.answers('proveEnabled', false));
+    const world = await aborted('drain 1', {}, ({ script }) => script.answers('proveEnabled', 'refused'));
     await world.untilWaits('generation 1 is not accepted any more');
     expect(world.count('distribute back-1/cron')).toBe(0);
     await world.sayOnceLegal('retry');

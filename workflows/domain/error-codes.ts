@@ -189,6 +189,11 @@ export const errorCodes = {
     meaning: 'The key is not as it was when its change was planned: somebody else changed it. This attempt sent nothing.',
     remedy: 'Look at it with `rekey attributes show`, then say the change again.',
   },
+  KR_KEY_GONE: {
+    ...permanent,
+    meaning: 'A key that the rotation works with was deleted at the store by somebody else. This attempt sent nothing.',
+    remedy: 'Read what the rotation waits for: `rekey status` names the command that brings it further.',
+  },
   KR_NOT_YET_HELD: {
     ...transient,
     meaning: 'The store does not yet show the key as it is to be.',

@@ -5,7 +5,7 @@ export type ErrorCode = keyof typeof errorCodes;
 
 /**
  * An error with a stable code. `detail` is shown to people and stored, so it never carries a secret
- * or a vendor's raw body.
+ * or a vendor's raw body. `retryAfterMs`: milliseconds. `heldFence`: of KR_HOST_FENCED.
  */
 export class RekeyError extends Error {
   override readonly name = 'RekeyError';
@@ -13,9 +13,7 @@ export class RekeyError extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly detail: string,
-    /** Milliseconds to wait before the next try, where somebody said so. */
     readonly retryAfterMs?: number,
-    /** With KR_HOST_FENCED: the fence that the host holds. */
     readonly heldFence?: number,
   ) {
     super(`${code}: ${detail}`);

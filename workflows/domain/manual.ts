@@ -14,6 +14,8 @@ export type ManualEffect = (typeof manualEffects)[number];
 export interface ProvideRequest {
   readonly by: Who;
   readonly run: string;
+  /** The wait that the person saw, by its number; an answer to it is none to the next. */
+  readonly wait: number | null;
   /** For mint and regenerate. */
   readonly secretRef: string | null;
   /** The store's own id of a new key, where it has one. */

@@ -4,6 +4,7 @@ import type { ConsumerSpec, CredentialSpec, Exemption, Gate, RunOptions } from '
 import { RekeyError } from './errors.js';
 import type { Direction, Outcome, Phase, RunKind, Sequence, Strategy, VersionState } from './states.js';
 import type { Verb } from './verbs.js';
+import type { WaitKind } from './waits.js';
 import type { Who } from './who.js';
 
 /**
@@ -139,6 +140,8 @@ export interface Opened {
   readonly run: RunRecord;
   readonly head: ChainHead;
   readonly crossing: Crossing | null;
+  /** Consumers may hold the new version, and there is no old secret to give them back. */
+  readonly bound: boolean;
   /** Why it is to turn back: an abort or a rejection that was accepted, and not yet obeyed. */
   readonly turnBack: string | null;
 }
@@ -149,13 +152,6 @@ export interface OpenOrder {
   readonly sequence: Sequence;
   readonly options: RunOptions;
 }
-
-/**
- * `settle`: requests that may still land. `quiet`: the old version to be idle. `answer`: a store or
- * host that is away. `operator`: a step that failed for good. `manual`: an effect or a hand-out
- * that a person carries out.
- */
-export type WaitKind = 'approval' | 'pause' | 'window' | 'settle' | 'quiet' | 'answer' | 'operator' | 'manual';
 
 export interface Wait {
   readonly kind: WaitKind;
@@ -212,4 +208,10 @@ export interface RecordedVerb {
    * effect.
    */
   readonly saidBefore: boolean;
+  /** The numbers of the waits that it has ended. */
+  readonly ends: readonly number[];
+  /** It turns the run back. */
+  readonly turns: boolean;
+  /** What it answers was asked under another plan, and has to be asked again. */
+  readonly anew: boolean;
 }

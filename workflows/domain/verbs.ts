@@ -3,11 +3,13 @@
  * update validators and the command line both ask.
  */
 
-import type { ConsumerSpec, CredentialSpec, Gate } from './credential.js';
+import type { ConsumerSpec, CredentialSpec } from './credential.js';
 import { type Decision, no, yes } from './decision.js';
 import { differing } from './json.js';
+import type { SaidVerb } from './records.js';
 import type { Direction, Phase, Sequence } from './states.js';
-import { system, type Who } from './who.js';
+import type { OpenWait, WaitKind } from './waits.js';
+import type { Who } from './who.js';
 
 export const verbs = ['approve', 'reject', 'pause', 'resume', 'retry', 'skip', 'exempt', 'amend', 'expedite', 'abort'] as const;
 export type Verb = (typeof verbs)[number];
@@ -30,17 +32,13 @@ export interface VerbFacts {
   readonly sequence: Sequence;
   readonly phase: Phase;
   readonly direction: Direction;
-  readonly gate: Gate | null;
-  /** The number of the wait at the gate. */
-  readonly wait: number | null;
-  /** A person was asked to carry an effect out. */
-  readonly answering: boolean;
+  /** What it stands still for, as far as a verb could answer it. */
+  readonly waits: readonly OpenWait[];
   readonly paused: boolean;
-  /** A step failed for good and waits for a person. */
-  readonly waitsForOperator: boolean;
   /** The intent of revoke or regenerate may be out. */
   readonly crossed: boolean;
-  readonly skippable: 'bake' | 'prove-dead' | null;
+  /** Consumers may hold the new version, and there is no old secret to give them back. */
+  readonly bound: boolean;
   readonly expedited: boolean;
   /** Names of the consumers that are not exempt. */
   readonly consumers: readonly string[];
@@ -60,6 +58,7 @@ export type VerbRefusal =
   | 'unknown-consumer'
   | 'nothing-to-expedite'
   | 'beyond-return'
+  | 'no-way-back'
   | 'going-back';
 
 /**
@@ -72,27 +71,29 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
   if (request.expectedPhase !== null && request.expectedPhase !== facts.phase) {
     return no('moved-on', `the rotation is ${facts.phase} now, not ${request.expectedPhase}`);
   }
-  // A step of closing that failed for good waits for a person like any other: without `retry` it
+  const open = facts.waits.filter((wait) => answers(verb, wait));
+  // A step of closing that failed for good waits for a person like any other: without an answer it
   // would wait for ever.
-  if (facts.phase === 'closing' && !(verb === 'retry' && facts.waitsForOperator)) return no('ending', 'the rotation is closing');
+  if (facts.phase === 'closing' && !open.some(({ kind }) => kind === 'operator')) return no('ending', 'the rotation is closing');
+  const answered = answersWait(open, request.wait);
   switch (verb) {
     case 'approve':
-      if (!facts.gate) return no('no-gate', 'it does not wait for an approval');
-      return answers(facts.wait, request) ? yes : no('moved-on', 'it waits for another approval now');
+      return open.length === 0 ? no('no-gate', 'it does not wait for an approval') : answered;
     case 'reject':
-      if (!facts.gate) return facts.answering ? yes : no('no-gate', 'it waits for no approval and for nobody to do anything');
-      return answers(facts.wait, request) ? yes : no('moved-on', 'it waits for another approval now');
+      if (open.length === 0) return no('no-gate', 'it waits for no approval and for nobody to do anything');
+      // What a person was asked to do counts as not done; no more follows from that.
+      return facts.bound && open.every(({ kind }) => kind === 'approval') ? noWayBack : answered;
     case 'pause':
       if (facts.paused) return no('paused-already', 'it is paused already');
       return window.includes(facts.phase) || (facts.sequence === 'in-place' && facts.phase === 'compensating')
         ? no('in-window', 'programs are down in this phase; it is never paused')
         : yes;
     case 'resume':
-      return facts.paused ? yes : no('not-paused', 'it is not paused');
+      return facts.paused ? answered : no('not-paused', 'it is not paused');
     case 'retry':
-      return facts.waitsForOperator ? yes : no('nothing-failed', 'no step waits for a retry');
+      return open.length > 0 ? answered : no('nothing-failed', 'no step waits for a retry');
     case 'skip':
-      return facts.skippable ? yes : no('not-skippable', 'only bake and the proof of death can be skipped');
+      return open.length > 0 ? answered : no('not-skippable', 'it waits for nothing that could be left out');
     case 'exempt':
       return request.consumer !== null && facts.consumers.includes(request.consumer)
         ? yes
@@ -108,9 +109,15 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
         : no('nothing-to-expedite', 'there is no bake or grace ahead that could be shortened');
     case 'abort':
       if (facts.direction === 'back') return no('going-back', 'it is going back already');
-      return facts.crossed ? no('beyond-return', 'the point of no return is passed; it can only go forward') : yes;
+      if (facts.crossed) return no('beyond-return', 'the point of no return is passed; it can only go forward');
+      return facts.bound ? noWayBack : yes;
   }
 }
+
+const noWayBack = no(
+  'no-way-back',
+  'consumers may hold the new key, and the secret of the old one is not in the vault: it can only go forward',
+);
 
 export type AmendRefusal = 'unknown-consumer' | 'touched' | 'another-consumer' | 'nothing-to-amend';
 
@@ -140,30 +147,98 @@ export function withConsumer(
   return { spec: { ...spec, consumers: declared }, targets: replaced(targets) };
 }
 
-/** The verbs that are legal now, for help texts. */
-export function legalVerbs(facts: VerbFacts): readonly Verb[] {
-  return verbs.filter(
-    (verb) =>
-      mayVerb(verb, facts, {
-        by: system('help'),
-        expectedPhase: null,
-        wait: null,
-        reason: null,
-        consumer: (verb === 'amend' ? facts.untouched : facts.consumers)[0] ?? null,
-      }).ok,
-  );
+/** The kinds of wait that a verb ends; every other verb is about the whole run. */
+const kindsAnswered: Partial<Record<Verb | 'provide', readonly WaitKind[]>> = {
+  approve: ['approval'],
+  reject: ['approval', 'manual'],
+  resume: ['pause'],
+  retry: ['operator'],
+  skip: ['bake', 'spread', 'operator'],
+  provide: ['manual'],
+};
+
+/** Whether a verb is an answer to waits of a kind. */
+export function endsKind(verb: Verb | 'provide', kind: WaitKind): boolean {
+  return kindsAnswered[verb]?.includes(kind) ?? false;
+}
+
+/** Whether a verb ends a wait. */
+export function answers(verb: Verb | 'provide', { kind, skips }: OpenWait): boolean {
+  return endsKind(verb, kind) && (verb !== 'skip' || skips === true);
 }
 
 const isOf = (amended: ConsumerSpec | undefined, name: string): boolean => amended === undefined || amended.name === name;
 
 /** An operator who names no wait answers the one that there is. */
-function answers(wait: number | null, request: VerbRequest): boolean {
-  return request.wait === null || request.wait === wait;
+function answersWait(open: readonly OpenWait[], wait: number | null): Decision<'moved-on'> {
+  const isAnother = wait !== null && open.every(({ number }) => number !== null && number !== wait);
+  return open.length > 0 && isAnother ? no('moved-on', 'it waits for something else now') : yes;
 }
 
-/** Verbs that answer the approval a run waits for. */
-export function answersApproval(verb: Verb): boolean {
-  return verb === 'approve' || verb === 'reject';
+/** What the ledger knows when it has the last word on a verb. */
+export interface VerbRecords {
+  /** The waits that are open, the oldest first. */
+  readonly waits: readonly (OpenWait & {
+    readonly number: number;
+    /** It was opened under the plan that the run has now. */
+    readonly current: boolean;
+    /** What was handed in for it is being looked at. */
+    readonly lookedAt: boolean;
+  })[];
+  /** Why the run can only go forward, or null. */
+  readonly noReturn: string | null;
+  readonly direction: Direction;
+}
+
+/** What becomes of a verb: the waits that it ends, and why it has no effect where it has none. */
+export interface Judgement {
+  /** The wait that it answers. */
+  readonly wait: number | null;
+  readonly ends: readonly number[];
+  readonly whyNone: string | null;
+  /** It is still to take effect: a look at what was handed in, or what a person declined. */
+  readonly pending: boolean;
+  /** The run is to turn back, and has still to do it. */
+  readonly turns: boolean;
+  /** What it answers was asked under another plan, and has to be asked again. */
+  readonly anew: boolean;
+}
+
+/**
+ * The last word on a verb that the run took for legal: by now the wait may be over, the plan
+ * another, or the way back closed.
+ */
+export function judge({ verb, wait }: Pick<SaidVerb, 'verb' | 'wait'>, records: VerbRecords): Judgement {
+  const nothing = { wait: null, ends: [], pending: false, turns: false, anew: false } as const;
+  const none = (whyNone: string): Judgement => ({ ...nothing, whyNone });
+  const open = records.waits.filter((w) => answers(verb, w));
+  const answered = wait === null ? open.at(-1) : open.find(({ number }) => number === wait);
+  const asks = verb === 'approve' || verb === 'reject' || verb === 'retry' || verb === 'provide';
+  if (!answered && (wait !== null || asks)) return none('that wait was answered before, or is over');
+  const turns = verb === 'abort' || (verb === 'reject' && answered?.kind === 'approval');
+  if (turns && records.direction === 'back') return none('it is going back already');
+  if (turns && records.noReturn !== null) return none(records.noReturn);
+  if (verb === 'approve' && !answered!.current)
+    return { ...none('the plan was changed since: it is asked for again'), anew: true };
+  if ((verb === 'provide' || verb === 'reject') && answered!.lookedAt) return none('another answer to it is being looked at');
+  // What was handed in ends its wait only once it was taken.
+  const ended = answered ? (verb === 'provide' ? [] : [answered]) : records.waits.filter(({ kind }) => isOverAfter(verb, kind));
+  return {
+    wait: answered?.number ?? null,
+    ends: ended.map(({ number }) => number),
+    whyNone: null,
+    pending: turns || answered?.kind === 'manual',
+    turns,
+    anew: false,
+  };
+}
+
+/** Waits that end as nothing is left of what they were for, although the verb answers none. */
+function isOverAfter(verb: SaidVerb['verb'], kind: WaitKind): boolean {
+  // A step that waits for a person because of the consumer goes on without it.
+  if (verb === 'exempt') return kind === 'operator';
+  // What is asked for is about another plan than the one that it is now.
+  return verb === 'amend' && kind === 'approval';
 }
 
 /** Verbs after which a run turns back. */

@@ -4,21 +4,16 @@ import { localLedger } from '../activity-options.js';
 import type { Gate } from '../domain/credential.js';
 import { approvalKey, roomOf } from '../domain/leave.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
-import type { Wait } from '../domain/records.js';
 import { codeOf, RollbackRequested } from '../failures.js';
-import type { Run } from './run.js';
+import type { Run, WaitTold } from './run.js';
 
 /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
 export async function pausePoint(run: Run): Promise<void> {
-  if (!run.operator.paused) return;
-  await run.tell({
-    kind: 'pause',
-    text: 'an operator to resume it',
-    person: true,
-    deadline: null,
-    nextCommands: ['resume', 'abort'],
-  });
-  await run.operator.resumed();
+  await run.operator.obeyed();
+  while (run.operator.paused) {
+    const { number } = await run.tell({ kind: 'pause', text: 'an operator to resume it', person: true, deadline: null });
+    await run.operator.resumed(number);
+  }
 }
 
 /**
@@ -28,37 +23,23 @@ export async function pausePoint(run: Run): Promise<void> {
 export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
   await pausePoint(run);
   const { approve, approveWithin } = run.spec.policy;
-  if ((!approve.includes(gate) && because.length === 0) || run.crossing) return;
+  if ((!approve.includes(gate) && because.length === 0) || run.crossing || (gate === 'start' && run.isBound)) return;
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
   const step = approvalKey(gate, run.round);
-  const nextCommands = ['approve', 'reject', 'abort'] as const;
-  let deadline = deadlineOf(approveWithin);
-  for (let overdue = false; ; ) {
-    const wait: Wait = {
-      kind: 'approval',
-      gate,
-      step,
-      text: overdue ? `${text}; overdue` : text,
-      person: true,
-      deadline,
-      nextCommands,
-    };
+  for (let passed = false; !passed; ) {
+    const deadline = new Date(Date.now() + approveWithin).toISOString();
+    const wait: WaitTold = { kind: 'approval', gate, step, text, person: true, deadline };
     const { number, approved } = await run.tell(wait);
-    // Given to this very wait, before the workflow was lost.
-    if (approved) break;
-    run.operator.gate = { gate, wait: number };
-    const answer = await run.operator.answered(number, overdue ? undefined : approveWithin);
-    if (answer === 'approved') break;
-    if (answer === 'late' && gate === 'start') throw new RollbackRequested('nobody approved it in time');
-    // Late, nothing was taken away: both keys live, and a person is told for as long as it takes.
-    // Another plan is asked for anew.
-    overdue = answer === 'late';
-    if (!overdue) deadline = deadlineOf(approveWithin);
+    // Given to this very wait, before the workflow was lost. Another plan is asked for anew.
+    passed =
+      approved ||
+      (await run.operator.atGate(number, approveWithin, async () => {
+        if (gate === 'start') throw new RollbackRequested('nobody approved it in time');
+        // Nothing was taken away: both keys live, and a person is told for as long as it takes.
+        await run.tell({ ...wait, text: `${text}; overdue` });
+      }));
   }
-  run.operator.gate = null;
 }
-
-const deadlineOf = (within: number): string => new Date(Date.now() + within).toISOString();
 
 /** Speaks against beginning now, or null. */
 export async function calendarFinding(run: Run): Promise<Finding | null> {
@@ -75,13 +56,7 @@ export async function awaitWindow(run: Run): Promise<void> {
   for (;;) {
     const { at, inMs } = await localLedger.windowOpening({ window, room: roomOf(run.spec.policy) });
     if (inMs === 0) return;
-    await run.tell({
-      kind: 'window',
-      text: `its window ${window} to open`,
-      person: false,
-      deadline: at,
-      nextCommands: ['abort'],
-    });
+    await run.tell({ kind: 'window', text: `its window ${window} to open`, person: false, deadline: at });
     await sleep(inMs);
   }
 }

@@ -2,14 +2,7 @@
  * Owns one run of a rotation: its place in the ledger, its phase and direction, and how a step that
  * fails for good waits for a person.
  */
-import {
-  ApplicationFailure,
-  allHandlersFinished,
-  CancellationScope,
-  condition,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
@@ -29,10 +22,15 @@ import {
 } from '../domain/records.js';
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
 import { withConsumer } from '../domain/verbs.js';
-import { codeOf, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
+import { exitsOf, type Held } from '../domain/waits.js';
+import { codeOf, isForPerson, isHopeless, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
+import { endRun, orRefused } from './end.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
 import { waitForOperator } from './waits.js';
+
+/** A wait, as far as the run knows it; which commands end it is decided when it is told. */
+export type WaitTold = Omit<Wait, 'nextCommands'> & Held;
 
 export class Run {
   readonly operator: Operator;
@@ -44,6 +42,10 @@ export class Run {
   #crossingKey = '';
   #back: boolean;
   #reason: string | null;
+  /** The new version was handed out, and there is no old secret to give back in its place. */
+  #bound: boolean;
+  /** Steps that failed for good and wait for a person. */
+  readonly holds = new Set<Held & { readonly why: string }>();
   /**
    * How often the ledger was found behind: rounds that were recorded before may be older than what
    * happened since.
@@ -61,7 +63,7 @@ export class Run {
 
   row: RunRecord;
 
-  private constructor({ run: row, head, crossing, turnBack }: Opened) {
+  private constructor({ run: row, head, crossing, bound, turnBack }: Opened) {
     this.row = row;
     this.#head = head;
     this.#fence = row.fence;
@@ -69,6 +71,7 @@ export class Run {
     this.#back = row.direction === 'back';
     this.#crossing = crossing;
     this.#crossed = crossing !== null;
+    this.#bound = bound;
     this.#reason = row.reason;
     this.round = row.round;
     this.targets = row.targets ?? [];
@@ -79,6 +82,7 @@ export class Run {
         phase: this.#phase,
         direction: this.#back ? 'back' : 'forward',
         crossed: this.#crossed,
+        bound: this.isBound,
         consumers: this.required.map((c) => c.name),
         untouched: this.required.map((c) => c.name).filter((name) => !this.touched.has(name)),
       }),
@@ -106,7 +110,7 @@ export class Run {
       root.cancelRequested.catch(() => localLedger.report({ credential: order.credential, what: cancelled }));
       for (;;) {
         try {
-          return await run.#refusable(() => way(run));
+          return await orRefused(run, () => way(run));
         } catch (error) {
           if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
           await run.#reconcile();
@@ -128,6 +132,11 @@ export class Run {
     return this.#phase;
   }
 
+  /** Consumers that count may hold the new version, and nothing can be given back to them. */
+  get isBound(): boolean {
+    return this.#bound && this.required.length > 0;
+  }
+
   get reason(): string | null {
     return this.#reason;
   }
@@ -136,10 +145,7 @@ export class Run {
     return this.#back;
   }
 
-  /**
-   * The revoke or regenerate that an earlier run of this rotation may have sent: this one begins
-   * behind it.
-   */
+  /** The revoke or regenerate that an earlier run may have sent: this one begins behind it. */
   get crossing(): Crossing | null {
     return this.#crossing;
   }
@@ -147,6 +153,11 @@ export class Run {
   /** Consumers that must be right; exempt ones are left alone. */
   get required(): readonly ConsumerSpec[] {
     return this.targets.filter((t) => !this.operator.exempt.has(t.name));
+  }
+
+  /** Where it can only go forward, a consumer that fails is left behind, or nothing goes on. */
+  get #leavable(): readonly string[] {
+    return this.#crossed || this.isBound ? this.required.map((c) => c.name) : [];
   }
 
   isExempt(consumer: string): boolean {
@@ -198,14 +209,23 @@ export class Run {
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');
-    for (;;) {
+    for (let failed: unknown = null; ; ) {
       try {
-        return await this.#forward.run(way);
+        return await this.#forward.run(async () => {
+          // Where it may still turn back, an abort ends this wait like every other.
+          if (failed !== null)
+            await waitForOperator(this, messageOf(failed), { hopeless: isHopeless(failed), consumers: this.#leavable });
+          const done = await way();
+          await this.operator.obeyed();
+          return done;
+        });
       } catch (error) {
-        if (isOvertaken(error) || error instanceof RollbackRequested || error instanceof Refused) throw error;
+        if (isOvertaken(error) || error instanceof Refused) throw error;
+        const mayTurn = !this.#crossed && !this.isBound;
+        if (mayTurn && error instanceof RollbackRequested) throw error;
         // What no machine may judge is for a person, in whichever direction it could go.
-        if (!this.#crossed && codeOf(error) !== 'KR_STATE_UNCLEAR') throw new RollbackRequested(this.#reason ?? messageOf(error));
-        await waitForOperator(this, messageOf(error));
+        if (mayTurn && !isForPerson(error, sequenceOf(this.row))) throw new RollbackRequested(this.#reason ?? messageOf(error));
+        failed = error;
       }
     }
   }
@@ -219,7 +239,6 @@ export class Run {
     this.#back = true;
     this.#reason ??= why;
     this.operator.paused = false;
-    this.operator.gate = null;
     this.#phase = 'compensating';
     this.#sawHead(await localLedger.turnBack({ step: this.step('turn-back'), reason: this.#reason }));
     this.#fence++;
@@ -233,6 +252,16 @@ export class Run {
     await this.operator.obeyed();
     this.#crossed = true;
     this.#crossingKey = key;
+  }
+
+  /**
+   * Consumers are handed the new version from here on. Where nothing could be given back to them,
+   * abort is illegal from here on, too. Throws where an abort came before.
+   */
+  async beginHandOut(holdsOldSecret: boolean): Promise<void> {
+    if (holdsOldSecret) return;
+    await this.operator.obeyed();
+    this.#bound = true;
   }
 
   uncross(): void {
@@ -255,34 +284,8 @@ export class Run {
     this.round = round;
   }
 
-  /** Ends as refused where something spoke against beginning. */
-  async #refusable(way: () => Promise<RunReport>): Promise<RunReport> {
-    try {
-      return await way();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.enter('closing');
-      return this.#end('refused', error.message, null);
-    }
-  }
-
   close(outcome: Outcome, downtimeMs: number | null = null): Promise<RunReport> {
-    return this.#end(outcome, this.#reason, downtimeMs);
-  }
-
-  async #end(outcome: Outcome, reason: string | null, downtimeMs: number | null): Promise<RunReport> {
-    await localLedger.close({ step: this.step('close'), outcome, reason, downtimeMs });
-    await condition(allHandlersFinished);
-    const { id: run, credential, generation, previousGeneration } = this.row;
-    return {
-      run,
-      credential,
-      sequence: sequenceOf(this.row),
-      generation: generation ?? previousGeneration,
-      outcome,
-      reason,
-      downtimeMs,
-    };
+    return endRun(this, outcome, this.#reason, downtimeMs);
   }
 
   /**
@@ -305,14 +308,16 @@ export class Run {
     this.row = run;
     this.#fence = run.fence;
     this.#head = head;
-    this.operator.forgetApprovals();
+    this.operator.reconciled();
     if (this.#crossed) this.#crossing ??= { key: this.#crossingKey, done: false };
     this.reconciled++;
   }
 
   /** Says what it waits for, in the ledger and to Temporal. */
-  async tell(wait: Wait): Promise<OpenedWait> {
-    setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${wait.text}`);
+  async tell({ skips, hopeless, consumers, ...told }: WaitTold): Promise<OpenedWait> {
+    setCurrentDetails(`${this.row.id} is ${this.#phase} and waits for ${told.text}`);
+    const open = { kind: told.kind, number: null, skips, hopeless, consumers };
+    const wait: Wait = { ...told, nextCommands: exitsOf(open, this.operator.facts) };
     const opened = await localLedger.openWait({ step: this.step('wait'), wait });
     this.#sawHead(opened.head);
     return opened;
@@ -324,12 +329,9 @@ export class Run {
     return { ...recorded, run: this.row.id, phase: this.#phase };
   }
 
-  /**
-   * Two operators at once, or a verb that was recorded while the phase moved on: what is illegal by
-   * now has no effect.
-   */
+  /** Of two operators at once, or while the phase moved on: what is illegal by now is nothing. */
   #requestRollback(why: string): void {
-    if (this.#crossed || this.#back) return;
+    if (this.#crossed || this.isBound || this.#back) return;
     this.#reason = why;
     this.#forward.cancel();
   }

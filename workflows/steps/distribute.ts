@@ -5,6 +5,7 @@ import type { ConsumerSpec } from '../domain/credential.js';
 import { formatDuration } from '../domain/duration.js';
 import { isOvertaken, ranOut } from '../failures.js';
 import type { Run } from '../run/run.js';
+import { whileRequired } from './inspect.js';
 import { awaitAttestation, withdraw } from './manual-delivery.js';
 
 /**
@@ -34,15 +35,13 @@ export async function confirmAll(
   round: string,
 ): Promise<boolean> {
   const asked = await Promise.allSettled(
-    consumers
-      .filter(({ name }) => !run.isExempt(name))
-      .map(({ host, name }) =>
-        confirmingAtHost(host, run.spec.policy.confirm).confirmConsumer({
-          step: run.step('confirm', `confirm/${round}/${name}`, name),
-          consumer: name,
-          generation,
-        }),
-      ),
+    consumers.map((consumer) =>
+      whileRequired(run, [consumer], async ([left]) => {
+        if (!left) return;
+        const step = run.step('confirm', `confirm/${round}/${left.name}`, left.name);
+        await confirmingAtHost(left.host, run.spec.policy.confirm).confirmConsumer({ step, consumer: left.name, generation });
+      }),
+    ),
   );
   for (const answer of asked) {
     if (answer.status === 'rejected' && (isCancellation(answer.reason) || isOvertaken(answer.reason))) throw answer.reason;

@@ -1,4 +1,5 @@
 /** Owns how a run looks at hosts: fresh before each effect, and whole before the first. */
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { HostPreflight } from '../../activities/index.js';
 import { atHost } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
@@ -13,13 +14,35 @@ export function byHost(
 }
 
 /**
+ * Asks of consumers, and of those that are left once one of them is exempted meanwhile: what is
+ * dead for good must not hold up the rest.
+ */
+export async function whileRequired<Result>(
+  run: Run,
+  consumers: readonly ConsumerSpec[],
+  ask: (left: readonly ConsumerSpec[]) => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    const left = consumers.filter(({ name }) => !run.isExempt(name));
+    const asking = new CancellationScope();
+    const exempted = run.operator.whenExempted(...left.map(({ name }) => name)).then(() => asking.cancel());
+    exempted.catch(() => undefined);
+    try {
+      return await asking.run(() => ask(left));
+    } catch (error) {
+      if (!isCancellation(error) || left.every(({ name }) => !run.isExempt(name))) throw error;
+    }
+  }
+}
+
+/**
  * One fresh look at all that must be right; what was seen is in the ledger for the guard of the
  * next effect.
  */
 export async function inspect(run: Run, consumers: readonly ConsumerSpec[]): Promise<void> {
-  await Promise.all(
-    byHost(consumers).map(({ host, names }) =>
-      atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names }),
+  await whileRequired(run, consumers, (left) =>
+    Promise.all(
+      byHost(left).map(({ host, names }) => atHost(host).inspectConsumers({ step: run.step('inspect'), host, consumers: names })),
     ),
   );
 }

@@ -3,9 +3,10 @@
  * person's word.
  */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
-import { atHost, effectsAtHost } from '../activity-options.js';
+import { atHost, effectsAtHost, localLedger } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
 import type { ProvideRequest } from '../domain/manual.js';
+import { isOvertaken, messageOf } from '../failures.js';
 import type { Run } from '../run/run.js';
 
 /**
@@ -28,17 +29,24 @@ export function awaitAttestation(
 
     const take = async ({ secretRef, fingerprint }: ProvideRequest) => {
       const word = { ...input(), secretRef, fingerprint: fingerprint ?? null };
-      const said = await CancellationScope.nonCancellable(() => effectsAtHost(host).recordAttestation(word));
-      if (!('refused' in said)) return { result: await run.recorded(Promise.resolve(said)) };
-      await ask();
-      return said;
+      try {
+        const said = await CancellationScope.nonCancellable(() => effectsAtHost(host).recordAttestation(word));
+        if (!('refused' in said)) return { result: await run.recorded(Promise.resolve(said)) };
+        await ask();
+        return said;
+      } catch (error) {
+        if (isOvertaken(error)) throw error;
+        // The word may have been taken all the same; else that person is asked again, and told why.
+        return (await ask()).said ? { result: {} } : { refused: messageOf(error) };
+      }
     };
     const answer = await run.operator.awaitAnswer(take, run.spec.policy.approveWithin, () => {
       overdue = true;
       return ask();
     });
-    if ('declined' in answer)
-      throw ApplicationFailure.nonRetryable(`the hand-out to ${name} was ${answer.declined}`, 'KR_NOT_DONE');
+    if (!('declined' in answer)) return;
+    await localLedger.declineAsked({ step: stepOf(run, consumer, round) });
+    throw ApplicationFailure.nonRetryable(`the hand-out to ${name} was ${answer.declined}`, 'KR_NOT_DONE');
   });
 }
 

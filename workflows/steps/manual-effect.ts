@@ -6,6 +6,7 @@ import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import { effectsAtStore, localLedger } from '../activity-options.js';
 import type { ManualEffect, ProvideRequest } from '../domain/manual.js';
 import type { Recorded } from '../domain/records.js';
+import { isOvertaken, messageOf } from '../failures.js';
 import type { Run } from '../run/run.js';
 
 /** What the effect is about; the step's name is the same, whoever carries it out. */
@@ -42,11 +43,20 @@ export async function byPerson<Result>(run: Run, what: StoreEffect): Promise<Res
   const asked = await ask(false);
   if (asked.done) return run.recorded(Promise.resolve(asked.done as Recorded<Result>));
 
+  const result = async (done: unknown) => ({ result: await run.recorded(Promise.resolve(done as Recorded<Result>)) });
   const take = async ({ secretRef, keyId }: ProvideRequest) => {
     const { attempt, tag } = asked;
-    const said = await CancellationScope.nonCancellable(() => store.takeProvided({ ...input(), attempt, tag, secretRef, keyId }));
-    if ('refused' in said) return said;
-    return { result: await run.recorded(Promise.resolve(said as Recorded<Result>)) };
+    try {
+      const said = await CancellationScope.nonCancellable(() =>
+        store.takeProvided({ ...input(), attempt, tag, secretRef, keyId }),
+      );
+      return 'refused' in said ? said : result(said);
+    } catch (error) {
+      if (isOvertaken(error)) throw error;
+      // It may be on record all the same; else that person is asked again, and told why.
+      const again = await ask(false);
+      return again.done ? result(again.done) : { refused: messageOf(error) };
+    }
   };
   const answer = await run.operator.awaitAnswer(take, run.spec.policy.approveWithin, () => ask(true));
   if ('result' in answer) return answer.result;

@@ -4,7 +4,7 @@
  */
 import { atStore, localLedger } from '../activity-options.js';
 import { Refused } from '../failures.js';
-import { awaitWindow, calendarFinding, passGate } from '../run/gates.js';
+import { awaitWindow, calendarFinding, passGate, pausePoint } from '../run/gates.js';
 import type { Run } from '../run/run.js';
 import { preflightHosts } from './inspect.js';
 import { awaitFirstAttestation } from './manual-delivery.js';
@@ -12,8 +12,10 @@ import { awaitFirstAttestation } from './manual-delivery.js';
 export interface Prepared {
   /** The names of the consumers that run. */
   readonly running: readonly string[];
-  /** Whether the store can disable a version before it is revoked. */
+  /** Whether the store can disable a version before it is revoked, in a way that can be undone. */
   readonly disables: boolean;
+  /** Whether the old version could be given back to consumers. */
+  readonly holdsOldSecret: boolean;
 }
 
 /** Throws `Refused` where something speaks against beginning. */
@@ -41,5 +43,7 @@ export async function prepare(run: Run): Promise<Prepared> {
   await passGate(run, 'start');
   // The window was open a moment ago, unless somebody had to be asked meanwhile.
   if (run.spec.policy.approve.includes('start')) await awaitWindow(run);
-  return { running: atTheHosts.running, disables: atTheStore.disables };
+  // Paused at the gate, or while the window was closed.
+  await pausePoint(run);
+  return { running: atTheHosts.running, disables: atTheStore.disables, holdsOldSecret: atTheStore.holdsOldSecret };
 }

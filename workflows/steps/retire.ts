@@ -6,12 +6,13 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from '../activity-options.js';
 import type { ConsumerSpec } from '../domain/credential.js';
+import type { KeySeen } from '../domain/way-back.js';
 import { codeOf } from '../failures.js';
 import { awaitLeave, isHeld, pausePoint } from '../run/gates.js';
 import type { Run } from '../run/run.js';
 import { retryUntilOperator, waitForOperator } from '../run/waits.js';
 import { confirmAll } from './distribute.js';
-import { byHost, inspect } from './inspect.js';
+import { byHost, inspect, whileRequired } from './inspect.js';
 import { atTheStore } from './manual-effect.js';
 
 /** Waits until the old version is quiet; expedite asks again at once, without grace. */
@@ -30,8 +31,10 @@ export async function retire(run: Run, round: number, disables: boolean): Promis
   const survivor = run.generation;
   // Behind the intent of a revoke it was disabled long ago.
   if (disables && !run.crossing) {
-    if (!(await disabled(run, round))) return behind;
-    const missing = await soak(run, round);
+    const how = await disabled(run, round);
+    if (how === 'behind') return behind;
+    // One that somebody else has deleted is watched by nobody, and cannot be given back.
+    const missing = how === 'gone' ? [] : await soak(run, round);
     if (missing.length > 0) {
       await enabled(run, `${round}`);
       return { reason: `generation ${target} was missed while it was disabled, by ${missing.join(', ')}` };
@@ -51,13 +54,19 @@ export async function retire(run: Run, round: number, disables: boolean): Promis
 
 const behind = { reason: 'a consumer is behind' };
 
-function disabled(run: Run, round: number): Promise<boolean> {
+async function disabled(run: Run, round: number): Promise<'disabled' | 'behind' | 'gone'> {
   const [target, survivor] = [run.row.previousGeneration!, run.generation];
   const key = `disable/${round}`;
   const byApi = () => effectsAtStore(run.spec.store).disableVersion({ step: run.step('disable', key), target, survivor });
-  return withGuard(run, run.required, survivor, `disable-${round}`, () =>
-    atTheStore(run, { effect: 'disable', key, generation: target, survivor }, byApi),
-  );
+  try {
+    const isDisabled = await withGuard(run, run.required, survivor, `disable-${round}`, () =>
+      atTheStore(run, { effect: 'disable', key, generation: target, survivor }, byApi),
+    );
+    return isDisabled ? 'disabled' : 'behind';
+  } catch (error) {
+    if (codeOf(error) !== 'KR_KEY_GONE') throw error;
+    return 'gone';
+  }
 }
 
 /**
@@ -67,17 +76,15 @@ function disabled(run: Run, round: number): Promise<boolean> {
 async function soak(run: Run, round: number): Promise<readonly string[]> {
   const [target, survivor] = [run.row.previousGeneration!, run.generation];
   const step = () => run.step('soak', `soak/${round}`);
-  // Nobody declared is nobody to be watched; the time is for those whom nobody knows of.
-  if (run.required.length === 0) {
-    await withExpedite(run, () => atStore(run.spec.store).waitOutSoak({ step: step(), target }));
-    return [];
-  }
   const watched = await withExpedite(run, () =>
-    Promise.all(
-      byHost(run.required).map(({ host, names }) =>
+    whileRequired(run, run.required, async (left) => {
+      // Nobody is to be watched; the time is for those whom nobody knows of.
+      if (left.length === 0) await atStore(run.spec.store).waitOutSoak({ step: step(), target });
+      const watching = byHost(left).map(({ host, names }) =>
         atHost(host).watchSoak({ step: step(), host, consumers: names, target, survivor }),
-      ),
-    ),
+      );
+      return Promise.all(watching);
+    }),
   );
   return watched.flat();
 }
@@ -90,20 +97,37 @@ const mostEnables = 3;
 
 /**
  * Makes the old version usable again, and proves it once nothing that was sent before can land any
- * more. Acts at once: somebody may be refused now.
+ * more. Acts at once: somebody may be refused now. False: it is gone for good, or a person does
+ * without it.
  */
-export async function enabled(run: Run, round: string): Promise<void> {
+export async function enabled(run: Run, round: string): Promise<boolean> {
   const generation = run.row.previousGeneration!;
   for (let tries = 1; ; tries++) {
-    const key = `enable/${round}-${tries}`;
-    const byApi = () => effectsAtStore(run.spec.store).enableVersion({ step: run.step('enable', key), generation });
-    await retryUntilOperator(run, () => atTheStore(run, { effect: 'enable', key, generation }, byApi));
-    const proved = await retryUntilOperator(run, () =>
-      atStore(run.spec.store).proveEnabled({ step: run.step('prove-enabled'), generation }),
-    );
-    if (proved) return;
-    if (tries % mostEnables === 0) await waitForOperator(run, `generation ${generation} was enabled and is still refused`);
+    const isThere = await retryUntilOperator(run, () => enable(run, `enable/${round}-${tries}`, generation));
+    const seen = isThere ? await retryUntilOperator(run, () => look(run, 'prove-enabled', generation)) : 'gone';
+    if (seen === 'accepted') return true;
+    if (seen === 'gone') return false;
+    if (tries % mostEnables !== 0) continue;
+    const why = `generation ${generation} was enabled and is still refused`;
+    if ((await waitForOperator(run, why, { skips: true })) === 'leave-out') return false;
   }
+}
+
+/** False where the key is gone from the store. */
+async function enable(run: Run, key: string, generation: number): Promise<boolean> {
+  const byApi = () => effectsAtStore(run.spec.store).enableVersion({ step: run.step('enable', key), generation });
+  try {
+    await atTheStore(run, { effect: 'enable', key, generation }, byApi);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'KR_KEY_GONE') throw error;
+    return false;
+  }
+}
+
+/** How the store has the old version now. */
+export function look(run: Run, step: string, generation: number): Promise<KeySeen> {
+  return atStore(run.spec.store).proveEnabled({ step: run.step(step), generation });
 }
 
 /**

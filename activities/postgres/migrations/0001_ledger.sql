@@ -133,6 +133,8 @@ create table runs (
   round integer not null default 1,
   cutover_at timestamptz,
   downtime_ms integer,
+  -- When it last got on, as it was when the sweep reported that it does not any more.
+  stalled_since timestamptz,
   opened_by who not null,
   opened_at timestamptz not null default clock_timestamp(),
   closed_at timestamptz,
@@ -147,7 +149,9 @@ create unique index runs_one_open on runs (credential) where outcome is null;
 create table waits (
   run text not null references runs,
   number integer not null,
-  kind text not null check (kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'answer', 'operator', 'manual')),
+  kind text not null check (
+    kind in ('approval', 'pause', 'window', 'settle', 'quiet', 'spread', 'bake', 'answer', 'operator', 'manual')
+  ),
   gate text check (gate in ('start', 'take-away')),
   -- The step that it is for, by its key.
   step text,
@@ -160,8 +164,9 @@ create table waits (
   since timestamptz not null default clock_timestamp(),
   deadline timestamptz,
   ended_at timestamptz,
-  -- The verb that ended it, or `over`.
+  -- The verb that ended it, or `over`; and the update that said so.
   ended text,
+  ended_by text,
   primary key (run, number),
   check ((kind = 'approval') = (gate is not null)),
   check ((ended is null) = (ended_at is null))
@@ -276,6 +281,24 @@ create table outbox (
   foreign key (credential, position) references audit_events
 );
 
+-- When the ledger last saw a run get on: what it began and ended, saw, was told, and waits for.
+create function last_progress(run_id text) returns timestamptz language sql stable as $$
+  select greatest(
+    (select opened_at from runs where id = run_id),
+    (select max(greatest(began_at, ended_at)) from steps where run = run_id),
+    (select max(greatest(begun_at, closed_at)) from intents where run = run_id),
+    (select max(greatest(since, ended_at)) from waits where run = run_id),
+    (select max(accepted_at) from verbs where run = run_id),
+    (select max(last_at) from observations where run = run_id))
+$$;
+
+-- An open run that neither gets on, nor asks a person, nor waits for anything that has a deadline. A machine that is slow gets a minute.
+create function is_silent(run_id text) returns boolean language sql volatile as $$
+  select last_progress(run_id) < clock_timestamp() - interval '1 minute' and not exists (
+    select 1 from waits w where w.run = run_id and w.ended_at is null
+      and (w.person or w.deadline > clock_timestamp() - interval '1 minute'))
+$$;
+
 -- What people look at. The command line only reads.
 create function iso(at timestamptz) returns text language sql stable as $$
   select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
@@ -288,7 +311,11 @@ select w.run, w.number, w.kind, w.gate, w.step, w.person, w.deadline, w.ended_at
 from waits w;
 
 create view run_status as
-select r.*, w.shown as waits_for, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds
+select r.*, extract(epoch from coalesce(r.closed_at, clock_timestamp()) - r.opened_at) as seconds,
+       case when r.outcome is null and r.stalled_since is not null and r.stalled_since = last_progress(r.id)
+         then jsonb_build_object('number', null, 'kind', 'stalled', 'text', 'a person to look: it has not got on since ' || iso(r.stalled_since),
+           'person', true, 'since', iso(r.stalled_since), 'deadline', null, 'nextCommands', jsonb_build_array('show'))
+         else w.shown end as waits_for
 from runs r
 left join lateral (select shown from wait_status w where w.run = r.id and w.ended_at is null order by w.person desc, w.number desc limit 1) w on true;
 

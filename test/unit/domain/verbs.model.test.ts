@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Phase, phaseTransitions, type Strategy } from '../../../workflows/domain/states.js';
 import { mayVerb, type Verb, type VerbFacts, type VerbRequest, verbs } from '../../../workflows/domain/verbs.js';
+import { exitsOf, legalVerbs, type OpenWait } from '../../../workflows/domain/waits.js';
 import { tester } from '../../support/who.js';
 
 const request: VerbRequest = { by: tester, expectedPhase: null, wait: null, reason: null, consumer: 'web-1' };
@@ -13,17 +14,18 @@ const down = ({ sequence, phase }: VerbFacts) =>
   (sequence === 'in-place' && phase === 'compensating');
 const strategies: readonly Strategy[] = ['overlap', 'in-place'];
 
+const waits = (facts: VerbFacts, kind: OpenWait['kind']) => facts.waits.some((wait) => wait.kind === kind);
+const at = (facts: VerbFacts, ...open: readonly OpenWait[]): VerbFacts => ({ ...facts, waits: open });
+const wait = (kind: OpenWait['kind'], more: Partial<OpenWait> = {}): OpenWait => ({ kind, number: 1, ...more });
+
 const first = (sequence: Strategy): VerbFacts => ({
   sequence,
   phase: 'planned',
   direction: 'forward',
-  gate: null,
-  wait: null,
-  answering: false,
+  waits: [],
   paused: false,
-  waitsForOperator: false,
   crossed: false,
-  skippable: null,
+  bound: false,
   expedited: false,
   consumers: ['web-1'],
   untouched: ['web-1'],
@@ -34,64 +36,58 @@ const first = (sequence: Strategy): VerbFacts => ({
  * of no return or learns that it did not.
  */
 function ownMoves(facts: VerbFacts): readonly VerbFacts[] {
-  const { sequence, phase, direction, crossed } = facts;
-  if (phase === 'closing' && !facts.waitsForOperator) return [{ ...facts, waitsForOperator: true }];
-  if (facts.waitsForOperator || facts.gate) return [];
-  if (facts.answering) return [{ ...facts, answering: false }];
-  const moves: VerbFacts[] = [{ ...facts, waitsForOperator: true }];
-  if (facts.paused && !down(facts) && direction === 'forward') return moves;
+  const { sequence, phase, direction, crossed, bound } = facts;
+  const fails = at(facts, wait('operator', { consumers: facts.consumers }));
+  if (phase === 'closing' && facts.waits.length === 0) return [fails];
+  if (waits(facts, 'operator') || waits(facts, 'approval') || waits(facts, 'pause')) return [];
+  if (facts.waits.length > 0) return [at(facts)];
+  const moves: VerbFacts[] = [fails];
+  if (facts.paused && !down(facts)) return [at(facts, wait('pause')), ...moves];
   for (const next of phaseTransitions[sequence][phase] ?? []) {
     const turns = next === 'compensating';
-    if (turns ? crossed : false) continue;
-    moves.push({
-      ...facts,
-      phase: next,
-      direction: turns ? 'back' : direction,
-      paused: turns ? false : facts.paused,
-      skippable: null,
-    });
+    if (turns && (crossed || bound)) continue;
+    moves.push({ ...facts, phase: next, direction: turns ? 'back' : direction, paused: turns ? false : facts.paused });
   }
-  if (direction === 'forward' && !crossed && phase === 'preparing') moves.push({ ...facts, gate: 'start' });
-  if (direction === 'forward' && !crossed && phase === 'draining') moves.push({ ...facts, gate: 'take-away' });
-  if (direction === 'forward' && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, crossed: true });
+  const isForward = direction === 'forward';
+  if (isForward && !crossed && !bound && phase === 'preparing') moves.push(at(facts, wait('approval')));
+  if (isForward && !crossed && phase === 'draining') moves.push(at(facts, wait('approval')), at(facts, wait('quiet')));
+  if (isForward && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, crossed: true });
   if (crossed && (phase === 'retiring' || phase === 'regenerating')) moves.push({ ...facts, crossed: false });
-  if (phase === 'preparing' || phase === 'retiring' || phase === 'regenerating') moves.push({ ...facts, answering: true });
-  if (phase === 'distributing') moves.push({ ...facts, skippable: 'bake' });
-  if (phase === 'retiring' && crossed) moves.push({ ...facts, skippable: 'prove-dead' });
+  if (phase === 'preparing' || phase === 'retiring' || phase === 'regenerating') moves.push(at(facts, wait('manual')));
+  if (phase === 'distributing') moves.push(at(facts, wait('bake', { skips: true })));
+  if (isForward && phase === 'distributing' && sequence === 'overlap' && facts.consumers.length > 0)
+    moves.push({ ...facts, bound: true });
+  if (phase === 'retiring' && crossed) moves.push(at(facts, wait('spread', { number: null, skips: true })));
+  if (phase === 'compensating') moves.push(at(facts, wait('operator', { skips: true, hopeless: true })));
   return moves;
 }
 
-/** What a verb makes of a run; `abort` and `reject` turn it back, wherever it stands. */
+/** What a verb makes of a run; `abort` turns it back, and so does `reject` at a gate. */
 function obeyed(facts: VerbFacts, verb: Verb): VerbFacts {
   switch (verb) {
-    case 'approve':
-      return { ...facts, gate: null };
     case 'reject':
+      if (!waits(facts, 'approval')) return at(facts);
+      return { ...facts, waits: [], paused: false, phase: 'compensating', direction: 'back' };
     case 'abort':
-      return {
-        ...facts,
-        gate: null,
-        wait: null,
-        answering: false,
-        waitsForOperator: false,
-        paused: false,
-        phase: 'compensating',
-        direction: 'back',
-        skippable: null,
-      };
+      return { ...facts, waits: [], paused: false, phase: 'compensating', direction: 'back' };
     case 'pause':
+      return { ...facts, paused: true };
     case 'resume':
-      return { ...facts, paused: verb === 'pause' };
-    case 'retry':
-      return { ...facts, waitsForOperator: false };
-    case 'skip':
-      return { ...facts, skippable: null };
+      return { ...facts, paused: false, waits: facts.waits.filter(({ kind }) => kind !== 'pause') };
     case 'expedite':
       return { ...facts, expedited: true };
     case 'amend':
-      return facts.gate ? { ...facts, gate: null } : facts;
+      return { ...facts, waits: facts.waits.filter(({ kind }) => kind !== 'approval') };
     case 'exempt':
-      return { ...facts, waitsForOperator: false, consumers: [], untouched: [] };
+      return {
+        ...facts,
+        waits: facts.waits.filter(({ kind }) => kind !== 'operator'),
+        bound: false,
+        consumers: [],
+        untouched: [],
+      };
+    default:
+      return at(facts);
   }
 }
 
@@ -119,7 +115,7 @@ describe.each(strategies)('a run of sequence %s', (sequence) => {
 
   it('always has a way to its end', () => {
     const ends = new Set(
-      [...states].filter(([, { facts }]) => facts.phase === 'closing' && !facts.waitsForOperator).map(([name]) => name),
+      [...states].filter(([, { facts }]) => facts.phase === 'closing' && facts.waits.length === 0).map(([name]) => name),
     );
     for (let grown = true; grown; ) {
       const before = ends.size;
@@ -129,25 +125,24 @@ describe.each(strategies)('a run of sequence %s', (sequence) => {
     expect([...states.keys()].filter((name) => !ends.has(name))).toEqual([]);
   });
 
-  it('that waits for a person has an exit that a person can take', () => {
-    const waiting = all.filter((f) => f.waitsForOperator || f.gate || (f.paused && f.direction === 'forward' && !down(f)));
-    const ending: Readonly<Record<string, readonly Verb[]>> = {
-      gate: ['approve', 'reject'],
-      waitsForOperator: ['retry'],
-      paused: ['resume'],
-    };
-    for (const facts of waiting) {
-      const needed = facts.gate ? 'gate' : facts.waitsForOperator ? 'waitsForOperator' : 'paused';
-      if (needed === 'paused' && facts.phase === 'closing') continue;
-      expect(legal(facts), JSON.stringify(facts)).toEqual(expect.arrayContaining([...ending[needed]!]));
+  it('that waits for a person offers an exit that is legal, and brings it further', () => {
+    const forPerson = ['approval', 'pause', 'operator', 'manual', 'bake'];
+    const waiting = all.flatMap((facts) =>
+      facts.waits.filter(({ kind }) => forPerson.includes(kind)).map((open) => ({ facts, open })),
+    );
+    for (const { facts, open } of waiting) {
+      const offered = exitsOf(open, facts);
+      expect(offered.length, JSON.stringify(facts)).toBeGreaterThan(0);
+      for (const exit of offered) if (exit !== 'provide') expect(legal(facts), JSON.stringify(facts)).toContain(exit);
+      if (open.hopeless) expect(offered).not.toContain('retry');
     }
     expect(waiting.length).toBeGreaterThan(20);
   });
 
   it('cannot be turned once it goes back or may have taken something away', () => {
-    for (const facts of all.filter((f) => f.direction === 'back' || f.crossed)) {
+    for (const facts of all.filter((f) => f.direction === 'back' || f.crossed || f.bound)) {
       expect(legal(facts), JSON.stringify(facts)).not.toContain('abort');
-      expect(legal(facts), JSON.stringify(facts)).not.toContain('expedite');
+      if (!facts.bound || facts.crossed) expect(legal(facts), JSON.stringify(facts)).not.toContain('expedite');
     }
   });
 
@@ -157,7 +152,7 @@ describe.each(strategies)('a run of sequence %s', (sequence) => {
 
   it('is closing for good: nothing but a step that failed can be said anything about', () => {
     for (const facts of all.filter((f) => f.phase === 'closing'))
-      expect(legal(facts)).toEqual(facts.waitsForOperator ? ['retry'] : []);
+      expect(legal(facts)).toEqual(waits(facts, 'operator') ? ['retry'] : []);
   });
 });
 
@@ -165,51 +160,57 @@ describe.each(strategies)('a run of sequence %s', (sequence) => {
  * The table once more, as what stands against each verb: the other way round than the code says it.
  */
 const against: Readonly<Record<Verb, (facts: VerbFacts) => boolean>> = {
-  approve: (f) => f.gate === null,
-  reject: (f) => f.gate === null && !f.answering,
+  approve: (f) => !waits(f, 'approval'),
+  reject: (f) => !waits(f, 'manual') && (f.bound || !waits(f, 'approval')),
   pause: (f) => f.paused || down(f),
   resume: (f) => !f.paused,
-  retry: (f) => !f.waitsForOperator,
-  skip: (f) => f.skippable === null,
+  retry: (f) => !waits(f, 'operator'),
+  skip: (f) => !f.waits.some(({ skips }) => skips),
   exempt: (f) => !f.consumers.includes('web-1'),
   amend: (f) => f.direction === 'back' || !f.untouched.includes('web-1'),
   expedite: (f) => f.sequence === 'in-place' || f.direction === 'back' || f.crossed || f.expedited,
-  abort: (f) => f.direction === 'back' || f.crossed,
+  abort: (f) => f.direction === 'back' || f.crossed || f.bound,
 };
+
+const subsets = <Item>(items: readonly Item[]): readonly (readonly Item[])[] =>
+  Array.from({ length: 2 ** items.length }, (_, chosen) => items.filter((_, index) => chosen & (1 << index)));
 
 describe('the table phase × verb', () => {
   it('says what the model says, in every combination of facts', () => {
     const both = [false, true];
+    const phases = [...new Set(strategies.flatMap((s) => Object.keys(phaseTransitions[s]) as Phase[]))];
+    const kinds = [wait('approval'), wait('manual'), wait('operator'), wait('bake', { skips: true }), wait('spread')];
     let asked = 0;
     for (const sequence of strategies)
-      for (const phase of [...new Set(strategies.flatMap((s) => Object.keys(phaseTransitions[s]) as Phase[]))])
+      for (const phase of phases)
         for (const direction of ['forward', 'back'] as const)
-          for (const gate of [null, 'start', 'take-away'] as const)
-            for (const skippable of [null, 'bake', 'prove-dead'] as const)
-              for (const [answering, paused, waitsForOperator] of both.flatMap((a) =>
-                both.flatMap((b) => both.map((c) => [a, b, c] as const)),
-              ))
-                for (const [crossed, expedited] of both.flatMap((a) => both.map((b) => [a, b] as const)))
-                  for (const consumers of [[], ['web-1']]) {
-                    const facts = {
-                      sequence,
-                      phase,
-                      direction,
-                      gate,
-                      wait: null,
-                      skippable,
-                      answering,
-                      paused,
-                      waitsForOperator,
-                      crossed,
-                      expedited,
-                      consumers,
-                      untouched: consumers,
-                    };
-                    const expected = verbs.filter((verb) => !against[verb](facts) && (phase !== 'closing' || verb === 'retry'));
-                    if (legal(facts).join() !== expected.join()) expect(legal(facts), JSON.stringify(facts)).toEqual(expected);
-                    asked++;
-                  }
-    expect(asked).toBe(2 * 11 * 2 * 3 * 3 * 8 * 4 * 2);
+          for (const open of subsets(kinds))
+            for (const [paused, crossed] of both.flatMap((a) => both.map((b) => [a, b] as const)))
+              for (const [bound, expedited] of both.flatMap((a) => both.map((b) => [a, b] as const)))
+                for (const consumers of [[], ['web-1']]) {
+                  const facts: VerbFacts = {
+                    sequence,
+                    phase,
+                    direction,
+                    waits: open,
+                    paused,
+                    crossed,
+                    bound,
+                    expedited,
+                    consumers,
+                    untouched: consumers,
+                  };
+                  const expected = verbs.filter(
+                    (verb) => !against[verb](facts) && (phase !== 'closing' || (verb === 'retry' && waits(facts, 'operator'))),
+                  );
+                  if (legal(facts).join() !== expected.join()) expect(legal(facts), JSON.stringify(facts)).toEqual(expected);
+                  asked++;
+                }
+    expect(asked).toBe(2 * 11 * 2 * 32 * 4 * 4 * 2);
+  });
+
+  it('is what help shows', () => {
+    const facts = at({ ...first('overlap'), phase: 'draining' }, wait('approval'));
+    expect(legalVerbs(facts)).toEqual(legal(facts));
   });
 });

@@ -3,15 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import type { Phase } from '../../../workflows/domain/states.js';
-import {
-  legalVerbs,
-  mayAmend,
-  mayVerb,
-  type VerbFacts,
-  type VerbRequest,
-  verbs,
-  withConsumer,
-} from '../../../workflows/domain/verbs.js';
+import { mayAmend, mayVerb, type VerbFacts, type VerbRequest, verbs, withConsumer } from '../../../workflows/domain/verbs.js';
+import { legalVerbs } from '../../../workflows/domain/waits.js';
 import { planWaves } from '../../../workflows/domain/waves.js';
 import { declared } from '../../support/declared.js';
 import { tester } from '../../support/who.js';
@@ -20,13 +13,10 @@ const facts: VerbFacts = {
   sequence: 'overlap',
   phase: 'distributing',
   direction: 'forward',
-  gate: null,
-  wait: null,
-  answering: false,
+  waits: [],
   paused: false,
-  waitsForOperator: false,
   crossed: false,
-  skippable: null,
+  bound: false,
   expedited: false,
   consumers: ['web-1'],
   untouched: ['web-1'],
@@ -50,13 +40,16 @@ const anyFacts = fc.record({
   sequence: fc.constantFrom('overlap', 'in-place'),
   phase: fc.constantFrom(...phases),
   direction: fc.constantFrom('forward', 'back'),
-  gate: fc.constantFrom(null, 'start', 'take-away'),
-  wait: fc.constantFrom(null, 1),
-  answering: fc.boolean(),
+  waits: fc.array(
+    fc.record({
+      kind: fc.constantFrom('approval', 'pause', 'operator', 'manual', 'bake', 'spread'),
+      number: fc.constantFrom(null, 1),
+    }),
+    { maxLength: 3 },
+  ),
   paused: fc.boolean(),
-  waitsForOperator: fc.boolean(),
   crossed: fc.boolean(),
-  skippable: fc.constantFrom(null, 'bake', 'prove-dead'),
+  bound: fc.boolean(),
   expedited: fc.boolean(),
   consumers: fc.subarray(['web-1', 'web-2']),
   untouched: fc.subarray(['web-1', 'web-2']),
@@ -64,9 +57,9 @@ const anyFacts = fc.record({
 
 describe('operator verbs', () => {
   it('are all illegal once the rotation is closing, but for the retry of a step that failed', () => {
-    const closing: VerbFacts = { ...facts, phase: 'closing', gate: 'start', skippable: 'bake' };
+    const closing: VerbFacts = { ...facts, phase: 'closing', waits: [{ kind: 'approval', number: 1 }] };
     expect(legalVerbs(closing)).toEqual([]);
-    expect(legalVerbs({ ...closing, waitsForOperator: true })).toEqual(['retry']);
+    expect(legalVerbs({ ...closing, waits: [{ kind: 'operator', number: 2 }] })).toEqual(['retry']);
   });
   it('are refused when the operator saw another phase', () => {
     const decision = mayVerb('abort', facts, { ...ask, expectedPhase: 'draining' });
@@ -85,7 +78,7 @@ describe('operator verbs', () => {
     fc.assert(fc.property(anyFacts, (f) => !(f.crossed || f.direction === 'back') || !mayVerb('abort', f, ask).ok));
   });
   it('let every step that waits for a person be retried', () => {
-    fc.assert(fc.property(anyFacts, (f) => !f.waitsForOperator || mayVerb('retry', f, ask).ok));
+    fc.assert(fc.property(anyFacts, (f) => f.waits.every(({ kind }) => kind !== 'operator') || mayVerb('retry', f, ask).ok));
   });
   it('exempt only consumers that are there', () => {
     fc.assert(fc.property(anyFacts, (f) => !mayVerb('exempt', f, ask).ok || f.consumers.includes('web-1')));

@@ -15,8 +15,9 @@ import {
 } from '../../../activities/index.js';
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
+import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
-import { generationOf, type RunRecord, type SaidVerb } from '../../../workflows/domain/records.js';
+import { generationOf, type RunRecord, type SaidVerb, type Wait } from '../../../workflows/domain/records.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -88,46 +89,65 @@ export function storeActivities(find: Find): StoreActivities {
       identity: 'account',
       usedBy: null,
       disables: world.disables,
+      holdsOldSecret: world.holdsOldSecret,
     })),
-    mintVersion: acts('mintVersion', ({ ledger }, _, attempt) => {
+    mintVersion: acts('mintVersion', ({ ledger, vendor }, _, attempt) => {
+      vendor?.keys.set(generationOf(ledger.row), 'live');
       const generation = generationOf(ledger.row);
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
       return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
     }),
-    proveVersion: looks('proveVersion', (world) => world.keepsLists),
+    proveVersion: looks('proveVersion', (world) => {
+      if (world.vendor?.refuses(2)) throw new RekeyError('KR_NOT_PROVED', 'the new key is refused');
+      return world.keepsLists;
+    }),
     copyMemberships: acts('copyMemberships', () => done),
-    drain: looks('drain', () => undefined),
-    disableVersion: acts('disableVersion', (_, { target: generation }, attempt) => {
-      attempt.stage({ kind: 'move-version', generation, event: 'disable' });
+    drain: looks('drain', ({ vendor }) => {
+      if (vendor?.can.listsKeys && vendor.seen(2) !== 'accepted') throw new RekeyError('KR_KEY_GONE', 'generation 2 is gone');
+    }),
+    disableVersion: acts('disableVersion', ({ ledger, vendor }, { target: generation, survivor }, attempt) => {
+      vendor?.guard(survivor, attempt);
+      vendor?.disable(generation, attempt);
+      if (ledger.states[generation] !== 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     }),
-    enableVersion: acts('enableVersion', ({ ledger }, { generation }, attempt) => {
+    enableVersion: acts('enableVersion', ({ ledger, vendor }, { generation }, attempt) => {
+      vendor?.enable(generation, attempt);
       if (ledger.states[generation] === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
       return { generation };
     }),
-    proveEnabled: looks('proveEnabled', () => true),
+    proveEnabled: looks('proveEnabled', ({ vendor }, { generation }) => vendor?.seen(generation) ?? ('accepted' as const)),
     waitOutSoak: looks('waitOutSoak', () => undefined),
-    revokeVersion: acts('revokeVersion', (world, { target: generation }, attempt) => {
+    revokeVersion: acts('revokeVersion', (world, { target: generation, survivor }, attempt) => {
+      world.vendor?.guard(survivor, attempt);
+      world.vendor?.keys.set(generation, 'deleted');
       world.outside.revoke(generation, world.required);
       attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
       return { generation, keyId: `key-${generation}` };
     }),
     proveDead: looks('proveDead', () => true),
     removeOrphans: acts('removeOrphans', () => ({ removed: [] })),
-    askPerson: looks('askPerson', ({ ledger }, { step }) => ledger.ask(step)),
+    askPerson: looks('askPerson', async ({ ledger }, { step }) => {
+      const asked = await ledger.ask(step);
+      if (!asked.done) await ledger.openWait(step, manualWait(step));
+      return asked;
+    }),
     takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
       const result: JsonObject =
         effect === 'regenerate' ? { generation, secretChanged: null } : { generation, keyId: `key-${generation}` };
       return ledger.answered(step, attempt, result, changesOf(effect, ledger.row, generation));
     }),
     regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
-      const { ledger, outside, required } = world;
+      const { ledger, outside, required, vendor } = world;
+      vendor?.regenerate(attempt);
       outside.regenerate(ledger.row.previousGeneration!, required);
       const generation = generationOf(ledger.row);
       if (!ledger.states[generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
       return { generation, secretChanged: 'ours' };
     }),
-    proveSecret: acts('proveSecret', () => ({ proof: 'accepted' as const })),
+    proveSecret: acts('proveSecret', ({ vendor }) => ({
+      proof: vendor?.refuses(1) ? ('refused' as const) : ('accepted' as const),
+    })),
     compareKeys: looks('compareKeys', () => []),
     planUpdate: acts('planUpdate', (_, { known }) => known ?? plan),
     changeKey: acts('changeKey', () => ({ sent: true })),
@@ -149,16 +169,22 @@ export function hostActivities(find: Find): HostActivities {
       };
     }),
     inspectConsumers: looks('inspectConsumers', () => undefined),
-    watchSoak: looks('watchSoak', () => []),
+    watchSoak: looks('watchSoak', ({ vendor }, { consumers }) => (vendor?.refuses(2) ? consumers : [])),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {
+      if (world.vendor && generation === 1 && !world.holdsOldSecret)
+        throw new RekeyError('KR_STATE_UNCLEAR', 'the secret of generation 1 is not in the vault');
       await world.ledger.lease(step, world.leaseKey(consumer));
       if (world.manualConsumers.includes(consumer)) return { manual: true } as const;
       world.outside.distribute(consumer, generation);
       return done;
     }),
-    askForAttestation: looks('askForAttestation', () => ({ said: false })),
+    askForAttestation: looks('askForAttestation', async ({ ledger }, { step }) => {
+      await ledger.openWait(step, manualWait(step));
+      return { said: false };
+    }),
     recordAttestation: looks('recordAttestation', ({ ledger, outside }, { step, consumer, generation }) =>
       ledger.once(step, null, async () => {
+        ledger.endManual(step);
         outside.distribute(consumer, generation);
         return done;
       }),
@@ -185,6 +211,15 @@ export function hostActivities(find: Find): HostActivities {
     }),
   };
 }
+
+const manualWait = ({ key }: StepInput['step']): Wait => ({
+  kind: 'manual',
+  step: key,
+  text: 'a person to do it',
+  person: true,
+  deadline: null,
+  nextCommands: ['provide', 'reject'],
+});
 
 /**
  * What is committed together with the outcome of an effect at the store, whoever carried it out.

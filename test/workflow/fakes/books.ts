@@ -1,8 +1,41 @@
 /** Owns what the ledger in memory holds of one credential, and what it begins with. */
+import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import type { OpenRequest, RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
 import type { Intent } from './intents.js';
 import type { Said } from './said.js';
+
+/** What of the port is needed here: observations are not kept, and nothing is configured. */
+export type Faked = Pick<
+  Ledger,
+  | 'open'
+  | 'reconcile'
+  | 'run'
+  | 'versions'
+  | 'once'
+  | 'ask'
+  | 'answered'
+  | 'declined'
+  | 'openAsks'
+  | 'enter'
+  | 'tags'
+  | 'mayHaveSent'
+  | 'deliveredTo'
+  | 'undeployed'
+  | 'unsettled'
+  | 'lease'
+  | 'releaseLease'
+  | 'releaseLeases'
+  | 'openWait'
+  | 'recordVerb'
+  | 'recordEffect'
+  | 'turnBack'
+  | 'report'
+  | 'beginRound'
+  | 'close'
+  | 'due'
+  | 'sweep'
+>;
 
 export interface Books {
   row: RunRecord | null;
@@ -31,12 +64,12 @@ export const version = (generation: number, state: VersionRecord['state']): Vers
   changedMs: 0,
 });
 
-export const emptyBooks = (): Books => ({
+export const emptyBooks = (holdsOldSecret: boolean): Books => ({
   row: null,
   workflowRun: '',
   fence: 0,
   generation: 1,
-  versions: [version(1, 'active')],
+  versions: [{ ...version(1, 'active'), ...(!holdsOldSecret && { secretRef: null }) }],
   outcomes: {},
   intents: [],
   leases: [],

@@ -21,49 +21,20 @@ import type {
 } from '../../../workflows/domain/records.js';
 import { type Outcome, sequenceOf, transition } from '../../../workflows/domain/states.js';
 import { withConsumer } from '../../../workflows/domain/verbs.js';
-import { type Books, emptyBooks, newRun, version } from './books.js';
+import { type Books, emptyBooks, type Faked, newRun, version } from './books.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
-import { openWait, recordVerb, turnBackOf } from './said.js';
-
-/** What of the port is needed here: observations are not kept, and nothing is configured. */
-type Faked = Pick<
-  Ledger,
-  | 'open'
-  | 'reconcile'
-  | 'run'
-  | 'versions'
-  | 'once'
-  | 'ask'
-  | 'answered'
-  | 'declined'
-  | 'openAsks'
-  | 'enter'
-  | 'tags'
-  | 'mayHaveSent'
-  | 'deliveredTo'
-  | 'undeployed'
-  | 'unsettled'
-  | 'lease'
-  | 'releaseLease'
-  | 'releaseLeases'
-  | 'openWait'
-  | 'recordVerb'
-  | 'recordEffect'
-  | 'turnBack'
-  | 'report'
-  | 'beginRound'
-  | 'close'
-  | 'due'
-  | 'sweep'
->;
+import { endManual, endPassing, openWait, recordVerb, turnBackOf } from './said.js';
 
 export class FakeLedger implements Faked {
-  #books = emptyBooks();
+  #books: Books;
 
   constructor(
     private readonly spec: CredentialSpec,
     private readonly standsOn: RunRecord['standsOn'],
-  ) {}
+    holdsOldSecret = true,
+  ) {
+    this.#books = emptyBooks(holdsOldSecret);
+  }
 
   /** A copy to set it back to. */
   copy(): Books {
@@ -84,6 +55,12 @@ export class FakeLedger implements Faked {
     return this.#books.row;
   }
 
+  /** What a person is asked for now, the newest last. */
+  get asked(): readonly (Wait & { readonly number: number })[] {
+    const open = this.#books.said.waits.filter(({ ended, wait }) => ended === null && wait.person);
+    return open.map(({ number, wait }) => ({ ...wait, number }));
+  }
+
   /** The states of the versions, by generation. */
   get states(): Readonly<Record<number, VersionRecord['state']>> {
     return Object.fromEntries(this.#books.versions.map((v) => [v.generation, v.state]));
@@ -92,10 +69,13 @@ export class FakeLedger implements Faked {
   async open({ credential, options, by, workflowRun, onlyIf }: Parameters<Ledger['open']>[0]) {
     const books = this.#books;
     if (books.row && books.row.outcome === null) {
-      if (books.workflowRun !== workflowRun) this.#change({ fence: ++books.fence });
+      if (books.workflowRun !== workflowRun) {
+        this.#change({ fence: ++books.fence });
+        endPassing(books.said);
+      }
       books.workflowRun = workflowRun;
       const turnBack = turnBackOf(books.said);
-      return { run: this.row, head: this.#audit(), crossing: this.#crossing(), turnBack };
+      return { run: this.row, head: this.#audit(), crossing: this.#crossing(), bound: this.#isBound(), turnBack };
     }
     if (onlyIf === 'open') throw new RekeyError('KR_NOT_CALLED_FOR', `no rotation of ${credential} is open`);
     const generation = options.update ? null : ++books.generation;
@@ -104,7 +84,7 @@ export class FakeLedger implements Faked {
     books.outcomes = {};
     books.intents = [];
     books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation);
-    return { run: this.row, head: this.#audit(), crossing: null, turnBack: null };
+    return { run: this.row, head: this.#audit(), crossing: null, bound: false, turnBack: null };
   }
 
   async reconcile({ run, fence, targets, back, workflowRun }: Parameters<Ledger['reconcile']>[0]) {
@@ -171,6 +151,7 @@ export class FakeLedger implements Faked {
   }
 
   async answered<Result extends JsonObject>(step: StepRef, attempt: string, result: Result, changes: readonly Change[]) {
+    this.endManual(step);
     return this.#outcome<Result>(step) ?? this.#commit(step, attempt, result, changes);
   }
 
@@ -214,21 +195,24 @@ export class FakeLedger implements Faked {
 
   async recordVerb(step: StepRef, said: SaidVerb): Promise<RecordedVerb> {
     const before = this.#books.said.verbs.find((v) => v.said.updateId === said.updateId);
-    if (before) return { head: this.#head(), whyNone: before.whyNone, saidBefore: false };
+    if (before) return { ...before.recorded, head: this.#head() };
     this.#require(step);
-    const whyNone = recordVerb(this.#books.said, said, this.#crossing());
+    const recorded = recordVerb(this.#books.said, said, this.row, this.#crossing());
     const { verb, consumer, reason } = said;
+    if (recorded.whyNone !== null) return { ...recorded, head: this.#audit() };
     if (verb === 'pause' || verb === 'resume') this.#change({ paused: verb === 'pause' });
     else if (verb === 'expedite') this.#change({ expedited: true });
     else if (verb === 'amend')
       this.#change(withConsumer({ spec: this.row.spec, targets: this.row.targets ?? [] }, said.amended!));
     else if (verb === 'exempt') this.#change({ exempt: [...this.row.exempt, { consumer: consumer!, reason: reason ?? '' }] });
-    return { head: this.#audit(), whyNone, saidBefore: false };
+    return { ...recorded, head: this.#audit() };
   }
 
   async recordEffect(_: string, updateId: string): Promise<void> {
     for (const verb of this.#books.said.verbs) if (verb.said.updateId === updateId) verb.pending = false;
   }
+
+  endManual = ({ key }: StepRef) => endManual(this.#books.said, key);
 
   async turnBack(step: StepRef, reason: string): Promise<ChainHead> {
     // A workflow task that ran out of time runs once more, and finds that it has turned back
@@ -236,8 +220,9 @@ export class FakeLedger implements Faked {
     if (this.row.direction === 'back' && this.row.fence === step.fence + 1) return this.#head();
     this.#require(step);
     const crossing = this.#crossing();
-    if (crossing) throw new RekeyError('KR_BEYOND_RETURN', `${crossing.key} may have been sent`);
+    if (crossing || this.#isBound()) throw new RekeyError('KR_BEYOND_RETURN', `${crossing?.key} may have been sent`);
     for (const verb of this.#books.said.verbs) verb.pending = false;
+    for (const wait of this.#books.said.waits) wait.ended ??= 'over';
     this.#change({ direction: 'back', reason, paused: false, phase: step.phase, fence: ++this.#books.fence });
     return this.#audit();
   }
@@ -317,6 +302,13 @@ export class FakeLedger implements Faked {
   #crossing(): Crossing | null {
     const key = crossed(this.#books.intents);
     return key === null ? null : { key, done: key in this.#books.outcomes };
+  }
+
+  #isBound(): boolean {
+    const handed = subjectsOf(this.#books.intents, 'distribute').filter(
+      (name) => !this.row.exempt.some((e) => e.consumer === name),
+    );
+    return this.#books.versions[0]!.secretRef === null && this.row.strategy === 'overlap' && handed.length > 0;
   }
 
   #change(change: Partial<RunRecord>): void {

@@ -1,36 +1,61 @@
 /** Owns what the ledger in memory keeps of waits and of what operators said. */
-import type { Crossing, OpenedWait, SaidVerb, Wait } from '../../../workflows/domain/records.js';
-import { becauseOf, type TurningVerb } from '../../../workflows/domain/verbs.js';
+import type { Crossing, OpenedWait, RecordedVerb, RunRecord, SaidVerb, Wait } from '../../../workflows/domain/records.js';
+import { becauseOf, judge, type TurningVerb } from '../../../workflows/domain/verbs.js';
 
 export interface Said {
-  readonly waits: { readonly wait: Wait; approved: boolean; replanned?: true }[];
-  readonly verbs: { readonly said: SaidVerb; readonly whyNone: string | null; pending: boolean }[];
+  readonly waits: { readonly number: number; wait: Wait; ended: string | null }[];
+  readonly verbs: { readonly said: SaidVerb; readonly recorded: Omit<RecordedVerb, 'head'>; pending: boolean }[];
 }
 
-/** An approval is asked for once under its name; every other wait is a new one here. */
+/** Waits of one kind and step are one as long as it is open; an approval that was given stands. */
 export function openWait({ waits }: Said, wait: Wait): Omit<OpenedWait, 'head'> {
-  const same = waits.findIndex(
-    (w) => wait.kind === 'approval' && w.wait.kind === 'approval' && w.wait.step === wait.step && !w.replanned,
-  );
-  if (same >= 0) return { number: same, approved: waits[same]!.approved, ageMs: 0 };
-  return { number: waits.push({ wait, approved: false }) - 1, approved: false, ageMs: 0 };
+  const same = waits.filter((w) => w.wait.kind === wait.kind && w.wait.step === wait.step);
+  const approved = wait.kind === 'approval' && same.find(({ ended }) => ended === 'approve');
+  if (approved) return { number: approved.number, approved: true, ageMs: 0 };
+  const open = same.find(({ ended }) => ended === null);
+  if (open) open.wait = wait;
+  const number = open?.number ?? waits.push({ number: waits.length + 1, wait, ended: null });
+  return { number, approved: false, ageMs: 0 };
 }
 
-/** Why the verb has no effect; null where it has one. */
-export function recordVerb({ waits, verbs }: Said, said: SaidVerb, crossing: Crossing | null): string | null {
-  const { verb, wait } = said;
-  const answered = verb === 'approve' && waits[wait!]!.approved;
-  const beyond = verb === 'abort' && crossing ? `${crossing.key} may have been sent` : null;
-  const whyNone = answered ? 'that approval was answered before' : beyond;
-  if (verb === 'approve') waits[wait!]!.approved = true;
-  if (verb === 'amend') for (const each of waits) each.replanned = true;
-  const turns = verb === 'abort' || (verb === 'reject' && wait !== null);
-  verbs.push({ said, whyNone, pending: whyNone === null && (turns || verb === 'provide') });
-  return whyNone;
+/** What a verb comes to, by the judgement of the product. */
+export function recordVerb(
+  { waits, verbs }: Said,
+  said: SaidVerb,
+  { direction }: RunRecord,
+  crossing: Crossing | null,
+): Omit<RecordedVerb, 'head'> {
+  const open = waits
+    .filter(({ ended }) => ended === null)
+    .map(({ number, wait }) => ({
+      number,
+      kind: wait.kind,
+      skips: wait.nextCommands.includes('skip'),
+      current: true,
+      lookedAt: verbs.some((v) => v.pending && v.said.verb === 'provide'),
+    }));
+  const noReturn = crossing && `${crossing.key} may have been sent`;
+  const { whyNone, ends, turns, anew, pending } = judge(said, { waits: open, direction, noReturn });
+  for (const wait of waits) if (ends.includes(wait.number)) wait.ended = said.verb;
+  // An approval is of the plan that was.
+  if (said.verb === 'amend') for (const wait of waits) if (wait.ended === 'approve') wait.ended = 'over';
+  const recorded = { whyNone, saidBefore: false, ends, turns, anew };
+  verbs.push({ said, recorded, pending });
+  return recorded;
+}
+
+/** The waits that a run comes to again under another workflow, or not at all. */
+export function endPassing({ waits }: Said): void {
+  for (const wait of waits) if (!['approval', 'pause', 'manual'].includes(wait.wait.kind)) wait.ended ??= 'over';
+}
+
+/** A person is asked for the step no more. */
+export function endManual({ waits }: Said, step: string): void {
+  for (const { wait, number } of waits) if (wait.kind === 'manual' && wait.step === step) waits[number - 1]!.ended ??= 'over';
 }
 
 /** Why whoever takes the run over is to turn it back. */
 export function turnBackOf({ verbs }: Said): string | null {
-  const turning = verbs.find(({ pending, said }) => pending && said.verb !== 'provide')?.said;
+  const turning = verbs.find(({ pending, recorded }) => pending && recorded.turns)?.said;
   return turning ? becauseOf(turning.verb as TurningVerb, turning.who, turning.reason) : null;
 }

@@ -54,6 +54,7 @@ const refusals: readonly ErrorCode[] = [
   'KR_TARGET_CHANGED',
   'KR_KEY_CHANGED',
   'KR_NOT_NOW',
+  'KR_KEY_GONE',
 ];
 
 export interface Times {

@@ -34,6 +34,7 @@ import { tester } from '../../support/who.js';
 import { FakeLedger } from './ledger.js';
 import { Outside } from './outside.js';
 import { type Entry, type Hold, Script } from './script.js';
+import { Vendor, type VendorSetting } from './vendor.js';
 
 /** Longer than any case: what lasts so long is ended by a verb, or the case fails. */
 export const never = 3_600_000;
@@ -48,6 +49,10 @@ export interface Setting {
   readonly disables?: boolean;
   /** Whether the store keeps lists that name keys. */
   readonly keepsLists?: boolean;
+  /** Whether the secret of the old key is in the vault; it is unless said. */
+  readonly holdsOldSecret?: boolean;
+  /** What the vendor can, where somebody else may touch its keys. */
+  readonly vendor?: VendorSetting;
   /** What a person does at the store, and the programs that only a person can change. */
   readonly manual?: readonly ManualEffect[];
   readonly manualConsumers?: readonly string[];
@@ -65,7 +70,9 @@ export class World {
   readonly consumers: readonly ConsumerSpec[];
   readonly disables: boolean;
   readonly keepsLists: boolean;
+  readonly holdsOldSecret: boolean;
   readonly manualConsumers: readonly string[];
+  readonly vendor: Vendor | null;
   readonly options: RunOptions;
   readonly #strategy: Strategy;
   #handle: WorkflowHandle | null = null;
@@ -82,8 +89,10 @@ export class World {
       const [host, name] = program.split('/') as [string, string];
       return { name, host, settings: {} };
     });
-    this.disables = setting.disables ?? manual.includes('disable');
     this.keepsLists = setting.keepsLists ?? false;
+    this.holdsOldSecret = setting.holdsOldSecret ?? true;
+    this.vendor = setting.vendor ? new Vendor(setting.vendor, this.holdsOldSecret) : null;
+    this.disables = this.vendor?.disables ?? setting.disables ?? manual.includes('disable');
     this.manualConsumers = setting.manualConsumers ?? [];
     this.options = { without: [], ...setting.options };
     this.outside = new Outside(
@@ -99,7 +108,8 @@ export class World {
       rollout: { ...plain.rollout, wave: { count: 2 }, ...setting.rollout },
       policy: { ...plain.policy, confirm: never, approveWithin: never, ...setting.policy },
     };
-    this.ledger = new FakeLedger(spec, { stores: { vendor: { kind: 'fake', settings: {}, manual } }, hosts: {} });
+    const standsOn = { stores: { vendor: { kind: 'fake', settings: {}, manual } }, hosts: {} };
+    this.ledger = new FakeLedger(spec, standsOn, this.holdsOldSecret);
   }
 
   /** Names of the consumers that must be right. */
@@ -196,7 +206,7 @@ export class World {
   }
 
   provide(said: Partial<ProvideRequest> = {}): Promise<ProvideReceipt> {
-    const request = { run: this.ledger.row.id, by: tester, secretRef: null, keyId: null, fingerprint: null, ...said };
+    const request = { run: this.ledger.row.id, by: tester, wait: null, secretRef: null, keyId: null, fingerprint: null, ...said };
     return executeUpdate(this.handle, provideUpdate, request);
   }
 

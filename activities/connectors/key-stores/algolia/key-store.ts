@@ -141,6 +141,7 @@ class AlgoliaKeyStore implements KeyStore {
    * still spreading it cannot be restored, which is waited for.
    */
   async enable({ secret, rights }: DisabledKey, signal: AbortSignal): Promise<void> {
+    if (!secret) throw this.#refused('a key is restored by its value, and that is not in the vault');
     const wanted = Object.keys(rights).length > 0 ? rights : null;
     // Before anything is sent: a key whose time is over would be restored for ever.
     if (wanted) bodyOf(this.context.name, '', wanted, Date.now());
