@@ -93,7 +93,11 @@ async function play(world: World, { touches: others, aborts, fails }: Case): Pro
   if (fails) script.fails(fails, 'KR_HOST_REFUSED', { times: 2 });
   for (const { after, key, becomes } of others)
     void script.until((log) => log.length >= after).then(() => vendor!.keys.has(key) && vendor!.keys.set(key, becomes));
-  if (aborts !== null) void script.until((log) => log.length >= aborts).then(() => world.say('abort')).catch(() => undefined);
+  if (aborts !== null)
+    void script
+      .until((log) => log.length >= aborts)
+      .then(() => world.say('abort'))
+      .catch(() => undefined);
   await world.begin();
   let over = false;
   const ended = untilClosed(world).finally(() => {
