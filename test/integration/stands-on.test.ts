@@ -112,6 +112,8 @@ describe('a consumer that is amended', () => {
     expect(await ledger.openWait(stepOf(opened, 'wait'), { ...wait, step: 'approve/start/1' })).toMatchObject({ number: 2 });
     const { rows } = await database.query('select consumer, amended, effect from verbs where run = $1', [run.id]);
     expect(rows).toEqual([{ consumer: 'web', amended: right, effect: 'applied' }]);
+    const again = { ...said('amend'), updateId: 'amend', consumer: 'web', amended: right };
+    expect(await ledger.recordVerb(stepOf(opened, 'verb'), again)).toMatchObject({ whyNone: null, ends: [1] });
     const corrected = { ...configuration.credentials.amended!, consumers: { kind: 'list', list: [right] } } as const;
     const next = { ...configuration, credentials: { ...configuration.credentials, amended: corrected } };
     expect(await ledger.saveConfiguration(anOrder(), next, 'corrected', tester)).toEqual({ changed: true });

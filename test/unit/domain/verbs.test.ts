@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConsumerSpec } from '../../../workflows/domain/credential.js';
 import type { Phase } from '../../../workflows/domain/states.js';
-import { mayAmend, mayVerb, type VerbFacts, type VerbRequest, verbs, withConsumer } from '../../../workflows/domain/verbs.js';
+import {
+  judge,
+  mayAmend,
+  mayVerb,
+  type VerbFacts,
+  type VerbRequest,
+  verbs,
+  withConsumer,
+} from '../../../workflows/domain/verbs.js';
 import { legalVerbs } from '../../../workflows/domain/waits.js';
 import { planWaves } from '../../../workflows/domain/waves.js';
 import { declared } from '../../support/declared.js';
@@ -130,6 +138,16 @@ describe('the correction of a consumer', () => {
     expect(reason(right, { was: null })).toBe('unknown-consumer');
     expect(reason({ ...right, host: 'other' })).toBe('another-consumer');
     expect(reason(was)).toBe('nothing-to-amend');
+  });
+
+  it('ends every approval that is asked for, and no other wait', () => {
+    const waits = (['operator', 'approval', 'pause', 'manual'] as const).map((kind, at) => ({
+      ...{ kind, number: at + 1, current: true, lookedAt: false },
+    }));
+    const records = { waits, direction: 'forward', noReturn: 'revoke/1 may have been sent' } as const;
+    const judged = judge({ verb: 'amend', wait: null }, records);
+    expect(judged).toMatchObject({ whyNone: null, ends: [2], turns: false, pending: false });
+    expect(judge({ verb: 'exempt', wait: null }, records).ends).toEqual([1]);
   });
 
   it('changes that consumer alone, in the plan and in what a configuration is held against', () => {
