@@ -104,15 +104,18 @@ describe('a task of an activity that somebody else takes', () => {
       (task, self) => self.cancel(task),
       (task, self) => self.beat(task, [garbage]),
     ];
-    const take = async (queue: string) => {
-      for (const act of acts) expect(await attacker.takeActivities(queue, 1, act)).toHaveLength(1);
+    const take = async (queue: string, some: typeof acts) => {
+      for (const act of some) expect(await attacker.takeActivities(queue, 1, act)).toHaveLength(1);
     };
-    await take('store.datadog');
+    await take('store.datadog', acts);
     await stopWorkers();
     await lane.startWorker(['rekey', 'store.datadog']);
-    await take('host.machines');
+    // A call that is made again waits a little longer each time.
+    await take('host.machines', acts.slice(-5));
     await lane.startWorker();
-    await expectOverlapConverged(lane, await lane.settled(agents), strangers);
+    // It was reported meanwhile that it does not get on, which is for a person.
+    await lane.until('its end', async () => (await lane.rotation(agents))?.outcome);
+    await expectOverlapConverged(lane, (await lane.rotation(agents))!, strangers);
     expect(await seen()).toEqual(undisturbed);
   });
 });
