@@ -39,7 +39,9 @@ async function record(credential: string, name: string): Promise<void> {
     if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return;
     const payload = value as Payload;
     if (payload.metadata?.encoding && payload.data) {
-      const [plain] = await codec.decode([payload]);
+      // What the server and the SDK write for themselves is not sealed, and no message to anybody.
+      const isSealed = Buffer.from(payload.metadata.encoding).toString() === 'binary/rekey-v1';
+      const [plain] = isSealed ? await codec.decode([payload]) : [payload];
       const text = Buffer.from(plain!.data!)
         .toString('utf8')
         .replaceAll(root, '/opt/rekey')
