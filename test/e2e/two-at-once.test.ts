@@ -22,8 +22,8 @@ async function changed(credential: string, program: string): Promise<{ from: num
   const { rows } = await lane.database.query<{ from: Date; to: Date }>(
     `with first as (select run, kind, begun_at from intents
        where run = $1 and kind in ('undeploy', 'distribute') and subject = $2 order by begun_at limit 1)
-     select first.begun_at as from, min(o.last_at) as to from first join observations o using (run)
-     where o.subject = $2 and o.last_at > first.begun_at and case first.kind
+     select first.begun_at as from, min(o.first_at) as to from first join observations o using (run)
+     where o.subject = $2 and o.first_at > first.begun_at and case first.kind
        when 'undeploy' then o.seen->>'state' = 'running' else (o.seen->'instances'->0->>'generation')::int = 2 end
      group by first.begun_at`,
     [`${credential}#2`, program],
