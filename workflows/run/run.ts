@@ -202,10 +202,9 @@ export class Run {
   }
 
   /**
-   * Runs the way forward. Throws `RollbackRequested` when an operator or a failed step turns it back,
-   * and lets `Refused` through. Once a revoke or regenerate may be out, nothing
-   * turns it back any more: then a person is asked, and the way is replayed on the outcomes that
-   * the ledger has.
+   * Runs the way forward. Throws `RollbackRequested` when an operator or a failed step turns it
+   * back, and lets `Refused` through. Once a revoke or regenerate may be out, nothing turns it back
+   * any more: then a person is asked, and the way is replayed on the outcomes that the ledger has.
    */
   async forward<Result>(way: () => Promise<Result>): Promise<Result> {
     if (this.#back) throw new RollbackRequested(this.#reason ?? 'it was going back');
