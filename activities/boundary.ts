@@ -3,7 +3,7 @@
  * errors as failures with a closed set of types, nothing of a vendor's own in them.
  */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { type Envelope, enclose, open } from '../workflows/domain/envelope.js';
+import { type Envelope, enclose, open, proofOf } from '../workflows/domain/envelope.js';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { isTransient } from '../workflows/domain/transient.js';
 import { longestPause } from '../workflows/domain/watch.js';
@@ -89,15 +89,12 @@ export function callsOnly({ info }: Pick<Context, 'info'>) {
   };
 }
 
-function proved(
-  { of, nonce }: Envelope,
-  { message, type, nonRetryable, nextRetryDelay }: ApplicationFailure,
-): ApplicationFailure {
+function proved(call: Envelope, { message, type, nonRetryable, nextRetryDelay }: ApplicationFailure): ApplicationFailure {
   return ApplicationFailure.create({
     message,
     ...(type ? { type } : {}),
     nonRetryable: nonRetryable ?? false,
     ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
-    details: [enclose('failure', of, nonce, { code: type ?? null, message })],
+    details: [proofOf(call, { code: type ?? null, message })],
   });
 }

@@ -7,6 +7,7 @@ import { RekeyError } from '../workflows/domain/errors.js';
 import type { Inspection } from '../workflows/domain/observations.js';
 import type { Recorded, RunRecord, StepRef, VersionRecord } from '../workflows/domain/records.js';
 import type { AppHostEffects, AppHostView, Delivery, KnownVersion } from './ports/app-host.js';
+import { stopwatch, within } from './ports/deadline.js';
 import type { Attempt, Journal, OnceOptions } from './ports/journal.js';
 import type { KeyStoreEffects, KeyStoreView, StoreAccount } from './ports/key-store.js';
 import type { Ledger } from './ports/ledger.js';
@@ -124,7 +125,7 @@ export interface StepInput {
 }
 
 /** A deadline of its own for one call, within the attempt's. */
-export { within } from './ports/deadline.js';
+export { stopwatch, within };
 
 export function versionOf(versions: readonly VersionRecord[], generation: number | null): VersionRecord {
   const found = versions.find((v) => v.generation === generation);
@@ -291,15 +292,6 @@ export async function lookAt(
 ): Promise<Seen<Inspection>> {
   const lookedAt = looking.now();
   return { seen: await host.inspect(consumer, known, signal), lookedAt };
-}
-
-/**
- * Milliseconds since it was begun. The monotonic clock may stand still while a machine sleeps, the
- * wall clock may step: whichever says more counts.
- */
-export function stopwatch(): () => number {
-  const [monotonic, wall] = [performance.now(), Date.now()];
-  return () => Math.max(performance.now() - monotonic, Date.now() - wall);
 }
 
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

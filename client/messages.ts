@@ -8,6 +8,7 @@ import {
   WithStartWorkflowOperation,
   WorkflowFailedError,
   type WorkflowHandle,
+  type WorkflowHandleWithFirstExecutionRunId,
   type WorkflowStartOptions,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
@@ -25,7 +26,7 @@ export async function startWorkflow(
   body: object,
   options: StartOptions,
   id: string = randomUUID(),
-): Promise<WorkflowHandle> {
+): Promise<WorkflowHandleWithFirstExecutionRunId> {
   const request = { of, nonce: id };
   const handle = await client.workflow.start(of, { ...options, args: [start(request, body)] } as WorkflowStartOptions);
   const result = handle.result.bind(handle);

@@ -17,9 +17,9 @@ const squatters = [
   `(TaskQueue != '${mainQueue}' OR WorkflowType NOT IN (${ours.workflows.map((name) => `'${name}'`).join(', ')}))`,
 ].join(' AND ');
 
-export async function lookAfter(client: Client, ledger: Pick<Runs, 'sweep' | 'report'>): Promise<void> {
+export async function lookAfter(client: Client, ledger: Pick<Runs, 'openRuns' | 'report'>): Promise<void> {
   await restoreSchedules(client);
-  const credentials = (await ledger.sweep()).map(({ credential }) => credential);
+  const credentials = (await ledger.openRuns()).map(({ credential }) => credential);
   for await (const { workflowId } of client.workflow.list({ query: squatters }))
     credentials.push(workflowId.slice(rotationWorkflowId('').length));
   for (const credential of new Set(credentials)) {

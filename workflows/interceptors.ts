@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { firedBySchedule } from './contract.js';
-import { type Envelope, enclose, type MessageKind, open } from './domain/envelope.js';
+import { type Envelope, enclose, type MessageKind, open, proofOf } from './domain/envelope.js';
 import { codeOf } from './failures.js';
 
 export const interceptors = (): WorkflowInterceptors => ({ inbound: [inbound] });
@@ -70,11 +70,11 @@ async function answer({ of, nonce }: Envelope, work: () => Promise<unknown>): Pr
  * A failure as whoever asked will believe it. A fault of this code is left alone: Temporal tries it
  * again.
  */
-function sealed({ of, nonce }: Pick<Envelope, 'of' | 'nonce'>, error: unknown): unknown {
+function sealed(request: Pick<Envelope, 'of' | 'nonce'>, error: unknown): unknown {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const code = codeOf(cause);
   if (!(cause instanceof ApplicationFailure) || code === null) return error;
   const { message } = cause;
-  const details = [enclose('failure', of, nonce, { code, message })];
+  const details = [proofOf(request, { code, message })];
   return ApplicationFailure.create({ message, type: code, nonRetryable: true, details });
 }

@@ -11,6 +11,12 @@ export function startDeadline(milliseconds: number): () => number {
   return () => timeLeft(milliseconds, since, now());
 }
 
+/** Milliseconds since it was begun, by the clock that says more. */
+export function stopwatch(): () => number {
+  const left = startDeadline(0);
+  return () => -left();
+}
+
 type End = (reason: unknown) => void;
 
 /**

@@ -62,4 +62,6 @@ export interface Runs {
    * deadline, is reported on the way.
    */
   sweep(): Promise<readonly OpenOrder[]>;
+  /** The same list, and nothing else. */
+  openRuns(): Promise<readonly OpenOrder[]>;
 }

@@ -53,6 +53,8 @@ export async function openLedger(database: Database): Promise<Ledger> {
       return open.map(({ order }) => order);
     },
 
+    openRuns: async () => (await readOpen(database)).map(({ order }) => order),
+
     once: (step, options, body) => once(database, id, step, options, body),
     recorded: (step) => readOutcome(database, step),
     isAsked: async (step) => (await openAsks(database, step.run)).some(({ key }) => key === step.key),

@@ -3,10 +3,11 @@
  * makes them on a worker, the public half is all that a check needs.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { canonicalJson } from '../../workflows/domain/json.js';
 import type { ChainHead } from '../../workflows/domain/records.js';
+import { readOwnFile, requireOwnFile } from '../ports/own-file.js';
 
 export interface SignedHead extends ChainHead {
   readonly credential: string;
@@ -37,7 +38,7 @@ export class HeadSigner {
 
   private constructor(folder: string, id: string) {
     this.#id = id;
-    this.#key = createPrivateKey(readFileSync(fileOf(folder, id, 'key')));
+    this.#key = createPrivateKey(requireOwnFile(fileOf(folder, id, 'key')));
   }
 
   /** Null where the folder holds no audit key: then nothing is signed. */
@@ -71,8 +72,8 @@ export class HeadChecker {
     if (!/^[0-9a-z]+$/.test(id)) return null;
     const known = this.#keys.get(id);
     if (known !== undefined) return known;
-    const file = [fileOf(this.folder, id, 'pub'), fileOf(this.folder, id, 'key')].find((half) => existsSync(half));
-    const key = file === undefined ? null : createPublicKey(readFileSync(file));
+    const text = readOwnFile(fileOf(this.folder, id, 'pub')) ?? readOwnFile(fileOf(this.folder, id, 'key'));
+    const key = text === null ? null : createPublicKey(text);
     this.#keys.set(id, key);
     return key;
   }

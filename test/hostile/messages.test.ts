@@ -44,7 +44,7 @@ async function seen(): Promise<object> {
 
 /** A rotation that nobody disturbs; what its start was on the wire. */
 async function undisturbed(credential: 'datadog/agents' | 'soar/enrichment' = agents): Promise<Payloads> {
-  const { firstExecutionRunId } = (await lane.rotate(credential)) as unknown as { firstExecutionRunId: string };
+  const { firstExecutionRunId } = await lane.rotate(credential);
   await lane.settled(credential);
   const [started] = await attacker.history(`rotation/${credential}`, firstExecutionRunId);
   return started!.workflowExecutionStartedEventAttributes!.input!.payloads!;

@@ -79,7 +79,7 @@ const failure = (type: string) => ({
 describe('a task of an activity that somebody else takes', () => {
   it('is answered, failed, cancelled or held for nothing, at the store and at the host', async () => {
     await lane.fresh([agents]);
-    const { firstExecutionRunId } = (await lane.rotate(agents)) as unknown as { firstExecutionRunId: string };
+    const { firstExecutionRunId } = await lane.rotate(agents);
     await lane.settled(agents);
     const earlier = await answersOf(firstExecutionRunId);
     await lane.fresh([agents]);

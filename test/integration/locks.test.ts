@@ -76,7 +76,19 @@ const rankOf = (table: string): number => {
 
 /** What only reads, and is no transaction. */
 const reads: readonly (keyof Ledger)[] = [
-  ...(['id', 'run', 'versions', 'due', 'recorded', 'isAsked', 'openAsks', 'tagFamily', 'tags', 'seenBefore'] as const),
+  ...([
+    'id',
+    'run',
+    'versions',
+    'due',
+    'openRuns',
+    'recorded',
+    'isAsked',
+    'openAsks',
+    'tagFamily',
+    'tags',
+    'seenBefore',
+  ] as const),
   ...(['mayHaveSent', 'deliveredTo', 'undeployed', 'lastUpdate', 'unsettled', 'now', 'inspections'] as const),
   ...(['configurationHash', 'configuration', 'credential'] as const),
 ];

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { inject } from 'vitest';
 import { connectors } from '../../activities/configuration/connectors.js';
 import { loadModules } from '../../activities/configuration/modules.js';
@@ -176,7 +176,7 @@ export class Lane {
     return this.#credentials ? declaring(text, this.#credentials) : text;
   }
 
-  async rotate(credential: string, options: RunOptions = { without: [] }): Promise<WorkflowHandle> {
+  async rotate(credential: string, options: RunOptions = { without: [] }): Promise<WorkflowHandleWithFirstExecutionRunId> {
     const { rows } = await this.database.query<{ strategy: 'overlap' | 'in-place' }>(
       'select strategy from credentials where name = $1',
       [credential],

@@ -39,6 +39,11 @@ interface SealedFailure {
   readonly message: string;
 }
 
+/** What goes along with a failure, so that whoever made the request believes it. */
+export function proofOf({ of, nonce }: Pick<Envelope, 'of' | 'nonce'>, failure: SealedFailure): Envelope {
+  return enclose('failure', of, nonce, failure);
+}
+
 /**
  * Whether a failure is what its sender has sealed with it. Type and retries of one travel in clear.
  */
