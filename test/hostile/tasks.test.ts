@@ -131,7 +131,7 @@ describe('what was stopped in Temporal', () => {
     await lane.until('the gate', async () => (await lane.rotation(agents))?.waits_for?.person);
     await stopWorkers();
     await attacker.signal(workflow, []);
-    expect(await attacker.spoilWorkflowTask()).toBe(workflow);
+    await attacker.spoilWorkflowTask(workflow);
 
     // An activity that fails and asks for a pause of a year, before anything was changed.
     await lane.startWorker(['rekey']);

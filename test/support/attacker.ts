@@ -174,13 +174,16 @@ export class Attacker {
     });
   }
 
-  /** Takes the next workflow task of the main queue, and begins a timer that none of ours does. */
-  async spoilWorkflowTask(): Promise<string> {
+  /**
+   * Takes the workflow's next task, and begins a timer that none of ours does. What else comes, such
+   * as a schedule's, is left to whoever takes it after its time-out.
+   */
+  async spoilWorkflowTask(workflowId: string): Promise<void> {
     for (;;) {
       const task = await this.#patiently(() =>
         this.#service.pollWorkflowTaskQueue({ namespace: this.#namespace, taskQueue: { name: 'rekey' }, identity: 'attacker' }),
       );
-      if (!task.taskToken || task.taskToken.length === 0) continue;
+      if (task.workflowExecution?.workflowId !== workflowId) continue;
       await this.#service.respondWorkflowTaskCompleted({
         namespace: this.#namespace,
         taskToken: task.taskToken,
@@ -192,7 +195,7 @@ export class Attacker {
           },
         ],
       });
-      return task.workflowExecution!.workflowId!;
+      return;
     }
   }
 }
