@@ -38,11 +38,9 @@ const edited =
 type Loose = any;
 
 const liveKeys = async () => (await lane.keys('datadog')).filter((k) => k.name.startsWith('agents') && k.state === 'live').length;
+/** The first program proved the new key: nobody looks at its host until the bake ends. */
 const baking = () =>
-  lane.until('the first program to have the new key', async () => {
-    const done = `select 1 from steps where kind = 'distribute' and outcome is not null`;
-    return receiver.changes.includes('apply first') && (await lane.database.query(done)).rowCount;
-  });
+  lane.until('the bake', async () => (await lane.rotation(agents))?.waits_for?.text === 'wave 1 to show that it does well');
 const waitsForPerson = async () => (await lane.settled(agents)).waits_for?.text;
 
 beforeEach(async () => {

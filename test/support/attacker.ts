@@ -175,8 +175,8 @@ export class Attacker {
   }
 
   /**
-   * Takes the workflow's next task, and begins a timer that none of ours does. What else comes, such
-   * as a schedule's, is left to whoever takes it after its time-out.
+   * Takes the workflow's next task, and begins a timer that none of ours does. What else comes,
+   * such as a schedule's, is left to whoever takes it after its time-out.
    */
   async spoilWorkflowTask(workflowId: string): Promise<void> {
     for (;;) {
