@@ -49,6 +49,8 @@ it("satisfies Algolia's own client in every call on keys, and in its waiting for
   const { key, createdAt } = await client.addApiKey(apiKey);
   expect(Date.parse(createdAt)).toBeGreaterThan(0);
   await client.waitForApiKey({ operation: 'add', key });
+  // A host that has not heard of it yet would look as if it had heard of its deletion.
+  await everywhere(key, true);
   expect(await client.getApiKey({ key })).toMatchObject({ value: key, ...apiKey, validity: 0 });
   expect((await client.listApiKeys()).keys.map(({ value }) => value)).toContain(key);
 
