@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
-import { verbs } from '../workflows/domain/verbs.js';
+import { answersWaits, verbs } from '../workflows/domain/verbs.js';
 import type { SetOptions } from './commands/attributes.js';
 import { exec, sandboxHome } from './commands/processes.js';
 import { type Answer, answerWith } from './output.js';
@@ -115,20 +115,21 @@ const meanings: Readonly<Record<(typeof verbs)[number], string>> = {
 for (const verb of verbs) {
   if (verb === 'amend') continue;
   const exempts = verb === 'exempt';
-  command(
+  const said = command(
     rekey,
     `${verb} <rotation>${exempts ? ' <consumer>' : ''}`,
     meanings[verb],
     `${verb} 'datadog/agents#2'${exempts ? ' legacy --reason "machine is gone"' : ''}`,
-  )
-    .option('--reason <text>', 'why, for the audit')
-    .action((id: string, second: unknown, third: unknown) => {
-      const options = (exempts ? third : second) as { reason?: string };
-      return run(async () => {
-        const { sendVerb } = await import('./commands/verb.js');
-        return sendVerb(verb, id, { reason: options.reason ?? null, consumer: exempts ? (second as string) : null });
-      });
+  ).option('--reason <text>', 'why, for the audit');
+  if (answersWaits(verb))
+    said.option('--wait <number>', 'the wait that it answers, as `show` numbers it; the open one unless said');
+  said.action((id: string, second: unknown, third: unknown) => {
+    const { reason = null, wait = null } = (exempts ? third : second) as { reason?: string; wait?: string };
+    return run(async () => {
+      const { sendVerb } = await import('./commands/verb.js');
+      return sendVerb(verb, id, { reason, consumer: exempts ? (second as string) : null, wait });
     });
+  });
 }
 
 command(

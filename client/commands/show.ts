@@ -16,7 +16,7 @@ export async function show(id: string): Promise<Answer> {
   const text = [
     `${rotation.id}: ${sequenceOf(rotation)}, ${rotation.outcome ?? rotation.phase}${rotation.direction === 'back' ? ', going back' : ''}${rotation.paused ? ', paused' : ''}${rotation.reason ? ` (${rotation.reason})` : ''}`,
     waits
-      ? `waits for ${waits.text}${waits.since ? ` since ${waits.since.slice(11, 19)}` : ''}${waits.deadline ? `, until ${waits.deadline.slice(0, 19)}Z` : ''}`
+      ? `waits for ${waits.text}${waits.number ? ` (wait ${waits.number})` : ''}${waits.since ? ` since ${waits.since.slice(11, 19)}` : ''}${waits.deadline ? `, until ${waits.deadline.slice(0, 19)}Z` : ''}`
       : '',
     (waits?.instructions ?? []).map((line, index) => `  ${index + 1}. ${line}`).join('\n'),
     table(

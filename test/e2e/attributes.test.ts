@@ -77,7 +77,12 @@ describe('a key of a portal', () => {
     expect([await changesSent(), (await atDocSpace()).permissions]).toEqual([0, first]);
 
     expect((await set(exported, '--permissions', wider.join(','))).status).toBe(3);
-    expect((await rekey('approve', (await lane.rotation(exported))!.id)).status).toBe(0);
+    const { id, waits_for } = (await lane.rotation(exported))!;
+    const approve = (wait: string) => rekey('approve', id, '--wait', wait);
+    expect(await approve('first')).toMatchObject({ status: 2, json: { error: { code: 'KR_USAGE' } } });
+    // The number of another wait lets nothing through.
+    expect(await approve('99')).toMatchObject({ status: 1, json: { error: { code: 'KR_VERB_ILLEGAL' } } });
+    expect((await approve(`${waits_for!.number}`)).status).toBe(0);
     await lane.until('it to end', async () => (await lane.rotation(exported))?.outcome === 'completed');
     expect((await atDocSpace()).permissions).toEqual(wider);
   });

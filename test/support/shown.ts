@@ -23,7 +23,7 @@ export interface RunShown {
   readonly phase: string;
   readonly outcome: string | null;
   readonly reason: string | null;
-  readonly waits_for: (Wait & { readonly since: string }) | null;
+  readonly waits_for: (Wait & { readonly number: number; readonly since: string }) | null;
   readonly direction: string;
   readonly downtime_ms: number | null;
   readonly fence: string;

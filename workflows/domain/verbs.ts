@@ -157,6 +157,11 @@ const kindsAnswered: Partial<Record<Verb | 'provide', readonly WaitKind[]>> = {
   provide: ['manual'],
 };
 
+/** Whether a verb is an answer to something that is waited for. */
+export function answersWaits(verb: Verb): boolean {
+  return kindsAnswered[verb] !== undefined;
+}
+
 /** Whether a verb is an answer to waits of a kind. */
 export function endsKind(verb: Verb | 'provide', kind: WaitKind): boolean {
   return kindsAnswered[verb]?.includes(kind) ?? false;
