@@ -9,6 +9,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { Lane } from '../support/lane.js';
 import { soarOf, straightScript } from './script.js';
+import { openCountingDoor } from './transactions.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const rounds = 3;
@@ -69,7 +70,8 @@ const withConsumers = (count: number) => (text: string) => {
     (left, name) => left.replace(new RegExp(`      - \\{ name: ${name},[\\s\\S]*?\\} \\}\\n`), ''),
     text,
   );
-  return without.replace('bake: 500ms', 'bake: 0s').replace('grace: 2s', 'grace: 0s');
+  const nobody = count > 0 ? without : without.replace(/(datadog\/agents:[\s\S]*?)consumers:\n/, '$1consumers: none\n');
+  return nobody.replace('bake: 500ms', 'bake: 0s').replace('grace: 2s', 'grace: 0s');
 };
 
 /** A fresh account that only so many agents use: the others would keep the old key busy. */
@@ -130,6 +132,25 @@ it('an overlap rotation beside the bare engine', async () => {
     'ratio',
     `${(r / b).toFixed(1)}; the rotation waits for the simulator: 1 s of proofs in a row, up to 0.9 s until a key has spread, 1 s of last-used lag twice, the restart of a program`,
   );
+});
+
+it('what a rotation asks of PostgreSQL', async () => {
+  const door = await openCountingDoor(lane.databaseUrl);
+  const counts: number[] = [];
+  const [usual] = lane.workers.splice(0);
+  usual!.kill('SIGTERM');
+  await lane.startWorker([], { DATABASE_URL: door.url });
+  for (const count of [0, 1, 2]) {
+    await freshWith(count);
+    const before = door.counted();
+    await rotate('datadog/agents');
+    counts.push(door.counted() - before);
+  }
+  const [none, one, two] = counts as [number, number, number];
+  report('transactions of a rotation without consumers', `${none} (at most 67, which it took at 0.1.0)`);
+  report('with one consumer, and with a second one', `${one - none} and ${two - one} more`);
+  expect(none).toBeLessThanOrEqual(67);
+  door.close();
 });
 
 it('the downtime of an in-place rotation beside a straight script', async () => {

@@ -271,12 +271,12 @@ export class Lane {
   }
 
   /** One for all queues, or for those that are named. */
-  async startWorker(queues: readonly string[] = []): Promise<ChildProcess> {
+  async startWorker(queues: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
     const worker = spawn(
       process.execPath,
       [path.join(dist, 'worker/commands/worker.js'), ...queues.flatMap((queue) => ['--queue', queue])],
       {
-        env: this.environment,
+        env: { ...this.environment, ...environment },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
