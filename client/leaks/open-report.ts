@@ -1,4 +1,5 @@
 /** Owns how a report is opened: a file, a pipe that the shell made, or standard input. */
+import { fstatSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { RekeyError } from '../../workflows/domain/errors.js';
 
@@ -9,6 +10,8 @@ export async function* openReport(place: string): AsyncGenerator<Uint8Array> {
   let file: FileHandle | null = null;
   try {
     if (place === '-') {
+      // Node.js reads nothing from one, as if it were an empty report.
+      if (fstatSync(0).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
       yield* process.stdin as AsyncIterable<Buffer>;
       return;
     }
