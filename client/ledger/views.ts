@@ -8,7 +8,7 @@ import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
-import type { Direction, Outcome, Phase, RunKind, Strategy } from '../../workflows/domain/states.js';
+import type { Direction, Outcome, Phase, RunKind, Strategy, VersionState } from '../../workflows/domain/states.js';
 import type { WaitKind } from '../../workflows/domain/waits.js';
 import type { Who } from '../../workflows/domain/who.js';
 import type { Installation } from '../environment.js';
@@ -81,6 +81,21 @@ export interface KeyShown {
   readonly fingerprint: string | null;
   readonly in_vault: boolean;
   readonly made_at: Date;
+}
+
+/** A version, and what a leaked value is recognized by. */
+export interface KnownKey {
+  readonly credential: string;
+  readonly generation: number;
+  readonly store: string;
+  readonly state: VersionState;
+  /** Null where rekey never saw its secret. */
+  readonly digest: string | null;
+  readonly key_id: string;
+  /** The id itself where that is one already; null where the id is too short to say anything. */
+  readonly key_id_handle: string | null;
+  /** Whether a later version has the same id, which then speaks of that one. */
+  readonly id_goes_on: boolean;
 }
 
 export class LedgerView {
@@ -166,6 +181,16 @@ export class LedgerView {
     return this.#rows('select * from key_status where ($1::text is null or credential = $1) order by credential, generation', [
       credential ?? null,
     ]);
+  }
+
+  /** Versions of which one of these is the digest of the secret, or stands for the key's id. */
+  knownKeys(digests: readonly string[], handles: readonly string[]): Promise<readonly KnownKey[]> {
+    return this.#rows('select * from known_keys where digest = any($1) or key_id_handle = any($2)', [digests, handles]);
+  }
+
+  /** Versions that are not dead and whose secret rekey never saw. */
+  unseenKeys(): Promise<readonly KnownKey[]> {
+    return this.#rows(`select * from known_keys where digest is null and state <> 'revoked'`);
   }
 
   auditTail(

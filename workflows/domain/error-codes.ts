@@ -307,6 +307,11 @@ export const errorCodes = {
     meaning: 'The master key that a secret was wrapped with is not on this worker.',
     remedy: 'Put the key file back in the keys folder.',
   },
+  KR_LEAKS_UNREADABLE: {
+    ...permanent,
+    meaning: 'A report of leaked values cannot be read. Nothing of it was kept, and nothing was begun.',
+    remedy: 'Give it whole, in parts of at most 64 MiB: a report of gitleaks, trufflehog or GitHub as JSON, or one value a line.',
+  },
   ...environmentErrorCodes,
   KR_SERVICE_AWAY: {
     ...transient,
