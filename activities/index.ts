@@ -19,6 +19,7 @@ import {
   undeployConsumer,
   updateSecret,
 } from './steps/consumers.js';
+import { digestManagement } from './steps/digest-management.js';
 import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './steps/disable.js';
 import { awaitSettled, createLedgerSteps, takeLeases } from './steps/ledger.js';
 import { askForAttestation, recordAttestation, withdrawStaged } from './steps/manual-delivery.js';
@@ -92,6 +93,7 @@ export function createStoreActivities(deps: Deps) {
   const acting = withOnce(deps);
   return {
     adoptVersion: applying(acting, adoptVersion),
+    digestManagement: applying(acting, digestManagement),
     preflightStore: observation(acting, preflightStore),
     mintVersion: effect(acting, mintVersion),
     proveVersion: observation(acting, proveVersion),
@@ -121,6 +123,7 @@ export function createHostActivities(deps: Deps) {
   const acting = withOnce(deps);
   return {
     preflightHost: observation(acting, preflightHost),
+    digestManagement: applying(acting, digestManagement),
     inspectConsumers: observation(acting, inspectConsumers),
     watchSoak: observation(acting, watchSoak),
     distribute: effect(acting, distribute),

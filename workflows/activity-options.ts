@@ -6,6 +6,7 @@ import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyL
 import type { HostActivities, LedgerActivities, LocalLedgerActivities, StoreActivities } from '../activities/index.js';
 import { believed } from './calls.js';
 import { hostQueue, mainQueue, storeQueue } from './contract.js';
+import type { ManagementPlace } from './domain/management.js';
 
 /**
  * A heartbeat that stays out shows a dead worker within seconds; retries go on without end, since
@@ -67,3 +68,11 @@ export const provingAtStore = (store: string, within: number) =>
  */
 export const adoptingAtStore = (store: string) =>
   calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });
+
+/** A person waits for this answer, too, and does without that of a queue that nobody serves. */
+export const digestingAt = ({ section, name }: ManagementPlace) =>
+  calling<Pick<StoreActivities & HostActivities, 'digestManagement'>>({
+    ...patient,
+    taskQueue: section === 'stores' ? storeQueue(name) : hostQueue(name),
+    scheduleToCloseTimeout: '10 seconds',
+  });

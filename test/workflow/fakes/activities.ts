@@ -149,6 +149,7 @@ export function storeActivities(find: Find): StoreActivities {
       proof: vendor?.refuses(1) ? ('refused' as const) : ('accepted' as const),
     })),
     compareKeys: looks('compareKeys', () => []),
+    digestManagement: looks('digestManagement', (_, place) => ({ ...place, digests: [], unresolved: [] })),
     planUpdate: acts('planUpdate', (_, { known }) => known ?? plan),
     changeKey: acts('changeKey', () => ({ sent: true })),
     putBackKey: acts('putBackKey', () => ({ sent: true })),
@@ -168,6 +169,7 @@ export function hostActivities(find: Find): HostActivities {
         running: consumers.map((c) => c.name).filter((name) => world.outside.up.has(name)),
       };
     }),
+    digestManagement: looks('digestManagement', (_, place) => ({ ...place, digests: [], unresolved: [] })),
     inspectConsumers: looks('inspectConsumers', () => undefined),
     watchSoak: looks('watchSoak', ({ vendor }, { consumers }) => (vendor?.refuses(2) ? consumers : [])),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {

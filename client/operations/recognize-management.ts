@@ -1,0 +1,51 @@
+/**
+ * Owns recognizing, among values that have leaked, the credentials that rekey itself works with. No
+ * value is sent to anybody: workers tell digests.
+ */
+import { randomUUID } from 'node:crypto';
+import { mainQueue } from '../../workflows/contract.js';
+import type { ManagementDigests, ManagementPlace } from '../../workflows/domain/management.js';
+import type { Who } from '../../workflows/domain/who.js';
+import { executeWorkflow } from '../messages.js';
+import type { Access } from './access.js';
+
+export interface RecognizedManagement {
+  /** What has leaked, such as `stores.datadog.management.apiKey`. */
+  readonly leaked: readonly string[];
+  /** What could not be compared: no worker serves it, or its reference gives nothing there. */
+  readonly notComparable: readonly string[];
+}
+
+export async function recognizeManagement(
+  _who: Who,
+  access: Access,
+  { digests }: { readonly digests: ReadonlySet<string> },
+): Promise<RecognizedManagement> {
+  const applied = await access.readLedger((view) => view.configuration());
+  const places = (['stores', 'hosts'] as const).flatMap((section) =>
+    Object.entries(applied?.document[section] ?? {})
+      .filter(([, { settings }]) => settings.management !== undefined)
+      .map(([name]): ManagementPlace => ({ section, name })),
+  );
+  const answers = await access.callTemporal((client) =>
+    executeWorkflow<readonly ManagementDigests[]>(
+      client,
+      'digestManagement',
+      { places },
+      {
+        workflowId: `management/${randomUUID()}`,
+        workflowExecutionTimeout: '1 minute',
+        workflowTaskTimeout: '2s',
+        taskQueue: mainQueue,
+      },
+    ),
+  );
+  const named =
+    ({ section, name }: ManagementPlace) =>
+    (setting: string) =>
+      `${section}.${name}.${setting}`;
+  const leaked = answers.flatMap((answer) =>
+    answer.digests.filter(({ digest }) => digests.has(digest)).map(({ setting }) => named(answer)(setting)),
+  );
+  return { leaked: leaked.sort(), notComparable: answers.flatMap((answer) => answer.unresolved.map(named(answer))).sort() };
+}
