@@ -237,6 +237,7 @@ export async function deliveryOf(
   const versions = await deps.ledger.versions(step.credential);
   const version = versionOf(versions, generation);
   const { keyId } = version;
+  if (version.compromised) throw new RekeyError('KR_COMPROMISED', `generation ${generation} of ${step.credential} has leaked`);
   const secret = await secretOf(deps, version);
   const otherKeys = [...new Set(versions.map((other) => other.keyId))].filter((other) => other !== keyId);
   const fence = await deps.ledger.lease(step, leaseKey(consumer));

@@ -5,6 +5,7 @@
 
 import { asBookkeeping, asEffect, asObservation } from './boundary.js';
 import { type ApplyDeps, type AskingDeps, type Deps, type EffectDeps, type ObservationDeps, withOnce } from './deps.js';
+import type { Engine } from './ports/engine.js';
 import { adoptVersion, saveConfiguration } from './steps/apply.js';
 import { askPerson } from './steps/ask-person.js';
 import { changeKey, planUpdate, proveImage, putBackKey } from './steps/attributes.js';
@@ -19,8 +20,10 @@ import {
   undeployConsumer,
   updateSecret,
 } from './steps/consumers.js';
+import { containVersion } from './steps/contain.js';
 import { digestManagement } from './steps/digest-management.js';
 import { disableVersion, enableVersion, proveEnabled, waitOutSoak, watchSoak } from './steps/disable.js';
+import { createIncidentSteps, type TellInput, tellRun } from './steps/incidents.js';
 import { awaitSettled, createLedgerSteps, takeLeases } from './steps/ledger.js';
 import { askForAttestation, recordAttestation, withdrawStaged } from './steps/manual-delivery.js';
 import { copyMemberships } from './steps/memberships.js';
@@ -50,7 +53,7 @@ const asking = <Input, Result>(
 
 /** Local activities: our own ledger alone, on the workflows' queue. */
 export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
-  const steps = createLedgerSteps(deps);
+  const steps = { ...createLedgerSteps(deps), ...createIncidentSteps(deps) };
   return {
     windowOpening: asBookkeeping(steps.windowOpening),
     dueRotations: asBookkeeping(steps.dueRotations),
@@ -75,16 +78,25 @@ export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
     report: asBookkeeping(steps.report),
     beginRound: asBookkeeping(steps.beginRound),
     close: asBookkeeping(steps.close),
+    openIncident: asBookkeeping(steps.openIncident),
+    openIncidents: asBookkeeping(steps.openIncidents),
+    advanceIncident: asBookkeeping(steps.advanceIncident),
+    untilMoment: asBookkeeping(steps.untilMoment),
+    meetMoment: asBookkeeping(steps.meetMoment),
+    versionsToEnd: asBookkeeping(steps.versionsToEnd),
+    meetHosts: asBookkeeping(steps.meetHosts),
+    recordLeak: asBookkeeping(steps.recordLeak),
   };
 }
 
 /** On the workflows' queue, but no local ones, since they may wait. */
-export function createLedgerActivities(deps: Deps) {
+export function createLedgerActivities(deps: Deps & { readonly engine: Engine }) {
   const looking = withOnce(deps);
   return {
     saveConfiguration: applying(looking, saveConfiguration),
     takeLeases: observation(looking, takeLeases),
     awaitSettled: observation(looking, awaitSettled),
+    tellRun: asObservation((input: TellInput) => tellRun(deps, input)),
   };
 }
 
@@ -99,6 +111,7 @@ export function createStoreActivities(deps: Deps) {
     proveVersion: observation(acting, proveVersion),
     copyMemberships: effect(acting, copyMemberships),
     drain: observation(acting, drain),
+    containVersion: effect(acting, containVersion),
     disableVersion: effect(acting, disableVersion),
     enableVersion: effect(acting, enableVersion),
     proveEnabled: observation(acting, proveEnabled),

@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { answersWaits, verbs } from '../workflows/domain/verbs.js';
 import type { SetOptions } from './commands/attributes.js';
+import type { OpenOptions } from './commands/incident.js';
 import { exec, sandboxHome } from './commands/processes.js';
 import { type Answer, answerWith } from './output.js';
 
@@ -143,6 +144,33 @@ command(
   .action((id: string, consumer: string, { file, reason }: { file: string; reason: string }) =>
     run(async () => (await import('./commands/amend.js')).amend(id, consumer, file, reason)),
   );
+
+const incident = rekey.command('incident').description('keys that have leaked').exitOverride();
+const several = (value: string, before: string[]) => [...before, value];
+command(
+  incident,
+  'open',
+  'marks keys as leaked for good, and has them dead; says first what it would do',
+  "incident open --key datadog/agents --rotate --reason 'pushed to a public repository'",
+)
+  .option('--key <name>', 'NAME, the key that is served, or NAME#GENERATION; may be repeated', several, [] as string[])
+  .option('--store <name>', 'every key of a store', several, [] as string[])
+  .option('--host <name>', 'every key that a program of a host uses', several, [] as string[])
+  .option('--label <label>', 'every key that is labelled so', several, [] as string[])
+  .option('--list <file>', 'names as for --key, one a line')
+  .option('--rotate', 'another key first; the leaked one dies once every program shows the other')
+  .option('--contain', 'the leaked key dies now; its programs are refused until they have another')
+  .option('--revoke-by <duration>', 'with --rotate: after that it dies, whoever is behind')
+  .option('--reason <text>', 'why, for the audit')
+  .option('--yes', 'begin; without it, and without a terminal, the plan is shown (exit code 3)')
+  .option('--wait', 'follow it until it is over, or needs a person (exit code 3)')
+  .action((options: OpenOptions) => run(async () => (await import('./commands/incident.js')).open(options)));
+command(incident, 'list', 'every incident', 'incident list').action(() =>
+  run(async () => (await import('./commands/incident.js')).list()),
+);
+command(incident, 'show <number>', 'what has come of its keys, and what it waits for', 'incident show 3').action(
+  (number: string) => run(async () => (await import('./commands/incident.js')).show(number)),
+);
 
 command(
   rekey,

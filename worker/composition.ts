@@ -1,5 +1,6 @@
 /** Owns the putting together: the one place where ports meet their classes. */
 import type { Deps } from '../activities/deps.js';
+import type { Engine } from '../activities/ports/engine.js';
 import type { Ledger } from '../activities/ports/ledger.js';
 import { openLedger } from '../activities/postgres/ledger.js';
 import { checkSchema } from '../activities/postgres/migrate.js';
@@ -9,11 +10,12 @@ import { KeyFolder } from '../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../activities/vault/vault.js';
 import type { Installation } from '../client/environment.js';
 import { Connectors } from './connectors.js';
+import { engineOf } from './engine.js';
 import type { HeadKeeper } from './heads.js';
 import { resolveReference } from './references.js';
 
 export interface Composition {
-  readonly deps: Deps;
+  readonly deps: Deps & { readonly engine: Engine };
   readonly database: Database;
   readonly vault: EnvelopeVault;
   readonly vaultKeys: KeyFolder;
@@ -30,7 +32,7 @@ export async function compose(installation: Installation, heads: HeadKeeper | nu
   const resolve = (reference: string) => resolveReference(reference, installation.powers);
   const connectors = new Connectors(ledger, resolve, installation.powers);
   return {
-    deps: { ledger, vault, connectors, resolve },
+    deps: { ledger, vault, connectors, resolve, engine: engineOf(installation) },
     database,
     vault,
     vaultKeys,

@@ -12,6 +12,7 @@ import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { atTheStore, byPerson } from './steps/manual-effect.js';
 import { enabled, look, removeOrphans, withGuard } from './steps/retire.js';
+import { proveLeakedDead, recordLeak } from './steps/urgent.js';
 
 /**
  * What a ledger that was set back cannot tell: the key that was minted, and whether anybody was
@@ -83,7 +84,7 @@ async function oldIsUsable(run: Run, disabled: boolean, round: number, skips: bo
 }
 
 /** The old version cannot be had any more: everybody is handed the new one, which stays. */
-async function keepNew(run: Run, memory: OverlapMemory): Promise<RunReport> {
+export async function keepNew(run: Run, memory: OverlapMemory): Promise<RunReport> {
   const [old, kept] = [run.row.previousGeneration!, run.generation];
   for (let round = 1; ; round++) {
     const consumers = run.required.map((t) => t.name);
@@ -95,6 +96,10 @@ async function keepNew(run: Run, memory: OverlapMemory): Promise<RunReport> {
     if ((await waitForOperator(run, why, { consumers, skips: true })) === 'leave-out') break;
   }
   run.remark(`generation ${old} could not be had back, and generation ${kept} stays`);
+  if (run.urgency) {
+    await recordLeak(run, null, true);
+    await proveLeakedDead(run);
+  }
   await pausePoint(run);
   run.enter('closing');
   await removeOrphans(run, memory.minted);
@@ -149,7 +154,7 @@ async function settleAsked(run: Run): Promise<void> {
 /** Rounds of the way back before a person is asked why it does not hold. */
 const mostRounds = 3;
 
-async function awaitSettled(run: Run, kinds: readonly string[]): Promise<void> {
+export async function awaitSettled(run: Run, kinds: readonly string[]): Promise<void> {
   const left = await retryUntilOperator(run, () => ledger.awaitSettled({ step: run.step('settle'), kinds }));
   if (left > 0) await settle(run, left);
 }

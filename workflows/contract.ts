@@ -5,6 +5,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { KeyLook } from './domain/attributes.js';
 import type { RunOptions } from './domain/credential.js';
+import type { IncidentPlan } from './domain/incident.js';
 import type { ProvideReceipt, ProvideRequest } from './domain/manual.js';
 import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
@@ -21,6 +22,9 @@ export const applyWorkflowId = 'apply';
 export const adoptWorkflowId = (credential: string): string => `adopt/${credential}`;
 
 export const attributesWorkflowId = (credential: string): string => `attributes/${credential}`;
+
+/** The same: an incident is answered by one workflow. */
+export const incidentWorkflowId = (number: number): string => `incident/${number}`;
 
 export const workflowOf: Readonly<Record<Sequence, string>> = {
   overlap: 'rotateOverlap',
@@ -48,6 +52,18 @@ export interface RunOrder {
    * or the credential is due.
    */
   readonly onlyIf?: 'open' | 'due';
+}
+
+export interface IncidentOrder {
+  readonly id: string;
+  readonly number: number;
+  readonly by: Who;
+  /** Null: it is open in the ledger, and is carried on. */
+  readonly plan: IncidentPlan | null;
+}
+
+export interface IncidentReport {
+  readonly incident: string;
 }
 
 export interface RunReport {

@@ -1,12 +1,13 @@
 /**
- * Owns the starting of rotations by rekey itself: what is due, and what is open and runs no more.
+ * Owns the starting by rekey itself: rotations that are due, and runs and incidents that are open
+ * and run no more.
  * Both are fired by a Temporal Schedule.
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { type ChildWorkflowHandle, ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
 import { localLedger } from './activity-options.js';
-import { mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from './contract.js';
-import { enclose } from './domain/envelope.js';
+import { type IncidentOrder, incidentWorkflowId, mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from './contract.js';
+import { type Envelope, enclose } from './domain/envelope.js';
 import type { OpenOrder } from './domain/records.js';
 import { schedule, system, type Who } from './domain/who.js';
 
@@ -21,6 +22,14 @@ export async function startDueRotations(): Promise<void> {
  */
 export async function sweep(): Promise<void> {
   await launchAll(await localLedger.openRuns(), system('sweep'), 'open');
+  for (const number of await localLedger.openIncidents()) await carryOn(number);
+}
+
+/** An incident goes on from its rows; where its workflow runs, nothing happens. */
+async function carryOn(number: number): Promise<void> {
+  const order: IncidentOrder = { id: uuid4(), number, by: system('sweep'), plan: null };
+  const args: [Envelope] = [enclose('start', 'answerIncident', order.id, [order])];
+  await underOneId('answerIncident', { ...lasting, workflowId: incidentWorkflowId(number), args });
 }
 
 /**
@@ -31,21 +40,39 @@ async function launchAll(orders: readonly OpenOrder[], by: Who, onlyIf: 'open' |
 }
 
 /** False when it runs already: one id per credential is the mutex, also against ourselves. */
-export async function launch({ credential, sequence, options }: OpenOrder, by: Who, onlyIf?: 'open' | 'due'): Promise<boolean> {
+export async function launch(order: OpenOrder, by: Who, onlyIf?: 'open' | 'due'): Promise<boolean> {
+  return (await begin(order, by, onlyIf)) !== null;
+}
+
+/** Null when it runs already. */
+export function begin({ credential, sequence, options }: OpenOrder, by: Who, onlyIf?: 'open' | 'due'): Promise<Begun | null> {
   const order: RunOrder = { id: uuid4(), credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
   const workflow = workflowOf[sequence];
+  return underOneId(workflow, {
+    ...lasting,
+    workflowId: rotationWorkflowId(credential),
+    staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${credential}`,
+    args: [enclose('start', workflow, order.id, [order])],
+  });
+}
+
+type Begun = ChildWorkflowHandle<(message: Envelope) => Promise<unknown>>;
+
+/** It outlives whoever began it. */
+const lasting = {
+  taskQueue: mainQueue,
+  workflowTaskTimeout: '2s',
+  parentClosePolicy: ParentClosePolicy.ABANDON,
+} as const;
+
+async function underOneId(
+  workflow: string,
+  options: typeof lasting & { workflowId: string; args: [Envelope]; staticSummary?: string },
+): Promise<Begun | null> {
   try {
-    await startChild(workflow, {
-      workflowId: rotationWorkflowId(credential),
-      taskQueue: mainQueue,
-      workflowTaskTimeout: '2s',
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${credential}`,
-      args: [enclose('start', workflow, order.id, [order])],
-    });
-    return true;
+    return await startChild<(message: Envelope) => Promise<unknown>>(workflow, options);
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
     throw error;
   }
 }

@@ -4,17 +4,18 @@
  */
 import { ApplicationFailure, CancellationScope, sleep } from '@temporalio/workflow';
 import type { Deployed } from '../activities/index.js';
-import { atHost, effectsAtHost, effectsAtStore, ledger, localLedger } from './activity-options.js';
+import { atHost, confirmingAtHost, effectsAtHost, effectsAtStore, ledger, localLedger } from './activity-options.js';
 import type { RunOrder, RunReport } from './contract.js';
 import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
-import { codeOf, messageOf, RollbackRequested } from './failures.js';
+import { codeOf, isUnanswered, messageOf, RollbackRequested } from './failures.js';
 import { awaitLeave, isHeld, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { byHost, whileRequired } from './steps/inspect.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
+import { recordLeak } from './steps/urgent.js';
 
 /** What a ledger that was set back cannot tell: the programs that ran, and who was told to stop. */
 interface InPlaceMemory {
@@ -81,7 +82,11 @@ async function stopAll(run: Run, memory: InPlaceMemory, running: readonly Consum
     run.enter('undeploying');
     since ??= Date.now();
     const told = await Promise.all(
-      running.map((consumer) => whileRequired(run, [consumer], async ([left]) => left && stop(run, memory, left, round, begun))),
+      running.map((consumer) =>
+        untilLeft(run, [consumer.name], () =>
+          whileRequired(run, [consumer], async ([left]) => left && stop(run, memory, left, round, begun)),
+        ),
+      ),
     );
     if (!told.includes(false)) return since;
     if (told.includes(true)) continue;
@@ -135,12 +140,29 @@ async function takeLeases(run: Run): Promise<void> {
 
 async function awaitStopped(run: Run): Promise<void> {
   await whileRequired(run, run.required, (left) =>
-    Promise.all(
-      byHost(left).map(({ host, names }) =>
-        atHost(host).awaitStopped({ step: run.step('await-stopped'), host, consumers: names }),
-      ),
-    ),
+    Promise.all(byHost(left).map(({ host, names }) => untilLeft(run, names, () => stopped(run, host, names)))),
   );
+}
+
+/** Without end; in an incident a person is asked once patience is over. */
+async function stopped(run: Run, host: string, names: readonly string[]): Promise<void> {
+  const input = { step: run.step('await-stopped'), host, consumers: names };
+  if (!run.urgency) return atHost(host).awaitStopped(input);
+  try {
+    await confirmingAtHost(host, run.spec.policy.confirm).awaitStopped(input);
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    const message = `${names.join(', ')} does not stop; under a dead secret its address would be banned`;
+    throw ApplicationFailure.nonRetryable(message, 'KR_STILL_RUNNING');
+  }
+}
+
+/**
+ * In an incident a program that does not stop turns nothing back: the leaked key would live on, and
+ * so a person says whether it is left behind.
+ */
+function untilLeft<Result>(run: Run, consumers: readonly string[], ask: () => Promise<Result>): Promise<Result> {
+  return run.urgency ? retryUntilOperator(run, ask, { consumers }) : ask();
 }
 
 /** The store's mark of the change; or the guard refused, and nothing was sent. */
@@ -195,7 +217,10 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
         effectsAtStore(run.spec.store).proveSecret({ step: run.step('probe', `probe/${trial}`), secretChanged: mark }),
       ),
     );
-    if (proof === 'accepted') break;
+    if (proof === 'accepted') {
+      if (run.urgency) await recordLeak(run, run.row.previousGeneration, false);
+      break;
+    }
     if (proof === 'refused' || overtaken++ >= mostOvertaken)
       await waitForOperator(run, `the store refuses the new secret (${proof}); the programs stay down`);
     run.enter('regenerating');
@@ -205,6 +230,7 @@ async function bringBack(run: Run, down: Downtime): Promise<RunReport> {
   }
   run.enter('deploying');
   await deployAll(run, down.running, 'forward');
+  if (run.urgency) await recordLeak(run, null, true);
   const downtimeMs = Date.now() - down.since;
   const { downtime } = run.spec.policy;
   if (downtime !== null && downtimeMs > downtime)

@@ -2,31 +2,40 @@
  * Owns the order of an overlap rotation: nothing is taken away before everyone has proved to be on
  * the new version.
  */
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import { atStore, effectsAtStore, localLedger } from './activity-options.js';
+
+import { localLedger } from './activity-options.js';
+import { answerLeak, endLeak } from './answer-leak.js';
 import { compensateOverlap, type OverlapMemory } from './compensate-overlap.js';
 import type { RunOrder, RunReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
-import { onceLet, passGate, pausePoint } from './run/gates.js';
+import { passGate, pausePoint } from './run/gates.js';
 import { Run } from './run/run.js';
-import { bake, retryUntilOperator } from './run/waits.js';
+import { bake } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
-import { atTheStore } from './steps/manual-effect.js';
+import { mint, prove } from './steps/mint.js';
 import { prepare } from './steps/prepare.js';
-import { drain, removeOrphans, retire } from './steps/retire.js';
+import { replanned, stayWithNew, supersede } from './steps/replan.js';
+import { drain, proveDead, removeOrphans, retire } from './steps/retire.js';
 
 export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   const memory: OverlapMemory = { minted: null, distributed: false };
   return Run.of(order, async (run) => {
+    const replan = run.urgency && (await replanned(run));
+    if (replan === 'supersede') return supersede(run, memory);
+    if (replan === 'keep-new') return stayWithNew(run, memory);
+    const hurries = replan === 'hurry';
     try {
-      await run.forward(() => replace(run, memory));
+      await run.forward(() => {
+        if (replan === 'turn-back') throw new RollbackRequested(`generation ${run.generation} has leaked`);
+        return hurries ? answerLeak(run, memory) : replace(run, memory);
+      });
     } catch (reason) {
       if (!(reason instanceof RollbackRequested)) throw reason;
       await run.startRollback(reason.message);
       return compensateOverlap(run, memory); // no rollback after `replace`
     }
-    return finish(run, memory);
+    return hurries ? endLeak(run, memory) : finish(run, memory);
   });
 }
 
@@ -34,15 +43,8 @@ export function rotateOverlap(order: RunOrder): Promise<RunReport> {
 async function replace(run: Run, memory: OverlapMemory): Promise<void> {
   const { disables, holdsOldSecret } = await prepare(run);
 
-  const store = run.spec.store;
-  const { keyId } = await onceLet(run, 'start', () =>
-    atTheStore(run, { effect: 'mint', key: 'mint', generation: run.generation }, () =>
-      effectsAtStore(store).mintVersion({ step: run.step('mint'), known: memory.minted, delivered: memory.distributed }),
-    ),
-  );
-  memory.minted = keyId;
-  const isListed = await atStore(store).proveVersion({ step: run.step('prove') });
-  if (isListed) await run.recorded(effectsAtStore(store).copyMemberships({ step: run.step('copy-memberships') }));
+  await mint(run, memory);
+  await prove(run);
 
   run.enter('distributing');
   await pausePoint(run);
@@ -74,8 +76,7 @@ async function replace(run: Run, memory: OverlapMemory): Promise<void> {
 
 /** After the point of no return: proof of death, orphans, the end. */
 async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
-  const dead = await proveDead(run);
-  if (!dead)
+  if ((await proveDead(run)) === 'accepted')
     run.remark(
       `generation ${run.row.previousGeneration} is still accepted somewhere, longer than the store takes to spread a revocation`,
     );
@@ -83,26 +84,4 @@ async function finish(run: Run, memory: OverlapMemory): Promise<RunReport> {
   run.enter('closing');
   await removeOrphans(run, memory.minted);
   return run.close('completed');
-}
-
-/**
- * True when every endpoint refuses the old key, or when an operator does not want to wait for it.
- */
-function proveDead(run: Run): Promise<boolean> {
-  const prove = () => {
-    const proving = new CancellationScope();
-    return run.operator.skippably({ kind: 'spread', number: null }, async (skipped) => {
-      skipped.then(
-        () => proving.cancel(),
-        () => undefined,
-      );
-      try {
-        return await proving.run(() => atStore(run.spec.store).proveDead({ step: run.step('prove-dead') }));
-      } catch (error) {
-        if (isCancellation(error)) return true;
-        throw error;
-      }
-    });
-  };
-  return retryUntilOperator(run, prove, { leftOut: true });
 }

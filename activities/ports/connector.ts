@@ -79,6 +79,8 @@ export interface StoreConfig<Settings = unknown> {
      */
     readonly ofNewKeys: readonly string[];
   };
+  /** What else stops working with a key, in words; absent where nothing is made from one. */
+  readonly derives?: string;
   /** The rights that the vendor gives where nothing is said, for `--reset-unspecified`. */
   readonly defaultRights?: JsonObject;
 }

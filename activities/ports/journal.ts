@@ -37,7 +37,15 @@ export type Change =
   | { readonly kind: 'freeze-targets'; readonly targets: readonly ConsumerSpec[]; readonly planHash: string }
   | { readonly kind: 'freeze-identities'; readonly identities: Identities }
   | { readonly kind: 'rename-version'; readonly generation: number; readonly keyName: string }
-  | { readonly kind: 'cutover' };
+  | { readonly kind: 'cutover' }
+  /** Everybody is on another version than those that an incident names. */
+  | { readonly kind: 'replaced' }
+  /** Every endpoint refuses the version. */
+  | { readonly kind: 'dead'; readonly generation: number }
+  /** Consumers that had not confirmed when the version died at the moment that was set. */
+  | { readonly kind: 'late'; readonly generation: number; readonly consumers: readonly string[] }
+  /** Hosts and machines that did not answer when the plan was frozen. */
+  | { readonly kind: 'meet-hosts'; readonly hosts: Identities['hosts'] };
 
 /** `Before`: what `snapshotBefore` answers; null where nothing is looked at before. */
 export interface Attempt<Before extends JsonObject | null = JsonObject | null> {

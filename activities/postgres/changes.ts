@@ -3,6 +3,7 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { transition, type VersionState } from '../../workflows/domain/states.js';
 import type { Change } from '../ports/journal.js';
+import { markDead, markLate, markReplaced } from './incidents.js';
 import type { Queryable } from './pool.js';
 import { removeSealed, storeSealed } from './sealed-secrets.js';
 
@@ -82,6 +83,22 @@ async function applyChange(client: Queryable, target: ChangeTarget, change: Chan
       return;
     case 'cutover':
       await client.query('update runs set cutover_at = clock_timestamp() where id = $1', [target.run]);
+      return;
+    case 'replaced':
+      await markReplaced(client, target);
+      return;
+    case 'dead':
+      await markDead(client, target.credential, change.generation);
+      return;
+    case 'late':
+      await markLate(client, target.credential, change);
+      return;
+    case 'meet-hosts':
+      // Whom the run has met before stays who it was.
+      await client.query('update runs set host_identities = $2::jsonb || host_identities where id = $1', [
+        target.run,
+        change.hosts,
+      ]);
       return;
   }
 }

@@ -20,16 +20,26 @@ export async function requirePlan(client: Queryable, step: StepRef, planHash: st
 /** Throws KR_NOT_NOW. What may have been begun already is not stopped half-way. */
 export async function requireLeave(client: Queryable, step: StepRef, leave: Leave): Promise<void> {
   const { rows } = await client.query(
-    `select paused, direction, spec, options, round, extract(epoch from clock_timestamp()) * 1000 as now,
+    `select paused, direction, spec, options, round, urgency, extract(epoch from clock_timestamp()) * 1000 as now,
        $2 and exists (select 1 from intents where run = $1 and kind = $3 and closed is distinct from 'not-sent') as begun
      from runs where id = $1`,
     [step.run, leave.together ?? false, step.kind],
   );
-  const run = rows[0] as Pick<RunRow, 'paused' | 'direction' | 'spec' | 'options' | 'round'> & { now: string; begun: boolean };
+  const run = rows[0] as Pick<RunRow, 'paused' | 'direction' | 'spec' | 'options' | 'round' | 'urgency'> & {
+    now: string;
+    begun: boolean;
+  };
   if (run.begun) return;
-  const { paused, direction, options, round } = run;
+  const { paused, direction, options, round, urgency } = run;
   const approved = await isApproved(client, step.run, approvalKey(leave.gate, round));
-  const facts = { paused, direction, approved, outsideWindow: options.outsideWindow ?? false, now: Number(run.now) };
+  const facts = {
+    paused,
+    direction,
+    approved,
+    outsideWindow: options.outsideWindow ?? false,
+    urgent: urgency !== null,
+    now: Number(run.now),
+  };
   const decision = mayBegin(leave, run.spec, facts);
   if (!decision.ok) throw new RekeyError('KR_NOT_NOW', `${decision.reason}: ${decision.message}`);
 }

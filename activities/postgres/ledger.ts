@@ -6,6 +6,7 @@ import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { readDue, readNow, readOpen, reportStall } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
+import { openIncident, readOpenIncidents, readRound, readToEnd, settleRound, tellRun } from './incidents.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { beginLook, readInspections, recordInspections, recordReading } from './observations.js';
@@ -75,6 +76,13 @@ export async function openLedger(database: Database): Promise<Ledger> {
     recordInspections: (step, attempt, inspections) => within((client) => recordInspections(client, step, attempt, inspections)),
     inspections: (run) => readInspections(database, run),
     recordReading: (step, attempt, reading) => within((client) => recordReading(client, step, attempt, reading)),
+
+    openIncident: (request) => within((client) => openIncident(client, request)),
+    openIncidents: () => readOpenIncidents(database),
+    incidentRound: (incident) => readRound(database, incident),
+    tellRun: (incident, credential) => within((client) => tellRun(client, incident, credential)),
+    versionsToEnd: (run) => readToEnd(database, run),
+    settleIncident: (incident, settled) => within((client) => settleRound(client, incident, settled)),
 
     lease: (step, consumer) => within((client) => takeLease(client, id, step, consumer)),
     raiseLease: (consumer, given, held) => raiseLease(database, consumer, given, held),

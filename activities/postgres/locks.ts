@@ -20,6 +20,8 @@ export const lockOrder: readonly (readonly string[])[] = [
   ['ledger'],
   ['vault_secrets'],
   ['versions'],
+  ['incidents'],
+  ['incident_items'],
   ['audit_events'],
   ['outbox'],
 ];

@@ -25,8 +25,8 @@ export async function reconcile(
   const next = Math.max(Number(credential.fence), fence) + 1;
   await client.query(
     `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase, options, spec,
-       stands_on, exempt, opened_by)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planned',$11,$12,$13,$14,$15) on conflict (id) do nothing`,
+       stands_on, exempt, opened_by, incident, urgency)
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planned',$11,$12,$13,$14,$15,$16,$17) on conflict (id) do nothing`,
     [
       run.id,
       run.credential,
@@ -43,6 +43,8 @@ export async function reconcile(
       run.standsOn,
       JSON.stringify(run.exempt),
       run.openedBy,
+      run.urgency?.incident ?? null,
+      run.urgency,
     ],
   );
   const updated = await client.query(

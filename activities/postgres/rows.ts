@@ -1,5 +1,6 @@
 /** Owns how rows become the port's types. */
 import type { ConsumerSpec, CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
+import type { Urgency } from '../../workflows/domain/incident.js';
 import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy, VersionState } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
@@ -31,6 +32,7 @@ export interface RunRow {
   exempt: readonly Exemption[];
   round: number;
   cutover_at: Date | null;
+  urgency: Urgency | null;
 }
 
 export function toRun(row: RunRow): RunRecord {
@@ -59,6 +61,7 @@ export function toRun(row: RunRow): RunRecord {
     exempt: row.exempt,
     round: row.round,
     cutoverAt: row.cutover_at?.getTime() ?? null,
+    urgency: row.urgency,
   };
 }
 
@@ -71,6 +74,7 @@ export interface VersionRow {
   origin: VersionRecord['origin'];
   fingerprint: string | null;
   secret_ref: string | null;
+  compromised_at: Date | null;
   age: string;
   changed: string;
 }
@@ -85,6 +89,7 @@ export function toVersion(row: VersionRow): VersionRecord {
     origin: row.origin,
     fingerprint: row.fingerprint,
     secretRef: row.secret_ref,
+    compromised: row.compromised_at !== null,
     ageMs: Number(row.age),
     changedMs: Number(row.changed),
   };

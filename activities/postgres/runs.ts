@@ -9,6 +9,7 @@ import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
 import { readConfiguration } from './configurations.js';
+import { readUrgency } from './incidents.js';
 import { releaseLeases } from './leases.js';
 import { lockCredential } from './locks.js';
 import { requireFence } from './once.js';
@@ -83,6 +84,7 @@ async function takeOver(client: Queryable, open: RunRow, credential: CredentialR
 async function begin(client: Queryable, { spec, fence, generation_taken }: CredentialRow, request: OpenRequest): Promise<Opened> {
   const { credential, options, by, workflowRun } = request;
   await requireCalledFor(client, credential, request.onlyIf);
+  const urgency = options.incident ? await readUrgency(client, options.incident, credential) : null;
   const place = options.update ? await nextUpdate(client, credential) : rotation(credential, generation_taken + 1);
   await client.query(
     'update credentials set fence = fence + 1, generation_taken = greatest(generation_taken, $2) where name = $1',
@@ -90,9 +92,10 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
   );
   const { rows } = await client.query(
     `insert into runs (id, credential, kind, number, generation, previous_generation, strategy, trigger, fence, workflow_run, phase,
-       options, spec, stands_on, exempt, opened_by)
-     values ($1,$2,$3,$4,$5,(select generation from versions where credential = $2 and state = 'active'),$6,$7,$8,$9,'planned',
-       $10,$11,$12,$13,$14) returning *`,
+       options, spec, stands_on, exempt, opened_by, incident, urgency, priority)
+     values ($1,$2,$3,$4,$5,(select generation from versions where credential = $2 and (state = 'active' or $15::text is not null)
+       order by state = 'active' desc, state <> 'revoked' desc, generation desc limit 1),$6,$7,$8,$9,'planned',
+       $10,$11,$12,$13,$14,$15,$16,case when $15::text is null then 3 else 1 end) returning *`,
     [
       place.id,
       credential,
@@ -100,7 +103,7 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
       place.number,
       place.generation,
       spec.strategy,
-      triggerOf(by),
+      options.incident ? 'incident' : triggerOf(by),
       Number(fence) + 1,
       workflowRun,
       options,
@@ -108,6 +111,8 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
       await readStandsOn(client, spec),
       JSON.stringify(options.without),
       by,
+      options.incident ?? null,
+      urgency,
     ],
   );
   const head = await appendAudit(client, credential, {

@@ -12,7 +12,7 @@ import { endAllWaits } from './waits.js';
 export async function readCrossing(client: Queryable, run: string): Promise<Crossing | null> {
   const { rows } = await client.query(
     `select s.key, s.outcome is not null as done from intents i join steps s on s.run = i.run and s.key = i.step
-     where i.run = $1 and i.kind in ('revoke', 'regenerate') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
+     where i.run = $1 and i.kind in ('revoke', 'regenerate', 'contain') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
      order by i.begun_at desc limit 1`,
     [run],
   );
@@ -21,20 +21,20 @@ export async function readCrossing(client: Queryable, run: string): Promise<Cros
 
 /**
  * Why the run can only go forward: something was taken away, or consumers may hold the new version
- * and there is no old secret to give them back. Null where it may turn back.
+ * and there is no old secret to give them back, or it has leaked. Null where it may turn back.
  */
 export async function readNoReturn(client: Queryable, run: string): Promise<string | null> {
   const crossing = await readCrossing(client, run);
   if (crossing) return `${crossing.key} may have been sent`;
   return (await isBound(client, run))
-    ? 'consumers may hold the new key, and the secret of the old one is not in the vault'
+    ? 'consumers may hold the new key, and the secret of the old one is not in the vault, or has leaked'
     : null;
 }
 
 /** Whether consumers that count may hold a version in whose place nothing can be given back. */
 export async function isBound(client: Queryable, run: string): Promise<boolean> {
   const { rows } = await client.query(
-    `select v.secret_ref is null and exists (
+    `select (v.secret_ref is null or v.compromised_at is not null) and exists (
        select 1 from intents i where i.run = r.id and i.kind = 'distribute'
          and not r.exempt @> jsonb_build_array(jsonb_build_object('consumer', i.subject))) as bound
      from runs r join versions v on v.credential = r.credential and v.generation = r.previous_generation

@@ -75,6 +75,7 @@ export async function enableVersion(
 ): Promise<Recorded<{ readonly [key: string]: number; generation: number }>> {
   const { store, versionAt, once } = await effectAtStore(deps, step);
   const version = versionAt(generation);
+  if (version.compromised) throw new RekeyError('KR_COMPROMISED', `generation ${generation} has leaked, and stays disabled`);
   const rights = ((await deps.ledger.seenBefore(step.run, 'disable'))?.rights ?? {}) as JsonObject;
   const { request, settle } = store.capabilities.timing;
   return once(step, { deadline: request * 2, settle, waitForSettle: false }, async (attempt, effects) => {
@@ -192,8 +193,8 @@ export interface SoakedInput extends StepInput {
 export async function waitOutSoak(deps: ObservationDeps, { step, target }: SoakedInput): Promise<void> {
   const run = await deps.ledger.run(step.run);
   const { soak } = run.spec.policy;
-  const { changedMs: since, secretRef } = versionOf(await deps.ledger.versions(step.credential), target);
-  const left = run.expedited ? 0 : soak - since;
+  const old = versionOf(await deps.ledger.versions(step.credential), target);
+  const left = run.expedited ? 0 : soak - old.changedMs;
   if (left <= 0) return;
   await deps.ledger.openWait(step, {
     kind: 'quiet',
@@ -201,7 +202,7 @@ export async function waitOutSoak(deps: ObservationDeps, { step, target }: Soake
     text: `generation ${target} to be missed by nobody; it is disabled, and enabled again at once if anybody is refused`,
     person: false,
     deadline: new Date(Date.now() + left).toISOString(),
-    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, secretRef) })),
+    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, old) })),
   });
   throw new RekeyError('KR_SOAKING', `${Math.ceil(left / 1000)} s left`, pauseOf(soak, left));
 }

@@ -4,9 +4,10 @@
  */
 import type { ErrorCode } from '../../workflows/domain/errors.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import { evidenceFor } from '../../workflows/domain/incident.js';
 import type { DatedInspection } from '../../workflows/domain/observations.js';
 import type { RunRecord, VersionRecord } from '../../workflows/domain/records.js';
-import { isFresh, mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
+import { isFresh, lateOf, mayRevoke, type RevokeBlock } from '../../workflows/domain/revoke.js';
 import { seenAs } from '../../workflows/domain/way-back.js';
 import { type ObservationDeps, requiredOf, type StoreAsked, secretOf, sleep, within } from '../deps.js';
 import { acceptedEverywhere, type KeyStoreView } from '../ports/key-store.js';
@@ -22,6 +23,8 @@ const codes: Partial<Record<RevokeBlock, ErrorCode>> = {
 
 /** What a guard allows, and only as long as the earliest look that it rests on is fresh. */
 export interface Grant {
+  /** Whom it leaves behind: the moment that an incident has set was there. */
+  readonly late: readonly string[];
   /**
    * To be asked when nothing is left but to send: calls between the guard and the send take time.
    */
@@ -37,9 +40,11 @@ export function grantUntil(
   inspections: readonly Pick<DatedInspection, 'ageMs'>[],
   readAt: number,
   stale: ErrorCode = 'KR_GUARD_STALE',
+  late: readonly string[] = [],
 ): Grant {
   const earliest = Math.max(0, ...inspections.map(({ ageMs }) => ageMs - readAt));
   return {
+    late,
     requireFresh: () => {
       const ageMs = earliest + since();
       if (!isFresh(ageMs)) throw new RekeyError(stale, `stale: it was looked ${Math.round(ageMs / 1000)} s before the send`);
@@ -59,6 +64,7 @@ export async function requireMayTakeAway(
   target: VersionRecord,
   survivor: VersionRecord,
   signal: AbortSignal,
+  due = false,
 ): Promise<Grant> {
   // What goes while compensating is the new version: then only those that were ever handed it must
   // prove to be off it.
@@ -71,6 +77,7 @@ export async function requireMayTakeAway(
   const inUse = await presenceOf(store, target, signal);
   const readAt = since();
   const inspections = await deps.ledger.inspections(run.id);
+  const evidence = evidenceFor(run.urgency, run.spec.policy.evidence);
   const decision = mayRevoke(
     {
       isManagementKey: account.managementKeyId === target.keyId,
@@ -83,9 +90,11 @@ export async function requireMayTakeAway(
       inspections,
       inUse,
     },
-    { evidence: run.spec.policy.evidence, accept: run.spec.accept },
+    { evidence, accept: run.urgency === null ? run.spec.accept : [], due },
   );
   if (!decision.ok) throw new RekeyError(codes[decision.reason] ?? 'KR_GUARD_REFUSED', `${decision.reason}: ${decision.message}`);
+  if (due)
+    return grantUntil(since, [], readAt, undefined, lateOf({ required, inspections, survivor: survivor.generation }, evidence));
   return grantUntil(
     since,
     inspections.filter((i) => required.includes(i.consumer)),
@@ -105,7 +114,7 @@ async function presenceOf(store: KeyStoreView, { keyId }: VersionRecord, signal:
  * How many keys there are, the one that goes included; null where they cannot be counted. One that
  * somebody else has deleted before is not counted any more, and its end leaves no fewer.
  */
-async function keysWithout(
+export async function keysWithout(
   store: KeyStoreView,
   keys: number,
   { keyId }: VersionRecord,

@@ -54,7 +54,7 @@ export async function mintVersion(deps: EffectDeps, { step, known, delivered }: 
   return once(step, { deadline: request * 2, settle, waitForSettle: true, leave }, async (attempt, effects) => {
     const lost = await findLostMint(store, effects, attempt);
     const recovered = lost ?? (known ? await recover(store, effects, known, delivered, attempt) : null);
-    const key = recovered ?? (await mint(store, effects, run, previous.keyId, attempt));
+    const key = recovered ?? (await mint(store, effects, run, await likeOf(store, run, previous, attempt), attempt));
     const { fingerprint } = key.secret;
     attempt.stage(mintedVersion(run, previous, key, await deps.vault.seal(key.secret)));
     return { generation: generationOf(run), keyId: key.id, fingerprint };
@@ -79,11 +79,25 @@ export function mintedVersion(run: RunRecord, { account }: VersionRecord, key: M
   };
 }
 
+/**
+ * Null where the old key is gone: in an incident it may have been ended first, by rekey or by
+ * somebody at the vendor. Then the new one is as it is declared.
+ */
+async function likeOf(
+  store: KeyStoreView,
+  { urgency }: RunRecord,
+  { keyId }: VersionRecord,
+  attempt: Attempt,
+): Promise<string | null> {
+  if (urgency === null || !store.capabilities.listsKeys) return keyId;
+  return (await store.describe(keyId, attempt.signal)) === null ? null : keyId;
+}
+
 function mint(
   store: KeyStoreView,
   effects: KeyStoreEffects,
   run: RunRecord,
-  likeKeyId: string,
+  likeKeyId: string | null,
   attempt: Attempt,
 ): Promise<MintedKey> {
   attempt.beforeSending();

@@ -2,11 +2,13 @@
  * Owns the look before the first change: at the store and at the consumers. Observes only; what it
  * finds is decided in the domain.
  */
+
+import { replacesFirst } from '../../workflows/domain/contain.js';
 import { type ConsumerSpec, leaseKey } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import { consumerFindings, type Finding, type StoreFacts, storeFindings, unreachable } from '../../workflows/domain/preflight.js';
-import type { Identities, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
+import { canGiveBack, type Identities, type RunRecord, type VersionRecord } from '../../workflows/domain/records.js';
 import { isConverged } from '../../workflows/domain/revoke.js';
 import { isTransient, whyOf } from '../../workflows/domain/transient.js';
 import { canBringBack } from '../../workflows/domain/way-back.js';
@@ -25,6 +27,8 @@ export interface StorePreflight {
   readonly disables: boolean;
   /** Whether consumers could be given the old version back. */
   readonly holdsOldSecret: boolean;
+  /** To contain a leak, whether a replacement is made before the leaked key dies. */
+  readonly replacesFirst: boolean;
 }
 
 export async function preflightStore(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<StorePreflight> {
@@ -34,17 +38,18 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
   const store = await deps.targets.store(asIfUnplanned(run), signal);
   const versions = await deps.ledger.versions(step.credential);
   const previous = versions.find((v) => v.generation === run.previousGeneration) ?? null;
-  const holdsOldSecret = previous !== null && previous.secretRef !== null;
+  const holdsOldSecret = previous !== null && canGiveBack(previous);
   const disables =
     (store.capabilities.disable || run.standsOn.stores[run.spec.store]!.manual?.includes('disable') === true) &&
-    canBringBack(store.capabilities, holdsOldSecret);
+    canBringBack(store.capabilities, holdsOldSecret) &&
+    !previous?.compromised;
   const { store: name } = run.spec;
   const seen = await lookAtStore(deps, { run, store, previous }, signal).catch(async (error: unknown) => {
     await askAgain(deps, { step, run, who: name, error, patience: patienceOf(run), signal });
     return whyOf(error);
   });
   if (typeof seen === 'string')
-    return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables, holdsOldSecret };
+    return { findings: [unreachable(name, seen)], identity: null, usedBy: null, disables, holdsOldSecret, replacesFirst: true };
   const { account, key, usedBy } = seen;
   const declared = run.spec.consumers.kind === 'list' ? run.spec.consumers.list.map((c) => c.name) : [];
   const findings = storeFindings(
@@ -58,11 +63,14 @@ export async function preflightStore(deps: ObservationDeps, { step }: StepInput,
       // One that is `weak` shows who uses a key now: its silence is nothing to go by.
       hasLastUsed: ['lagging', 'exact'].includes(store.capabilities.lastUsed),
       usedBy,
+      revokedByHand: run.standsOn.stores[name]?.manual?.includes('revoke') ?? false,
     },
     run.spec,
     declared,
+    run.urgency,
   );
-  return { findings, identity: account?.identity ?? null, usedBy, disables, holdsOldSecret };
+  const first = account === null || replacesFirst(store.capabilities, account);
+  return { findings, identity: account?.identity ?? null, usedBy, disables, holdsOldSecret, replacesFirst: first };
 }
 
 /** It asks for itself who they are, with patience; what follows compares that with the plan. */
@@ -70,9 +78,10 @@ const asIfUnplanned = (run: RunRecord): RunRecord => ({ ...run, identities: null
 
 /**
  * What was begun by an earlier run of this rotation is not held up: no finding refuses it any more.
+ * In an incident whoever is away holds nobody up, and is waited for alone.
  */
-function patienceOf({ targets, spec }: RunRecord): number {
-  return targets === null ? spec.policy.confirm : 0;
+function patienceOf({ targets, spec, urgency }: RunRecord): number {
+  return targets === null || urgency !== null ? spec.policy.confirm : 0;
 }
 
 interface StoreSeen {
@@ -115,6 +124,8 @@ export interface HostPreflightInput extends StepInput {
   readonly host: string;
   /** Names from the store, where all of its apps are meant. */
   readonly usedBy: readonly string[] | null;
+  /** Of the consumers that are declared, these alone. */
+  readonly only?: readonly string[];
 }
 
 export interface HostPreflight {
@@ -133,7 +144,7 @@ export interface HostPreflight {
 
 export async function preflightHost(
   deps: ObservationDeps,
-  { step, host: name, usedBy }: HostPreflightInput,
+  { step, host: name, usedBy, only }: HostPreflightInput,
   signal: AbortSignal,
 ): Promise<HostPreflight> {
   await deps.ledger.enter(step);
@@ -148,7 +159,7 @@ export async function preflightHost(
     declared.kind === 'all'
       ? host.consumersNamed!(usedBy ?? [], previous?.keyId ?? '', signal)
       : declared.kind === 'list'
-        ? declared.list.filter((c) => c.host === name)
+        ? declared.list.filter((c) => c.host === name && (only?.includes(c.name) ?? true))
         : [],
   );
   if ('error' in named) {
@@ -191,7 +202,8 @@ export async function preflightHost(
     const { evidence } = run.spec.policy;
     if (host.manual && previous.secretRef && inspection.healthy && !isConverged(inspection, previous.generation, evidence))
       unattested.push(consumer);
-    else findings.push(...consumerFindings(inspection, run.spec, previous.generation));
+    // Whoever is not well is waited for alone, when it is handed the new version.
+    else if (run.urgency === null) findings.push(...consumerFindings(inspection, run.spec, previous.generation));
   }
   if (!('error' in who)) identities[name] = who.answer;
   // A host that answers nothing is one of which each consumer tells by itself; later it could not

@@ -3,7 +3,7 @@
  * reply left behind.
  */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { Recorded, VersionRecord } from '../../workflows/domain/records.js';
+import type { Recorded, RunRecord, VersionRecord } from '../../workflows/domain/records.js';
 import { isQuiet, nextLook, type QuietRules } from '../../workflows/domain/revoke.js';
 import { exitsOf } from '../../workflows/domain/waits.js';
 import { canBringBack } from '../../workflows/domain/way-back.js';
@@ -64,7 +64,7 @@ export async function drain(deps: ObservationDeps, { step }: StepInput, signal: 
     person: quiet.reason === 'no-last-used',
     // It is looked at once more by then, and the wait gets another deadline.
     deadline: new Date(Date.now() + wait).toISOString(),
-    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, old.secretRef) })),
+    nextCommands: exitsOf({ kind: 'quiet', number: null }, factsOf(run, step, { bound: isBound(run, old) })),
   });
   throw new RekeyError('KR_STILL_USED', quiet.message, wait + 10);
 }
@@ -94,6 +94,8 @@ export interface RetireInput extends StepInput {
   /** The version that goes, and the one that must carry everything. */
   readonly target: number;
   readonly survivor: number;
+  /** The moment that the incident has set is there: whoever has not confirmed is left behind. */
+  readonly due?: boolean;
 }
 
 /**
@@ -105,19 +107,28 @@ export async function revokeVersion(
   deps: EffectDeps,
   input: RetireInput,
 ): Promise<Recorded<{ readonly [key: string]: string | number; generation: number; keyId: string }>> {
-  const { step, target: generation } = input;
+  const { step, target: generation, due = false } = input;
   const { run, store, versionAt, once } = await effectAtStore(deps, step);
   const [target, survivor] = [versionAt(generation), versionAt(input.survivor)];
   const { request, settle } = store.capabilities.timing;
 
-  const leave = { gate: 'take-away' } as const;
-  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, leave };
+  // Nothing that an operator has stopped holds up a moment that was set.
+  const leave = due ? {} : { leave: { gate: 'take-away' } as const };
+  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, ...leave };
   return once(step, options, async (attempt, effects, who) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;
     if (!gone) {
       attempt.markUnsent('and-before');
-      const grant = await requireMayTakeAway(deps, { store, run, ...who }, target, survivor, attempt.signal);
+      const grant = await requireMayTakeAway(
+        deps,
+        { store, run, ...who },
+        target,
+        survivor,
+        attempt.signal,
+        due && (await isDue(deps, run)),
+      );
+      if (grant.late.length > 0) attempt.stage({ kind: 'late', generation, consumers: grant.late });
       // What somebody has taken from the one that stays since it was proved, its consumers would
       // miss at their next start.
       await keepMemberships(store, effects, survivor, target, attempt.signal);
@@ -131,18 +142,30 @@ export async function revokeVersion(
   });
 }
 
+/** By the clock that has the last word; what is not due asks for all that any revoke asks for. */
+async function isDue({ ledger }: EffectDeps, { urgency }: RunRecord): Promise<boolean> {
+  const at = urgency?.revokeBy ?? null;
+  return at !== null && Date.parse(at) <= (await ledger.now());
+}
+
+export interface DeadInput extends StepInput {
+  /** The old version unless said. */
+  readonly generation?: number;
+}
+
 /**
  * Observes: every endpoint, until all refuse the key several times in a row. True: it is dead;
  * false: not within the store's own time.
  */
-export async function proveDead(deps: ObservationDeps, { step }: StepInput, signal: AbortSignal): Promise<boolean> {
+export async function proveDead(deps: ObservationDeps, { step, generation }: DeadInput, signal: AbortSignal): Promise<boolean> {
   await deps.ledger.enter(step);
   const { run, store, versionAt } = await contextOf(deps, step, signal);
-  const old = versionAt(run.previousGeneration);
+  const old = versionAt(generation ?? run.previousGeneration);
   const milliseconds = store.capabilities.timing.propagation;
   const text = `generation ${old.generation} to be refused everywhere`;
   await tellSpread(deps, step, factsOf(run, step, { crossed: true }), { text, milliseconds, skips: true });
-  if (!old.secretRef) return true;
+  // Of one whose secret was never ours the store's own word is all that there is.
+  if (!old.secretRef) return run.urgency === null || (await isGone(store, old, signal));
   const key = { keyId: old.keyId, secret: await secretOf(deps, old) };
   const until = performance.now() + milliseconds;
   for (let refused = 0; refused < 5; await sleep(100)) {
@@ -150,6 +173,10 @@ export async function proveDead(deps: ObservationDeps, { step }: StepInput, sign
     if (performance.now() > until) return false;
   }
   return true;
+}
+
+async function isGone(store: KeyStoreView, { keyId }: VersionRecord, signal: AbortSignal): Promise<boolean> {
+  return store.capabilities.listsKeys && (await store.describe(keyId, signal)) === null;
 }
 
 export interface OrphansInput extends StepInput {

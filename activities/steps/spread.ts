@@ -1,5 +1,5 @@
 /** Owns what a step says while it waits for a change to be known at every endpoint. */
-import type { RunRecord, StepRef } from '../../workflows/domain/records.js';
+import { canGiveBack, type RunRecord, type StepRef, type VersionRecord } from '../../workflows/domain/records.js';
 import { sequenceOf } from '../../workflows/domain/states.js';
 import type { VerbFacts } from '../../workflows/domain/verbs.js';
 import { exitsOf, type Held } from '../../workflows/domain/waits.js';
@@ -18,8 +18,8 @@ export function factsOf(
 }
 
 /** Whether nothing can be given back to consumers that were handed the new version. */
-export function isBound(run: RunRecord, oldSecret: string | null): boolean {
-  return oldSecret === null && requiredOf(run).length > 0;
+export function isBound(run: RunRecord, old: VersionRecord): boolean {
+  return !canGiveBack(old) && requiredOf(run).length > 0;
 }
 
 /** In the place of a step that is only entered: a wait with the store's own time as deadline. */

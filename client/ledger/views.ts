@@ -7,6 +7,7 @@ import { requireOwnFile } from '../../activities/ports/own-file.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { CredentialSpec, Exemption, JsonObject, RunOptions } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
+import type { FoundCounts, IncidentState, ItemOutcome, Way } from '../../workflows/domain/incident.js';
 import type { Inspection } from '../../workflows/domain/observations.js';
 import type { Direction, Outcome, Phase, RunKind, Strategy, VersionState } from '../../workflows/domain/states.js';
 import type { WaitKind } from '../../workflows/domain/waits.js';
@@ -96,6 +97,43 @@ export interface KnownKey {
   readonly key_id_handle: string | null;
   /** Whether a later version has the same id, which then speaks of that one. */
   readonly id_goes_on: boolean;
+}
+
+export interface IncidentShown {
+  readonly id: string;
+  readonly number: number;
+  readonly way: Way;
+  readonly reason: string;
+  readonly revoke_by: Date | null;
+  readonly state: IncidentState;
+  readonly found: FoundCounts;
+  readonly opened_by: Who;
+  readonly opened_at: Date;
+  readonly closed_at: Date | null;
+  readonly selected: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly already_dead: number;
+  readonly waiting: number;
+}
+
+export interface IncidentKeyShown {
+  readonly credential: string;
+  readonly generation: number;
+  readonly state: VersionState;
+  readonly leaked_at: Date | null;
+  readonly reported_at: Date | null;
+  readonly replaced_at: Date | null;
+  readonly dead_at: Date | null;
+  /** Consumers that had not confirmed when it died at the moment that was set. */
+  readonly late: readonly string[];
+  readonly outcome: ItemOutcome | null;
+  readonly reason: string | null;
+  readonly run: string | null;
+  readonly open_run: string | null;
+  readonly waits_for: WaitShown | null;
+  /** Milliseconds from the opening to the proof of its death. */
+  readonly revoked_ms: string | null;
 }
 
 export class LedgerView {
@@ -191,6 +229,21 @@ export class LedgerView {
   /** Versions that are not dead and whose secret rekey never saw. */
   unseenKeys(): Promise<readonly KnownKey[]> {
     return this.#rows(`select * from known_keys where digest is null and state <> 'revoked'`);
+  }
+
+  incidents(): Promise<readonly IncidentShown[]> {
+    return this.#rows('select * from incident_status order by number');
+  }
+
+  /** Throws KR_NOT_FOUND. */
+  async incident(number: number): Promise<IncidentShown> {
+    const [found] = await this.#rows<IncidentShown>('select * from incident_status where number = $1', [number]);
+    if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no incident ${number}`);
+    return found;
+  }
+
+  incidentKeys(incident: string): Promise<readonly IncidentKeyShown[]> {
+    return this.#rows('select * from incident_item_status where incident = $1 order by position', [incident]);
   }
 
   auditTail(

@@ -90,7 +90,7 @@ const reads: readonly (keyof Ledger)[] = [
     'seenBefore',
   ] as const),
   ...(['mayHaveSent', 'deliveredTo', 'undeployed', 'lastUpdate', 'unsettled', 'now', 'inspections'] as const),
-  ...(['configurationHash', 'configuration', 'credential'] as const),
+  ...(['configurationHash', 'configuration', 'credential', 'openIncidents', 'incidentRound', 'versionsToEnd'] as const),
 ];
 /** One statement on one row, or in the order of the rows' names. */
 const single: readonly (keyof Ledger)[] = ['raiseLease', 'releaseLease', 'releaseLeases'];
@@ -128,6 +128,10 @@ async function playAll(ledger: Ledger): Promise<void> {
     attempt.stage({ kind: 'freeze-targets', targets: [], planHash: 'p' });
     attempt.stage({ kind: 'freeze-identities', identities: { store: 'org', hosts: {} } });
     attempt.stage({ kind: 'cutover' });
+    attempt.stage({ kind: 'replaced' });
+    attempt.stage({ kind: 'dead', generation: 1 });
+    attempt.stage({ kind: 'late', generation: 1, consumers: ['web-1'] });
+    attempt.stage({ kind: 'meet-hosts', hosts: { host: 'machine' } });
     return {};
   });
   const refuse = () => ledger.once(step('revoke/1'), quick, (attempt) => Promise.reject(void attempt.markUnsent('this')));
@@ -165,6 +169,13 @@ async function playAll(ledger: Ledger): Promise<void> {
   const back = stepOf({ ...again, run: { ...run, fence: run.fence + 1 }, head: turned }, 'close');
   await ledger.close(back, 'compensated', null, null);
   await database.query(`update versions set state = 'revoked', changed_at = '2020-01-01' where credential = 'a'`);
+  const leaked = { credential: 'a', generation: 1, leakedAt: null, reportedAt: null };
+  const plan = { way: 'rotate', reason: 'a test', revokeWithin: null, selection: [], keys: [leaked] } as const;
+  const found = { unknownValues: 0, notComparable: 0 };
+  const { incident } = await ledger.openIncident({ ...anOrder(), number: 1, plan: { ...plan, found }, by: tester });
+  await open(ledger, 'a', 'run-3');
+  await ledger.tellRun(incident, 'a');
+  await ledger.settleIncident(incident, [{ ...leaked, outcome: 'done', reason: null, run: opened.run.id }]);
   // One that does not get on is reported with it.
   await open(ledger, 'e');
   await ledger.report('e', 'a test');

@@ -150,7 +150,7 @@ export class Lane {
         .terminate('the case is over')
         .catch(() => undefined);
     await this.database.query(
-      'truncate orders, outbox, audit_events, verbs, waits, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
+      'truncate orders, incident_items, incidents, outbox, audit_events, verbs, waits, leases, observations, intents, steps, runs, versions, vault_secrets, credentials, configurations cascade',
     );
   }
 

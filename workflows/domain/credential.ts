@@ -100,6 +100,8 @@ export interface RunOptions {
   readonly outsideWindow?: true;
   /** The key is changed and keeps its secret: then nothing is rotated. */
   readonly update?: UpdateRequest;
+  /** It answers for this incident, whose row says how. */
+  readonly incident?: string;
 }
 
 interface UpdateRequest {

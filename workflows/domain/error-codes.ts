@@ -169,6 +169,11 @@ export const errorCodes = {
     meaning: 'A revoke or regenerate may have been sent: there is no way back any more.',
     remedy: 'Stop what the message names, if anything; then `rekey retry`: the step is repeated.',
   },
+  KR_COMPROMISED: {
+    ...permanent,
+    meaning: 'A key that has leaked is handed out no more, in no way back and by no restore; nothing was sent.',
+    remedy: 'Nothing can bring it back. `rekey incident show` says what is done about it; else rotate the credential.',
+  },
   KR_NOT_PROVED: {
     ...permanent,
     meaning: 'The new key was not accepted everywhere in the time that the store needs to spread it.',

@@ -26,6 +26,8 @@ export interface LeaveFacts {
   /** The gate was approved, for this round and under the present plan. */
   readonly approved: boolean;
   readonly outsideWindow: boolean;
+  /** An incident asks for it: what was confirmed is its plan, and nothing waits for a window. */
+  readonly urgent: boolean;
   /** Milliseconds, by the database's clock. */
   readonly now: number;
 }
@@ -37,7 +39,7 @@ export function mayBegin(
 ): Decision<'paused' | 'not-approved' | 'outside-window'> {
   if (facts.paused) return no('paused', 'an operator has paused it');
   // What was agreed to, and when, was the way forward.
-  if (facts.direction === 'back') return yes;
+  if (facts.direction === 'back' || facts.urgent) return yes;
   if ((asked || policy.approve.includes(gate)) && !facts.approved)
     return no('not-approved', `nobody has approved it as it is planned now (${gate})`);
   if (window && policy.window !== null && !facts.outsideWindow && !inWindow(policy.window, new Date(facts.now), roomOf(policy)))

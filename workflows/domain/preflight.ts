@@ -3,6 +3,8 @@
  * at once.
  */
 import type { AcceptedRisk, CredentialSpec } from './credential.js';
+import type { Urgency } from './incident.js';
+import { byHand } from './incident-plan.js';
 import type { Inspection } from './observations.js';
 import { isConverged } from './revoke.js';
 
@@ -26,11 +28,22 @@ export interface StoreFacts {
     readonly accepted: boolean;
   } | null;
   readonly hasLastUsed: boolean;
+  /** A person deletes keys of this store. */
+  readonly revokedByHand: boolean;
   /** Apps that the store says use the key, by name; null where it does not know. */
   readonly usedBy: readonly string[] | null;
 }
 
-export function storeFindings(facts: StoreFacts, spec: CredentialSpec, declared: readonly string[]): readonly Finding[] {
+/**
+ * In an incident nobody waits for quiet, and nobody is given back what has leaked: what would be
+ * needed for that blocks nothing.
+ */
+export function storeFindings(
+  facts: StoreFacts,
+  spec: CredentialSpec,
+  declared: readonly string[],
+  urgency: Urgency | null = null,
+): readonly Finding[] {
   const findings: Finding[] = [];
   const block = (when: boolean, reason: string, message: string) => when && findings.push({ reason, message });
   const accepts = (risk: AcceptedRisk) => spec.accept.includes(risk);
@@ -44,26 +57,33 @@ export function storeFindings(facts: StoreFacts, spec: CredentialSpec, declared:
     `the key is the one that rekey manages ${spec.store} with; give the store another management credential`,
   );
   block(!facts.sameAccount, 'account-changed', `${spec.store} is another account than the one that the key was adopted from`);
-  block(!facts.previous.inStore, 'key-missing', `key ${facts.previous.keyId} is not in ${spec.store}`);
+  const calm = urgency === null;
+  block(
+    !facts.previous.inStore && (calm || spec.strategy === 'in-place'),
+    'key-missing',
+    `key ${facts.previous.keyId} is not in ${spec.store}`,
+  );
 
   if (spec.strategy === 'overlap') {
+    block(urgency?.way === 'contain' && facts.revokedByHand, 'by-hand', byHand(spec.store));
     block(
-      facts.maxKeys !== null && facts.keys >= facts.maxKeys,
+      // To contain a leak, the leaked key makes room.
+      urgency?.way !== 'contain' && facts.maxKeys !== null && facts.keys >= facts.maxKeys,
       'no-room',
       `${spec.store} holds ${facts.keys} of at most ${facts.maxKeys} keys; there is no room for one more`,
     );
     block(
-      !facts.previous.inVault && !accepts('no-way-back'),
+      calm && !facts.previous.inVault && !accepts('no-way-back'),
       'no-way-back',
       'the old secret is not in the vault, so consumers could not be given it back: adopt it with its secret, or accept no-way-back',
     );
     block(
-      facts.previous.inVault && !facts.previous.accepted,
+      calm && facts.previous.inVault && !facts.previous.accepted,
       'old-not-accepted',
       'the old secret in the vault is not accepted by the store',
     );
     block(
-      !facts.hasLastUsed && !accepts('no-last-used'),
+      calm && !facts.hasLastUsed && !accepts('no-last-used'),
       'no-last-used',
       `${spec.store} does not tell when a key was last used: accept no-last-used if the list of consumers is complete`,
     );

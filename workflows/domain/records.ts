@@ -2,6 +2,7 @@
 import type { StandsOn } from './configuration.js';
 import type { ConsumerSpec, CredentialSpec, Exemption, Gate, RunOptions } from './credential.js';
 import { RekeyError } from './errors.js';
+import type { Urgency } from './incident.js';
 import type { Direction, Outcome, Phase, RunKind, Sequence, Strategy, VersionState } from './states.js';
 import type { Verb } from './verbs.js';
 import type { WaitKind } from './waits.js';
@@ -41,6 +42,8 @@ export interface VersionRecord {
   readonly origin: 'minted' | 'adopted' | 'regenerated';
   readonly fingerprint: string | null;
   readonly secretRef: string | null;
+  /** It has leaked, and is for good handed out no more. */
+  readonly compromised: boolean;
   /** Milliseconds since it was made, and since its state was changed, by the database's clock. */
   readonly ageMs: number;
   readonly changedMs: number;
@@ -78,6 +81,8 @@ export interface RunRecord {
   readonly exempt: readonly Exemption[];
   readonly round: number;
   readonly cutoverAt: number | null;
+  /** What an incident asks of it; null on any other day. */
+  readonly urgency: Urgency | null;
 }
 
 /** Whose account and which hosts a run was planned for, as they said themselves. */
@@ -94,14 +99,19 @@ export function generationOf({ id, generation }: Pick<RunRecord, 'id' | 'generat
   return generation;
 }
 
+/** Whether consumers may be given it back: what has leaked is handed out no more. */
+export function canGiveBack({ secretRef, compromised }: Pick<VersionRecord, 'secretRef' | 'compromised'>): boolean {
+  return secretRef !== null && !compromised;
+}
+
 export interface Recorded<Result> {
   readonly result: Result;
   readonly head: ChainHead;
 }
 
 /**
- * A revoke or regenerate on the way forward that may have been sent: its step, and whether its
- * outcome is on record.
+ * A revoke, a regenerate or the end of a leaked key on the way forward that may have been sent: its
+ * step, and whether its outcome is on record.
  */
 export interface Crossing {
   readonly key: string;

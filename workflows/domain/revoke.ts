@@ -24,6 +24,8 @@ export interface RevokeFacts {
 export interface RevokeRules {
   readonly evidence: Evidence;
   readonly accept: readonly AcceptedRisk[];
+  /** The moment that an incident has set is there: consumers are asked for nothing any more. */
+  readonly due?: boolean;
 }
 
 export type RevokeBlock =
@@ -59,6 +61,8 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
     return no('last-key', `the store must keep ${facts.minimumKeys}`);
   if (!facts.survivorProvedNow) return no('staying-not-alive', `generation ${facts.survivor} was not accepted just now`);
 
+  if (rules.due) return yes;
+
   // Whatever was accepted: silence of such a store proves nothing, but what it says does.
   if (facts.inUse !== null) return no('in-use', `${facts.inUse}, although nobody should`);
 
@@ -77,6 +81,18 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
   const stale = inspections.filter((i) => i.showsSource && i.source !== facts.survivor);
   if (stale.length > 0) return no('source-behind', `new instances would start with another version: ${names(stale)}`);
   return yes;
+}
+
+/** Who is not proved to be on the version that stays, by what was seen of them lately. */
+export function lateOf(
+  { required, inspections, survivor }: Pick<RevokeFacts, 'required' | 'inspections' | 'survivor'>,
+  evidence: Evidence,
+): readonly string[] {
+  const seen = new Map(inspections.filter((i) => isFresh(i.ageMs)).map((i) => [i.consumer, i]));
+  return required.filter((name) => {
+    const inspection = seen.get(name);
+    return !inspection || !isConverged(inspection, survivor, evidence);
+  });
 }
 
 /**

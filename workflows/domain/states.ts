@@ -11,16 +11,27 @@ import { RekeyError } from './errors.js';
 export type VersionState = 'prepared' | 'active' | 'retiring' | 'disabled' | 'revoked';
 
 /**
- * `reinstate` is compensation giving the old version its place back; `regenerate` is the one way
- * from active straight to revoked.
+ * `reinstate` is compensation giving the old version its place back; `regenerate` takes an active
+ * one straight to revoked, and so does what contains a leak: it asks for no version in its place.
  */
-export type VersionEvent = 'activate' | 'supersede' | 'reinstate' | 'disable' | 'enable' | 'revoke' | 'regenerate';
+export type VersionEvent =
+  | 'activate'
+  | 'supersede'
+  | 'reinstate'
+  | 'disable'
+  | 'enable'
+  | 'revoke'
+  | 'regenerate'
+  | 'contain-disable'
+  | 'contain-revoke';
+
+const contained = { 'contain-disable': 'disabled', 'contain-revoke': 'revoked' } as const;
 
 export const versionTransitions: Readonly<Record<VersionState, Partial<Record<VersionEvent, VersionState>>>> = {
-  prepared: { activate: 'active', revoke: 'revoked' },
-  active: { supersede: 'retiring', regenerate: 'revoked' },
-  retiring: { disable: 'disabled', reinstate: 'active', revoke: 'revoked' },
-  disabled: { enable: 'retiring', revoke: 'revoked' },
+  prepared: { activate: 'active', revoke: 'revoked', ...contained },
+  active: { supersede: 'retiring', regenerate: 'revoked', ...contained },
+  retiring: { disable: 'disabled', reinstate: 'active', revoke: 'revoked', ...contained },
+  disabled: { enable: 'retiring', revoke: 'revoked', 'contain-revoke': 'revoked' },
   revoked: {},
 };
 
@@ -39,6 +50,7 @@ export function sequenceOf({ kind, strategy }: { readonly kind: RunKind; readonl
 export type Phase =
   | 'planned'
   | 'preparing'
+  | 'containing'
   | 'distributing'
   | 'draining'
   | 'retiring'
@@ -50,22 +62,27 @@ export type Phase =
   | 'compensating'
   | 'closing';
 
-/** `refused` means that nothing was changed. */
-export type Outcome = 'completed' | 'compensated' | 'refused';
+/**
+ * `refused` means that nothing was changed; `superseded`, that its key has leaked, and another run
+ * follows.
+ */
+export type Outcome = 'completed' | 'compensated' | 'refused' | 'superseded';
 
 /** Which way an open rotation goes: set once to `back`, and only before the point of no return. */
 export type Direction = 'forward' | 'back';
 
 /**
- * Backward edges are there for guards that refuse: retiring and draining go back when a consumer
- * falls behind, regenerating when an instance runs, updating when somebody else changed the secret,
- * undeploying when it is no time any more to stop the first program.
+ * To contain a leak the key dies first, and everything else follows; in an incident nothing is
+ * drained. Backward edges are there for guards that refuse: retiring and draining go back when a
+ * consumer falls behind, regenerating when an instance runs, updating when somebody else changed
+ * the secret, undeploying when it is no time any more to stop the first program.
  */
 export const phaseTransitions: Readonly<Record<Sequence, Partial<Record<Phase, readonly Phase[]>>>> = {
   overlap: {
     planned: ['preparing', 'closing'],
-    preparing: ['distributing', 'compensating', 'closing'],
-    distributing: ['draining', 'compensating'],
+    preparing: ['containing', 'distributing', 'compensating', 'closing'],
+    containing: ['distributing', 'compensating'],
+    distributing: ['draining', 'retiring', 'compensating'],
     draining: ['retiring', 'distributing', 'compensating'],
     retiring: ['closing', 'draining', 'distributing', 'compensating'],
     compensating: ['closing'],

@@ -5,7 +5,8 @@ import type { Gate } from '../domain/credential.js';
 import { approvalKey, roomOf } from '../domain/leave.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
 import { codeOf, RollbackRequested } from '../failures.js';
-import type { Run, WaitTold } from './run.js';
+import type { Run } from './run.js';
+import type { WaitTold } from './waits.js';
 
 /** Waits while an operator has paused it. Called only between steps, where no lease is held. */
 export async function pausePoint(run: Run): Promise<void> {
@@ -18,10 +19,11 @@ export async function pausePoint(run: Run): Promise<void> {
 
 /**
  * Waits for an approval where the policy asks for one, or something speaks for asking; what lies
- * beyond the point of no return was approved.
+ * beyond the point of no return was approved, and so was what an incident asks for: its plan.
  */
 export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
   await pausePoint(run);
+  if (run.urgency) return;
   const { approve, approveWithin } = run.spec.policy;
   if ((!approve.includes(gate) && because.length === 0) || run.crossing || (gate === 'start' && run.isBound)) return;
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
@@ -44,7 +46,7 @@ export async function passGate(run: Run, gate: Gate, because: readonly string[] 
 /** Speaks against beginning now, or null. */
 export async function calendarFinding(run: Run): Promise<Finding | null> {
   const { window } = run.spec.policy;
-  if (window === null || run.row.options.outsideWindow) return null;
+  if (window === null || run.row.options.outsideWindow || run.urgency) return null;
   const opening = await localLedger.windowOpening({ window, room: roomOf(run.spec.policy) });
   return opening.inMs > 0 ? outsideWindow(run.row.credential, window, opening.at) : null;
 }
@@ -52,7 +54,7 @@ export async function calendarFinding(run: Run): Promise<Finding | null> {
 /** Waits for the window to open again. */
 export async function awaitWindow(run: Run): Promise<void> {
   const { window } = run.spec.policy;
-  if (window === null || run.row.options.outsideWindow || run.crossing) return;
+  if (window === null || run.row.options.outsideWindow || run.crossing || run.urgency) return;
   for (;;) {
     const { at, inMs } = await localLedger.windowOpening({ window, room: roomOf(run.spec.policy) });
     if (inMs === 0) return;

@@ -6,6 +6,7 @@ import { ApplicationFailure, CancellationScope, setCurrentDetails, workflowInfo 
 import { localLedger } from '../activity-options.js';
 import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
+import type { Urgency } from '../domain/incident.js';
 import {
   type ChainHead,
   type Crossing,
@@ -27,10 +28,7 @@ import { codeOf, isForPerson, isHopeless, isOvertaken, messageOf, Refused, Rollb
 import { endRun, orRefused } from './end.js';
 import { answerJoins } from './join.js';
 import { Operator } from './operator.js';
-import { waitForOperator } from './waits.js';
-
-/** A wait, as far as the run knows it; which commands end it is decided when it is told. */
-export type WaitTold = Omit<Wait, 'nextCommands'> & Held;
+import { type WaitTold, waitForOperator } from './waits.js';
 
 export class Run {
   readonly operator: Operator;
@@ -46,10 +44,7 @@ export class Run {
   #bound: boolean;
   /** Steps that failed for good and wait for a person. */
   readonly holds = new Set<Held & { readonly why: string }>();
-  /**
-   * How often the ledger was found behind: rounds that were recorded before may be older than what
-   * happened since.
-   */
+  /** How often the ledger was found behind: rounds on record may be older than what came since. */
   reconciled = 0;
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Cancelled by abort; everything before the point of no return runs in it. */
@@ -121,6 +116,11 @@ export class Run {
 
   get spec() {
     return this.row.spec;
+  }
+
+  /** Rows that an older release has read hold none. */
+  get urgency(): Urgency | null {
+    return this.row.urgency ?? null;
   }
 
   /** The one that this run makes. */

@@ -1,9 +1,13 @@
 /** Owns what a run waits for on its way: a bake, requests that may still land, a person. */
 import { isCancellation, sleep } from '@temporalio/workflow';
+import type { Wait } from '../domain/records.js';
 import { type Held, joined } from '../domain/waits.js';
 import { isHopeless, isOvertaken, messageOf } from '../failures.js';
 import { pausePoint } from './gates.js';
 import type { Run } from './run.js';
+
+/** A wait, as far as the run knows it; which commands end it is decided when it is told. */
+export type WaitTold = Omit<Wait, 'nextCommands'> & Held;
 
 /** Waits after a wave; expedite and skip end it. */
 export async function bake(run: Run, wave: number, milliseconds: number): Promise<void> {

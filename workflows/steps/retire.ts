@@ -1,7 +1,7 @@
 /**
  * Owns the taking away of a version: quiet first, then disabled and watched where the store can, or
- * enabled again where it is missed, then revoked; each under a guard that looks once more. What
- * lost replies left behind goes last.
+ * enabled again where it is missed, then revoked; each under a guard that looks once more. Then it
+ * is proved dead, and what lost replies left behind goes last.
  */
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { atHost, atStore, effectsAtStore } from '../activity-options.js';
@@ -173,8 +173,34 @@ export async function removeOrphans(run: Run, known: string | null): Promise<voi
   );
 }
 
+/**
+ * Whether every endpoint refuses a version, the old one unless said; or an operator does not want
+ * to wait for it.
+ */
+export function proveDead(run: Run, generation?: number): Promise<'refused' | 'accepted' | 'skipped'> {
+  const key = generation === undefined ? 'prove-dead' : `prove-dead/${generation}`;
+  const of = generation === undefined ? {} : { generation };
+  const prove = () => {
+    const proving = new CancellationScope();
+    return run.operator.skippably({ kind: 'spread', number: null }, async (skipped) => {
+      skipped.then(
+        () => proving.cancel(),
+        () => undefined,
+      );
+      try {
+        const dead = await proving.run(() => atStore(run.spec.store).proveDead({ step: run.step('prove-dead', key), ...of }));
+        return dead ? ('refused' as const) : ('accepted' as const);
+      } catch (error) {
+        if (isCancellation(error)) return 'skipped' as const;
+        throw error;
+      }
+    });
+  };
+  return retryUntilOperator<'refused' | 'accepted' | 'skipped'>(run, prove, { leftOut: 'skipped' });
+}
+
 /** Codes of a guard that refused, each with its intent closed as not sent. */
-const refusals: readonly string[] = [
+export const refusals: readonly string[] = [
   'KR_GUARD_STALE',
   'KR_CONSUMER_BEHIND',
   'KR_GUARD_REFUSED',

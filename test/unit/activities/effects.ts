@@ -8,7 +8,15 @@ export const stepRef = (key: string): StepRef => ({ run: 'c#2', credential: 'c',
 
 /** Everyone is on generation 2, and the store is an account of ours. */
 const versionAt = (generation: number): VersionRecord =>
-  ({ generation, keyId: `key-${generation}`, account: 'a', secretRef: 'r', state: 'active', ageMs: 0 }) as VersionRecord;
+  ({
+    generation,
+    keyId: `key-${generation}`,
+    account: 'a',
+    secretRef: 'r',
+    compromised: false,
+    state: 'active',
+    ageMs: 0,
+  }) as VersionRecord;
 
 const row = {
   id: 'c#2',
@@ -20,6 +28,7 @@ const row = {
   standsOn: { stores: {}, hosts: {} },
   identities: { store: 'a', hosts: { h: 'machine' } },
   exempt: [],
+  urgency: null,
 } as unknown as RunRecord;
 
 export interface Told {

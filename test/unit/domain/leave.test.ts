@@ -8,7 +8,14 @@ const plain = declared('c');
 const policyOf = (policy: Partial<Policy>) => ({ policy: { ...plain.policy, ...policy } });
 const sunday = Date.UTC(2026, 0, 11, 2, 30);
 const hour = 3_600_000;
-const facts: LeaveFacts = { direction: 'forward', paused: false, approved: false, outsideWindow: false, now: sunday };
+const facts: LeaveFacts = {
+  direction: 'forward',
+  paused: false,
+  approved: false,
+  outsideWindow: false,
+  urgent: false,
+  now: sunday,
+};
 const policy = { window: 'Sun 02:00-03:00 UTC', approve: ['start'] } as const;
 const stop: Leave = { gate: 'start', window: true, together: true };
 

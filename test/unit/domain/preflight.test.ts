@@ -25,6 +25,7 @@ const facts: StoreFacts = {
   maxKeys: 50,
   previous: { generation: 1, keyId: 'k', inStore: true, inVault: true, accepted: true },
   hasLastUsed: true,
+  revokedByHand: false,
   usedBy: null,
 };
 const reasons = (change: Partial<StoreFacts>, of = spec) =>
@@ -107,5 +108,26 @@ describe('mayRegenerate', () => {
     expect(mayRegenerate(['a'], [{ ...(stopped as object), state: 'stopping' } as never])).toMatchObject({
       reason: 'still-running',
     });
+  });
+});
+
+describe('a preflight for a leaked key', () => {
+  const urgent = (way: 'rotate' | 'contain', change: Partial<StoreFacts>) =>
+    storeFindings({ ...facts, ...change }, spec, [], { incident: 'incident-1', way, revokeBy: null }).map((f) => f.reason);
+  const dead = { previous: { ...facts.previous!, accepted: false, inStore: false } };
+
+  it('is held up by nothing that only waiting or a way back would need', () => {
+    expect(urgent('rotate', { ...dead, hasLastUsed: false })).toEqual([]);
+    expect(urgent('rotate', { previous: { ...facts.previous!, inVault: false } })).toEqual([]);
+  });
+
+  it('still needs room for one more key, unless the leaked one makes it', () => {
+    const full = { keys: 5, maxKeys: 5 };
+    expect([urgent('rotate', full), urgent('contain', full)]).toEqual([['no-room'], []]);
+  });
+
+  it('ends nothing at once where a person deletes keys', () => {
+    const byHand = { revokedByHand: true };
+    expect([urgent('rotate', byHand), urgent('contain', byHand)]).toEqual([[], ['by-hand']]);
   });
 });

@@ -12,7 +12,17 @@ import {
 } from '../../../workflows/domain/states.js';
 
 const states = Object.keys(versionTransitions) as VersionState[];
-const events: VersionEvent[] = ['activate', 'supersede', 'reinstate', 'disable', 'enable', 'revoke', 'regenerate'];
+const events: VersionEvent[] = [
+  'activate',
+  'supersede',
+  'reinstate',
+  'disable',
+  'enable',
+  'revoke',
+  'regenerate',
+  'contain-disable',
+  'contain-revoke',
+];
 
 /**
  * The same rules in other words: what a store would say of the key, and whether it is the served
@@ -39,6 +49,10 @@ class Model {
         return !this.accepted;
       case 'revoke':
         return !this.served;
+      case 'contain-disable':
+        return this.accepted;
+      case 'contain-revoke':
+        return true;
     }
   }
 
@@ -47,7 +61,13 @@ class Model {
     if (event === 'supersede') this.served = false;
     if (event === 'disable') this.accepted = false;
     if (event === 'enable') this.accepted = true;
-    if (event === 'revoke' || event === 'regenerate') this.exists = this.served = this.accepted = false;
+    // What is switched off for a leak may be the one that is served, or one that nobody had yet.
+    if (event === 'contain-disable') {
+      this.accepted = this.served = false;
+      this.used = true;
+    }
+    if (event === 'revoke' || event === 'regenerate' || event === 'contain-revoke')
+      this.exists = this.served = this.accepted = false;
   }
 }
 

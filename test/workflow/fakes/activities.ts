@@ -14,6 +14,7 @@ import {
   type StoreActivities,
 } from '../../../activities/index.js';
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
+import { rotationWorkflowId } from '../../../workflows/contract.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
@@ -68,6 +69,11 @@ export function bookkeepingActivities(find: Find): LedgerActivities {
       for (const consumer of world.required) await world.ledger.lease(step, world.leaseKey(consumer));
     }),
     awaitSettled: looks('awaitSettled', () => 0),
+    tellRun: looks('tellRun', async (_, { credential }) => {
+      const told = find(rotationWorkflowId(credential));
+      await told.ledger.tellRun();
+      await told.handle.terminate('an incident names its key');
+    }),
   };
 }
 
@@ -90,6 +96,7 @@ export function storeActivities(find: Find): StoreActivities {
       usedBy: null,
       disables: world.disables,
       holdsOldSecret: world.holdsOldSecret,
+      replacesFirst: !world.disables,
     })),
     mintVersion: acts('mintVersion', ({ ledger, vendor }, _, attempt) => {
       vendor?.keys.set(generationOf(ledger.row), 'live');
@@ -104,6 +111,12 @@ export function storeActivities(find: Find): StoreActivities {
     copyMemberships: acts('copyMemberships', () => done),
     drain: looks('drain', ({ vendor }) => {
       if (vendor?.can.listsKeys && vendor.seen(2) !== 'accepted') throw new RekeyError('KR_KEY_GONE', 'generation 2 is gone');
+    }),
+    containVersion: acts('containVersion', ({ ledger, disables, outside }, { target: generation, final }, attempt) => {
+      const by = disables && !final ? 'disable' : 'revoke';
+      outside.kill(generation);
+      if (ledger.states[generation] !== 'revoked') attempt.stage({ kind: 'move-version', generation, event: `contain-${by}` });
+      return { generation, by };
     }),
     disableVersion: acts('disableVersion', ({ ledger, vendor }, { target: generation, survivor }, attempt) => {
       vendor?.guard(survivor, attempt);

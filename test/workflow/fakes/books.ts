@@ -1,6 +1,7 @@
 /** Owns what the ledger in memory holds of one credential, and what it begins with. */
 import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
+import type { Urgency } from '../../../workflows/domain/incident.js';
 import type { OpenRequest, RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
 import type { Intent } from './intents.js';
 import type { Said } from './said.js';
@@ -9,6 +10,7 @@ import type { Said } from './said.js';
 export type Faked = Pick<
   Ledger,
   | 'open'
+  | 'now'
   | 'reconcile'
   | 'run'
   | 'versions'
@@ -35,6 +37,11 @@ export type Faked = Pick<
   | 'close'
   | 'due'
   | 'sweep'
+  | 'openIncidents'
+  | 'incidentRound'
+  | 'settleIncident'
+  | 'versionsToEnd'
+  | 'tellRun'
 >;
 
 export interface Books {
@@ -60,6 +67,7 @@ export const version = (generation: number, state: VersionRecord['state']): Vers
   origin: generation === 1 ? 'adopted' : 'minted',
   fingerprint: `fingerprint-${generation}`,
   secretRef: `secret-${generation}`,
+  compromised: false,
   ageMs: 0,
   changedMs: 0,
 });
@@ -84,6 +92,7 @@ export function newRun(
   books: Books,
   { credential, options, by }: Pick<OpenRequest, 'credential' | 'options' | 'by'>,
   generation: number | null,
+  urgency: Urgency | null,
 ): RunRecord {
   return {
     id: options.update ? `${credential}/update-1` : `${credential}#${generation}`,
@@ -110,5 +119,6 @@ export function newRun(
     exempt: options.without,
     round: 1,
     cutoverAt: null,
+    urgency,
   };
 }

@@ -41,6 +41,8 @@ export function subjectsOf(intents: readonly Intent[], kind: string): readonly s
 /** The step of the newest revoke or regenerate on the way forward that may have been sent. */
 export function crossed(intents: readonly Intent[]): string | null {
   const crossing = ({ kind, key, closed }: Intent) =>
-    (kind === 'revoke' || kind === 'regenerate') && !key.startsWith('revoke/back-') && closed !== 'not-sent';
+    (kind === 'revoke' || kind === 'regenerate' || kind === 'contain') &&
+    !key.startsWith('revoke/back-') &&
+    closed !== 'not-sent';
   return intents.findLast(crossing)?.key ?? null;
 }

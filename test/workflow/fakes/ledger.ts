@@ -7,26 +7,30 @@ import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
-import type {
-  ChainHead,
-  Crossing,
-  OpenedWait,
-  Recorded,
-  RecordedVerb,
-  RunRecord,
-  SaidVerb,
-  StepRef,
-  VersionRecord,
-  Wait,
+import type { Settled } from '../../../workflows/domain/incident.js';
+import {
+  type ChainHead,
+  type Crossing,
+  canGiveBack,
+  type OpenedWait,
+  type Recorded,
+  type RecordedVerb,
+  type RunRecord,
+  type SaidVerb,
+  type StepRef,
+  type VersionRecord,
+  type Wait,
 } from '../../../workflows/domain/records.js';
 import { type Outcome, sequenceOf, transition } from '../../../workflows/domain/states.js';
 import { withConsumer } from '../../../workflows/domain/verbs.js';
 import { type Books, emptyBooks, type Faked, newRun, version } from './books.js';
+import { compromised, type FakeIncident, factsOf } from './incident.js';
 import { beginIntent, closeNotSent, crossed, type Intent, sentOf, subjectsOf } from './intents.js';
 import { endManual, endPassing, openWait, recordVerb, turnBackOf } from './said.js';
 
 export class FakeLedger implements Faked {
   #books: Books;
+  #incident: FakeIncident | null = null;
 
   constructor(
     private readonly spec: CredentialSpec,
@@ -83,7 +87,8 @@ export class FakeLedger implements Faked {
     books.workflowRun = workflowRun;
     books.outcomes = {};
     books.intents = [];
-    books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation);
+    const urgency = options.incident ? (this.#incident?.urgency ?? null) : null;
+    books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation, urgency);
     return { run: this.row, head: this.#audit(), crossing: null, bound: false, turnBack: null };
   }
 
@@ -107,6 +112,7 @@ export class FakeLedger implements Faked {
     return { run: this.row, head: this.#audit() };
   }
 
+  now = async () => Date.now();
   run = async () => this.row;
   versions = async () => this.#books.versions;
 
@@ -244,6 +250,20 @@ export class FakeLedger implements Faked {
     return this.#audit();
   }
 
+  /** Those of its versions have leaked, and the incident asks for them. */
+  leak(incident: FakeIncident, generations: readonly number[]): void {
+    this.#incident = incident;
+    this.#books.versions = compromised(this.#books.versions, generations);
+  }
+
+  openIncidents = async () => [];
+  incidentRound = async () => this.#incident!.round();
+  settleIncident = async (_: string, settled: readonly Settled[]) => this.#incident!.settle(settled);
+  tellRun = async () => this.#change({ urgency: this.#incident!.urgency, paused: false });
+  versionsToEnd = async () => this.#incident!.versionsToEnd(this.#books.versions);
+
+  leakFacts = () => factsOf(this.spec, this.#books.row, this.#books.said);
+
   due = async () => [];
   sweep = async () => {
     const { row } = this.#books;
@@ -280,6 +300,7 @@ export class FakeLedger implements Faked {
     intent.closed = 'applied';
     this.#books.outcomes[step.key] = result;
     for (const change of changes) this.#apply(change);
+    this.#incident?.learn(this.row.credential, changes);
     return { result, head: this.#audit() };
   }
 
@@ -308,7 +329,7 @@ export class FakeLedger implements Faked {
     const handed = subjectsOf(this.#books.intents, 'distribute').filter(
       (name) => !this.row.exempt.some((e) => e.consumer === name),
     );
-    return this.#books.versions[0]!.secretRef === null && this.row.strategy === 'overlap' && handed.length > 0;
+    return !canGiveBack(this.#books.versions[0]!) && this.row.strategy === 'overlap' && handed.length > 0;
   }
 
   #change(change: Partial<RunRecord>): void {

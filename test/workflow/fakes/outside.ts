@@ -28,6 +28,11 @@ export class Outside {
     this.dead.add(generation);
   }
 
+  /** To contain a leak, whoever uses it. */
+  kill(generation: number): void {
+    this.dead.add(generation);
+  }
+
   regenerate(generation: number, required: readonly string[]): void {
     for (const name of required) if (this.up.has(name)) this.harm.push(`the secret was changed while ${name} ran`);
     this.dead.add(generation);

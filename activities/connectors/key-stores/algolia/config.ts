@@ -114,6 +114,7 @@ export const config: StoreConfig<AlgoliaSettings> = {
   widens,
   changes: { rightsWith, ofNewKeys: ['validity', 'securedKeys'] },
   defaultRights: openRights,
+  derives: 'secured API keys that were made from it, wherever they were handed out',
   instructions: {
     mint: (facts) => [
       section(facts),

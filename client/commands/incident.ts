@@ -1,0 +1,207 @@
+/** Owns the words of `rekey incident`: what is planned, asked, begun, and what came of it. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { formatDuration, parseDuration } from '../../workflows/domain/duration.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import { type Selection, type Way, ways } from '../../workflows/domain/incident.js';
+import type { PlannedIncident, PlannedKey } from '../../workflows/domain/incident-plan.js';
+import { formatWho } from '../../workflows/domain/who.js';
+import { withAccess } from '../local-access.js';
+import { openIncident } from '../operations/open-incident.js';
+import { planIncidentOf } from '../operations/plan-incident.js';
+import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
+import { type Answer, table } from '../output.js';
+
+export interface OpenOptions {
+  readonly key: readonly string[];
+  readonly store: readonly string[];
+  readonly host: readonly string[];
+  readonly label: readonly string[];
+  readonly list?: string;
+  readonly contain?: boolean;
+  readonly rotate?: boolean;
+  readonly revokeBy?: string;
+  readonly reason?: string;
+  readonly yes?: boolean;
+  readonly wait?: boolean;
+}
+
+export function open(options: OpenOptions): Promise<Answer> {
+  return withAccess(async (who, access) => {
+    const selection = selectionOf(options);
+    const way = await wayOf(options);
+    const revokeWithin = momentOf(options, way);
+    const planned = await planIncidentOf(who, access, { selection, way });
+    if (planned.unknown.length > 0)
+      throw new RekeyError('KR_NOT_FOUND', `nothing that is known here: ${planned.unknown.join(', ')}`);
+    const reason = options.reason ?? (await asked('Why', null));
+    if (!options.yes && !(await isConfirmed(planned, way, revokeWithin))) return unconfirmed(planned, way, revokeWithin);
+    const keys = planned.keys.map(({ credential, generation, leakedAt, reportedAt }) => ({
+      ...{ credential, generation, leakedAt, reportedAt },
+    }));
+    const found = { unknownValues: 0, notComparable: 0 };
+    const plan = { way, reason, revokeWithin, selection, found, keys };
+    const { number } = await openIncident(who, access, { plan });
+    return reportOf(await (options.wait ? followIncident : showIncident)(who, access, { number }));
+  });
+}
+
+function selectionOf({ key, store, host, label, list }: OpenOptions): readonly Selection[] {
+  const names = list === undefined ? [] : linesOf(list);
+  const all = [
+    { by: 'key', names: key },
+    { by: 'store', names: store },
+    { by: 'host', names: host },
+    { by: 'label', names: label },
+    { by: 'list', names },
+  ] as const;
+  const said = all.filter((selection) => selection.names.length > 0);
+  if (said.length === 0) throw new RekeyError('KR_USAGE', 'say which keys: --key, --store, --host, --label or --list');
+  return said;
+}
+
+function linesOf(file: string): readonly string[] {
+  const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** Without a default: whoever asks has looked at what it means. */
+async function wayOf({ contain, rotate }: OpenOptions): Promise<Way> {
+  if (contain && rotate) throw new RekeyError('KR_USAGE', 'say one of --contain and --rotate');
+  if (contain) return 'contain';
+  if (rotate) return 'rotate';
+  const said = await asked(
+    'rotate (another key first) or contain (it dies now, and programs are refused until they have another)',
+    '--rotate or --contain',
+  );
+  if (!ways.includes(said as Way)) throw new RekeyError('KR_USAGE', `${said} is neither rotate nor contain`);
+  return said as Way;
+}
+
+function momentOf({ revokeBy }: OpenOptions, way: Way): number | null {
+  if (revokeBy === undefined) return null;
+  if (way === 'contain') throw new RekeyError('KR_USAGE', '--revoke-by belongs to --rotate: what is contained dies now');
+  try {
+    return parseDuration(revokeBy);
+  } catch (error) {
+    throw new RekeyError('KR_USAGE', `--revoke-by: ${(error as Error).message}`);
+  }
+}
+
+const isTerminal = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true;
+
+/** At a terminal; throws KR_USAGE, naming the option, where there is none. */
+async function asked(question: string, option: string | null): Promise<string> {
+  if (!isTerminal()) throw new RekeyError('KR_USAGE', `say ${option ?? '--reason'}`);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const said = (await lines.question(`${question}? `)).trim();
+    if (said === '') throw new RekeyError('KR_USAGE', `say ${option ?? '--reason'}`);
+    return said;
+  } finally {
+    lines.close();
+  }
+}
+
+async function isConfirmed(planned: PlannedIncident, way: Way, revokeWithin: number | null): Promise<boolean> {
+  if (!isTerminal()) return false;
+  process.stderr.write(`${planText(planned, way, revokeWithin)}\n`);
+  return (await asked('Begin (yes or no)', '--yes')) === 'yes';
+}
+
+function unconfirmed(planned: PlannedIncident, way: Way, revokeWithin: number | null): Answer {
+  const json = { ok: false, way, revokeWithin, keys: planned.keys };
+  return { json, text: planText(planned, way, revokeWithin), next: 'incident open … --yes', exit: 3 };
+}
+
+function planText({ keys }: PlannedIncident, way: Way, revokeWithin: number | null): string {
+  const lines = keys.map((key) => [
+    `${key.credential}#${key.generation}`,
+    key.state,
+    key.store,
+    key.consumers.map(({ host, names }) => `${host}: ${names.join(', ') || 'all'}`).join('; ') || 'none',
+    key.openRun,
+    key.cannot ?? noteOf(key),
+  ]);
+  const how =
+    way === 'contain'
+      ? 'each key dies at once; its programs are refused until they have been handed another one'
+      : 'another key first; each dies once every program shows the other one, without calendar, grace or soak';
+  const moment =
+    revokeWithin === null ? '' : `\nafter ${formatDuration(revokeWithin)} it dies whoever is behind, if another one is proved`;
+  return `${way}: ${how}${moment}\n${table(['key', 'state', 'store', 'programs', 'open run', 'note'], lines)}`;
+}
+
+function noteOf({ refused, derives, state }: PlannedKey): string {
+  if (state === 'revoked') return 'dead already';
+  const notes = [refused.length > 0 ? `refused meanwhile: ${refused.join(', ')}` : '', derives ? `with it go ${derives}` : ''];
+  return notes.filter(Boolean).join('; ');
+}
+
+export async function list(): Promise<Answer> {
+  const incidents = await withAccess(listIncidents);
+  const rows = incidents.map((i) => [i.number, i.way, i.state, i.selected, i.done, i.failed, i.waiting, i.reason]);
+  return {
+    json: { incidents },
+    text:
+      incidents.length > 0 ? table(['number', 'way', 'state', 'keys', 'done', 'failed', 'waiting', 'why'], rows) : 'no incidents',
+    next: incidents.length > 0 ? `incident show ${incidents.at(-1)!.number}` : 'status',
+  };
+}
+
+export async function show(number: string): Promise<Answer> {
+  if (!/^\d+$/.test(number)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
+  return reportOf(await withAccess((who, access) => showIncident(who, access, { number: Number(number) })));
+}
+
+function reportOf({ incident, keys }: IncidentDetails): Answer {
+  const json = {
+    incident: incident.id,
+    state: incident.state,
+    selected: incident.selected,
+    done: incident.done,
+    failed: incident.failed,
+    waiting: incident.waiting,
+    unknownValues: incident.found.unknownValues,
+    notComparable: incident.found.notComparable,
+    alreadyDead: incident.already_dead,
+    timeToRevokedMs: timesOf(keys.flatMap(({ revoked_ms: ms }) => (ms === null ? [] : [Math.round(Number(ms))]))),
+    keys: keys.map((key) => ({
+      credential: key.credential,
+      generation: key.generation,
+      outcome: key.outcome,
+      reportedAt: key.reported_at,
+      replacedAt: key.replaced_at,
+      deadAt: key.dead_at,
+      // Nobody here counts what a vendor refuses.
+      refusedRequests: null,
+      late: key.late,
+      reason: key.reason,
+      waitsFor: key.waits_for?.text ?? null,
+    })),
+  };
+  const rows = keys.map((key) => [
+    `${key.credential}#${key.generation}`,
+    key.outcome ?? key.state,
+    key.replaced_at?.toISOString().slice(11, 19) ?? null,
+    key.dead_at?.toISOString().slice(11, 19) ?? null,
+    key.waits_for?.text ?? key.reason,
+  ]);
+  const waiting = keys.find(({ waits_for }) => waits_for?.person);
+  const head = `${incident.id}: ${incident.way}, ${incident.state}, opened by ${formatWho(incident.opened_by)} (${incident.reason})`;
+  return {
+    json,
+    text: `${head}\n${table(['key', 'outcome', 'replaced', 'dead', 'waits for, or why'], rows)}`,
+    next: waiting ? `show '${waiting.open_run}'` : `incident show ${incident.number}`,
+    exit: incident.failed > 0 ? 1 : incident.waiting > 0 ? 3 : 0,
+  };
+}
+
+function timesOf(times: readonly number[]): { median: number | null; p95: number | null; last: number | null } {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  return { median: at(0.5), p95: at(0.95), last: sorted.at(-1) ?? null };
+}

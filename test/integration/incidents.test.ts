@@ -1,0 +1,159 @@
+/** What the ledger keeps of incidents and of leaked keys, on a real PostgreSQL. */
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Change } from '../../activities/ports/journal.js';
+import type { Ledger } from '../../activities/ports/ledger.js';
+import { Secret } from '../../activities/ports/secret.js';
+import { openLedger } from '../../activities/postgres/ledger.js';
+import type { Database } from '../../activities/postgres/pool.js';
+import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
+import { KeyFolder } from '../../activities/vault/key-folder.js';
+import { EnvelopeVault } from '../../activities/vault/vault.js';
+import type { IncidentPlan } from '../../workflows/domain/incident.js';
+import type { Opened, StepRef } from '../../workflows/domain/records.js';
+import { cloneDatabase } from '../support/database.js';
+import { declared, declaring } from '../support/declared.js';
+import { anOrder } from '../support/order.js';
+import { tester } from '../support/who.js';
+
+let database: Database;
+let ledger: Ledger;
+let vault: EnvelopeVault;
+const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told'];
+const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
+
+beforeAll(async () => {
+  database = (await cloneDatabase()).database;
+  ledger = await openLedger(database);
+  vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
+  await ledger.saveConfiguration(anOrder(), declaring(...names.map((name) => declared(name))), 'h1', tester);
+  for (const name of names) {
+    const secret = await sealed();
+    await ledger.adopt(name, { account: 'org', keyId: `key of ${name}`, keyName: name, ...secret, handedIn: null }, tester);
+  }
+});
+
+async function sealed() {
+  const secret = new Secret(`${Math.random()}`.padEnd(40, 'abcdefghijklmnopqrstuvwxyz0123456789abcdef'));
+  return { secret: await vault.seal(secret), fingerprint: secret.fingerprint, digest: secret.digest };
+}
+
+const planOf = (...credentials: readonly string[]): IncidentPlan => ({
+  way: 'rotate',
+  reason: 'a test',
+  revokeWithin: null,
+  selection: [{ by: 'key', names: credentials }],
+  found: { unknownValues: 0, notComparable: 0 },
+  keys: credentials.map((credential) => ({ credential, generation: 1, leakedAt: null, reportedAt: null })),
+});
+let numbers = 0;
+async function incident(...credentials: readonly string[]): Promise<string> {
+  const request = { ...anOrder(), number: ++numbers, plan: planOf(...credentials), by: tester };
+  return (await ledger.openIncident(request)).incident;
+}
+const open = (credential: string, id?: string): Promise<Opened> =>
+  ledger.open({ credential, options: { without: [], ...(id ? { incident: id } : {}) }, by: tester, ...anOrder() });
+
+function stepOf({ run, head }: Opened, key: string): StepRef {
+  const { id, credential, fence } = run;
+  return { run: id, credential, fence, head, key, kind: key.split('/')[0]!, phase: 'preparing', subject: null };
+}
+const stage = (opened: Opened, key: string, ...changes: readonly Change[]) =>
+  ledger.once(stepOf(opened, key), quick, async (attempt) => {
+    for (const change of changes) attempt.stage(change);
+    return {};
+  });
+
+describe('an incident', () => {
+  it('is one for one order, however often it is asked for, and has its number alone', async () => {
+    const request = { ...anOrder(), number: ++numbers, plan: planOf('again'), by: tester };
+    const first = await ledger.openIncident(request);
+    expect(await ledger.openIncident(request)).toEqual(first);
+    await expect(ledger.openIncident({ ...request, ...anOrder() })).rejects.toMatchObject({ code: 'KR_ALREADY_OPEN' });
+    const { rows } = await database.query(`select kind from audit_events where credential = 'again' and kind = 'compromised'`);
+    expect(rows).toHaveLength(1);
+  });
+
+  it('marks nothing where one of its keys is none that is known', async () => {
+    const plan = { ...planOf('mark'), keys: [...planOf('mark').keys, { ...planOf('mark').keys[0]!, generation: 9 }] };
+    const asked = ledger.openIncident({ ...anOrder(), number: ++numbers, plan, by: tester });
+    await expect(asked).rejects.toMatchObject({ code: 'KR_NOT_FOUND' });
+    expect((await ledger.versions('mark'))[0]!.compromised).toBe(false);
+    expect(await ledger.openIncidents()).not.toContain(numbers);
+  });
+
+  it('asks of its runs what stands in its row, until something has come of the key', async () => {
+    const id = await incident('urgent');
+    const opened = await open('urgent', id);
+    expect(opened.run.urgency).toEqual({ incident: id, way: 'rotate', revokeBy: null });
+    const { rows } = await database.query('select trigger, priority, incident from runs where id = $1', [opened.run.id]);
+    expect(rows).toEqual([{ trigger: 'incident', priority: 1, incident: id }]);
+    const { items } = await ledger.incidentRound(id);
+    expect(items).toMatchObject([{ open: { id: opened.run.id, waitsForPerson: false }, ended: null, isDead: false }]);
+
+    await ledger.close(stepOf(opened, 'close'), 'refused', 'no room', null);
+    expect((await ledger.incidentRound(id)).items).toMatchObject([
+      { open: null, ended: { outcome: 'refused', reason: 'no room' } },
+    ]);
+    await ledger.settleIncident(id, [
+      { credential: 'urgent', generation: 1, outcome: 'failed', reason: 'no room', run: opened.run.id },
+    ]);
+    expect(await ledger.incidentRound(id)).toEqual({ incident: null, items: [] });
+    await expect(open('urgent', id)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
+  });
+});
+
+describe('an open run that is told', () => {
+  it('answers for the incident, waits for nothing, and obeys nothing that was said before', async () => {
+    const opened = await open('told');
+    const step = stepOf(opened, 'wait');
+    await ledger.openWait(step, { kind: 'pause', text: 'a person', person: true, deadline: null, nextCommands: ['resume'] });
+    for (const verb of ['pause', 'abort'] as const)
+      await ledger.recordVerb(step, { updateId: verb, verb, who: tester, wait: null, reason: null, consumer: null });
+    const id = await incident('told');
+    await ledger.tellRun(id, 'told');
+    const taken = await ledger.open({ credential: 'told', options: { without: [] }, by: tester, ...anOrder('run-2') });
+    expect(taken).toMatchObject({ run: { id: opened.run.id, paused: false, urgency: { incident: id } }, turnBack: null });
+    const { rows } = await database.query('select 1 from waits where run = $1 and ended_at is null', [opened.run.id]);
+    expect(rows).toEqual([]);
+    expect((await ledger.incidentRound(id)).items).toMatchObject([{ open: { urgency: { incident: id } } }]);
+  });
+});
+
+describe('a leaked version', () => {
+  it('is never active again, whatever is asked of the database', async () => {
+    await incident('mark');
+    const move = (state: string) => database.query(`update versions set state = $1 where credential = 'mark'`, [state]);
+    await move('retiring');
+    await expect(move('active')).rejects.toMatchObject({ code: 'KR_INTERNAL' });
+  });
+
+  it('leaves no way back to those that were handed another one', async () => {
+    const opened = await open('bound');
+    await ledger.once({ ...stepOf(opened, 'distribute/1'), subject: 'web-1' }, quick, async () => ({}));
+    await incident('bound');
+    const back = ledger.turnBack(stepOf(opened, 'turn-back'), 'a test');
+    await expect(back).rejects.toMatchObject({ code: 'KR_BEYOND_RETURN' });
+  });
+
+  it('is found by the run that answers for it, until it is proved to be dead', async () => {
+    const id = await incident('dead');
+    const opened = await open('dead', id);
+    expect(await ledger.versionsToEnd(opened.run.id)).toEqual([{ generation: 1, state: 'active', leaked: true, dead: false }]);
+    await stage(opened, 'contain/1', { kind: 'move-version', generation: 1, event: 'contain-revoke' });
+    await stage(opened, 'leak/1', { kind: 'dead', generation: 1 }, { kind: 'replaced' });
+    expect(await ledger.versionsToEnd(opened.run.id)).toEqual([{ generation: 1, state: 'revoked', leaked: true, dead: true }]);
+    const { rows } = await database.query<{ revoked_ms: string }>(
+      'select dead_at is not null and replaced_at is not null as done, revoked_ms from incident_item_status where incident = $1',
+      [id],
+    );
+    expect(rows).toMatchObject([{ done: true }]);
+    expect(Number(rows[0]!.revoked_ms)).toBeGreaterThan(0);
+  });
+});
+
+it('meets whom it had not seen, and keeps whom it had', async () => {
+  const opened = await open('met', await incident('met'));
+  await stage(opened, 'plan', { kind: 'freeze-identities', identities: { store: 'org', hosts: { a: 'one' } } });
+  await stage(opened, 'meet/1', { kind: 'meet-hosts', hosts: { a: 'other', b: 'two' } });
+  expect((await ledger.run(opened.run.id)).identities).toEqual({ store: 'org', hosts: { a: 'one', b: 'two' } });
+});

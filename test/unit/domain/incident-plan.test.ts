@@ -1,0 +1,81 @@
+/** What an incident would do, before it is confirmed. */
+import { describe, expect, it } from 'vitest';
+import { type CredentialAtHand, planIncident } from '../../../workflows/domain/incident-plan.js';
+
+const credential = (name: string, more: Partial<CredentialAtHand> = {}): CredentialAtHand => ({
+  name,
+  store: 'dd',
+  strategy: 'overlap',
+  labels: [],
+  consumers: [],
+  versions: [
+    { generation: 1, state: 'revoked' },
+    { generation: 2, state: 'active' },
+  ],
+  openRun: null,
+  manual: [],
+  derives: null,
+  ...more,
+});
+const on = (host: string, ...names: readonly string[]) => ({ host, names });
+const plan = (known: readonly CredentialAtHand[], by: 'key' | 'store' | 'host' | 'label' | 'list', ...names: string[]) =>
+  planIncident(known, [{ by, names }], 'contain', null);
+const ids = ({ keys }: ReturnType<typeof plan>) => keys.map(({ credential, generation }) => `${credential}#${generation}`);
+
+describe('the keys of an incident', () => {
+  const known = [
+    credential('a/one', { labels: ['prod'], consumers: [on('web', 'w1')] }),
+    credential('b/two', { store: 'al', consumers: [on('web', 'w1', 'w2'), on('db', 'd1')] }),
+    credential('c/none', { versions: [] }),
+  ];
+
+  it('are found by name, version, store, host, label and list', () => {
+    expect(ids(plan(known, 'key', 'a/one'))).toEqual(['a/one#2']);
+    expect(ids(plan(known, 'key', 'a/one#1'))).toEqual(['a/one#1']);
+    expect(ids(plan(known, 'store', 'al'))).toEqual(['b/two#2']);
+    expect(ids(plan(known, 'host', 'db'))).toEqual(['b/two#2']);
+    expect(ids(plan(known, 'label', 'prod'))).toEqual(['a/one#2']);
+    expect(ids(plan(known, 'list', 'a/one', 'b/two'))).toEqual(['b/two#2', 'a/one#2']);
+  });
+
+  it('come with those first that more programs use, then by name, each once', () => {
+    expect(
+      ids(
+        planIncident(
+          known,
+          [
+            { by: 'store', names: ['dd', 'al'] },
+            { by: 'key', names: ['a/one'] },
+          ],
+          'rotate',
+          null,
+        ),
+      ),
+    ).toEqual(['b/two#2', 'a/one#2']);
+  });
+
+  it('are none where nothing is known by the name, or no key is there', () => {
+    expect(plan(known, 'key', 'nobody', 'c/none', 'a/one#9')).toEqual({ keys: [], unknown: ['nobody', 'c/none', 'a/one#9'] });
+  });
+});
+
+describe('what is said of a key', () => {
+  const consumers = [on('web', 'w1', 'w2')];
+
+  it('is who is refused meanwhile, where the served key dies first', () => {
+    const known = [credential('a', { consumers, derives: 'more' })];
+    expect(plan(known, 'key', 'a').keys[0]).toMatchObject({ refused: ['w1', 'w2'], derives: 'more', cannot: null });
+    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate', null).keys[0]!.refused).toEqual([]);
+    expect(plan([credential('a', { consumers, strategy: 'in-place' })], 'key', 'a').keys[0]!.refused).toEqual([]);
+  });
+
+  it('is that it is dead already', () => {
+    expect(plan([credential('a', { consumers })], 'key', 'a#1').keys[0]).toMatchObject({ state: 'revoked', refused: [] });
+  });
+
+  it('is that it cannot die at once where a person deletes keys', () => {
+    const known = [credential('a', { manual: ['revoke'] })];
+    expect(plan(known, 'key', 'a').keys[0]!.cannot).toContain('rotate it instead');
+    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate', null).keys[0]!.cannot).toBeNull();
+  });
+});
