@@ -153,6 +153,7 @@ command(
   'marks keys as leaked for good, and has them dead; says first what it would do',
   "incident open --key datadog/agents --rotate --reason 'pushed to a public repository'",
 )
+  .option('--leaked <file>', 'what was found by a scanner, or a value a line; - reads it from standard input')
   .option('--key <name>', 'NAME, the key that is served, or NAME#GENERATION; may be repeated', several, [] as string[])
   .option('--store <name>', 'every key of a store', several, [] as string[])
   .option('--host <name>', 'every key that a program of a host uses', several, [] as string[])

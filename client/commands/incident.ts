@@ -7,6 +7,7 @@ import { type Selection, type Way, ways } from '../../workflows/domain/incident.
 import type { PlannedIncident, PlannedKey } from '../../workflows/domain/incident-plan.js';
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
+import { type FoundLeaked, findLeaked } from '../operations/find-leaked.js';
 import { openIncident } from '../operations/open-incident.js';
 import { planIncidentOf } from '../operations/plan-incident.js';
 import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly host: readonly string[];
   readonly label: readonly string[];
   readonly list?: string;
+  /** A file with a report, or `-`. */
+  readonly leaked?: string;
   readonly contain?: boolean;
   readonly rotate?: boolean;
   readonly revokeBy?: string;
@@ -28,10 +31,13 @@ export interface OpenOptions {
 
 export function open(options: OpenOptions): Promise<Answer> {
   return withAccess(async (who, access) => {
-    const selection = selectionOf(options);
+    const found = options.leaked === undefined ? null : await findLeaked(who, access, { place: options.leaked });
+    if (found) process.stderr.write(foundText(found));
+    const selection = selectionOf(options, found);
+    if (selection.length === 0) return nothingOfOurs(found!);
     const way = await wayOf(options);
     const revokeWithin = momentOf(options, way);
-    const planned = await planIncidentOf(who, access, { selection, way });
+    const planned = await planIncidentOf(who, access, { selection, way, leakedAt: found?.leakedAt ?? new Map() });
     if (planned.unknown.length > 0)
       throw new RekeyError('KR_NOT_FOUND', `nothing that is known here: ${planned.unknown.join(', ')}`);
     const reason = options.reason ?? (await asked('Why', null));
@@ -39,14 +45,15 @@ export function open(options: OpenOptions): Promise<Answer> {
     const keys = planned.keys.map(({ credential, generation, leakedAt, reportedAt }) => ({
       ...{ credential, generation, leakedAt, reportedAt },
     }));
-    const found = { unknownValues: 0, notComparable: 0 };
-    const plan = { way, reason, revokeWithin, selection, found, keys };
+    const plan = { way, reason, revokeWithin, selection, found: found?.found ?? nothingFound, keys };
     const { number } = await openIncident(who, access, { plan });
     return reportOf(await (options.wait ? followIncident : showIncident)(who, access, { number }));
   });
 }
 
-function selectionOf({ key, store, host, label, list }: OpenOptions): readonly Selection[] {
+const nothingFound = { unknownValues: 0, notComparable: 0 };
+
+function selectionOf({ key, store, host, label, list }: OpenOptions, found: FoundLeaked | null): readonly Selection[] {
   const names = list === undefined ? [] : linesOf(list);
   const all = [
     { by: 'key', names: key },
@@ -55,8 +62,9 @@ function selectionOf({ key, store, host, label, list }: OpenOptions): readonly S
     { by: 'label', names: label },
     { by: 'list', names },
   ] as const;
-  const said = all.filter((selection) => selection.names.length > 0);
-  if (said.length === 0) throw new RekeyError('KR_USAGE', 'say which keys: --key, --store, --host, --label or --list');
+  const said = [...all, ...(found ? [found.selection] : [])].filter((selection) => selection.names.length > 0);
+  if (said.length === 0 && !found)
+    throw new RekeyError('KR_USAGE', 'say which keys: --leaked, --key, --store, --host, --label or --list');
   return said;
 }
 
@@ -66,6 +74,27 @@ function linesOf(file: string): readonly string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** What a report holds besides keys of ours, and what nobody can tell of it. */
+function foundText({ selection, found, idOnly, unseen, management, managementUnseen }: FoundLeaked): string {
+  const lines = [
+    `${selection.names.length} keys of ours, ${found.unknownValues} values of others, ${found.notComparable} findings that cannot be compared`,
+    idOnly.length > 0 && `the id was found, and not the secret: ${idOnly.join(', ')}`,
+    unseen.length > 0 && `could stand there unrecognized, since their secret is not known here: ${unseen.join(', ')}`,
+    ...management.map(
+      (setting) => `LEAKED: ${setting}, which rekey works with and cannot replace by itself; docs/runbooks/leak.md`,
+    ),
+    managementUnseen.length > 0 && `could not be compared by any worker: ${managementUnseen.join(', ')}`,
+  ];
+  return `${lines.filter(Boolean).join('\n')}\n`;
+}
+
+/** A management credential is for a person, whatever else was found. */
+function nothingOfOurs({ found, management }: FoundLeaked): Answer {
+  const text = management.length > 0 ? 'no key that rekey rotates is among them' : 'nothing of ours is among them';
+  const json = { incident: null, state: null, selected: 0, ...found, alreadyDead: 0, management, keys: [] };
+  return { json, text, exit: management.length > 0 ? 3 : 0 };
 }
 
 /** Without a default: whoever asks has looked at what it means. */

@@ -10,9 +10,15 @@ import type { Access } from './access.js';
 export interface PlanIncidentInput {
   readonly selection: readonly Selection[];
   readonly way: Way;
+  /** By `name#generation`, as it was reported. */
+  readonly leakedAt: ReadonlyMap<string, string | null>;
 }
 
-export async function planIncidentOf(_who: Who, access: Access, { selection, way }: PlanIncidentInput): Promise<PlannedIncident> {
+export async function planIncidentOf(
+  _who: Who,
+  access: Access,
+  { selection, way, leakedAt }: PlanIncidentInput,
+): Promise<PlannedIncident> {
   const [credentials, keys, configuration] = await access.readLedger((view) =>
     Promise.all([view.credentials(), view.keys(), view.configuration()]),
   );
@@ -33,7 +39,9 @@ export async function planIncidentOf(_who: Who, access: Access, { selection, way
       derives: connectors.stores.find(({ kind }) => kind === declared?.kind)?.derives ?? null,
     };
   });
-  return planIncident(atHand, selection, way, null);
+  const planned = planIncident(atHand, selection, way, null);
+  const dated = planned.keys.map((key) => ({ ...key, leakedAt: leakedAt.get(`${key.credential}#${key.generation}`) ?? null }));
+  return { ...planned, keys: dated };
 }
 
 function consumersOf({ spec: { consumers } }: CredentialShown): CredentialAtHand['consumers'] {
