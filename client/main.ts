@@ -172,6 +172,16 @@ command(incident, 'list', 'every incident', 'incident list').action(() =>
 command(incident, 'show <number>', 'what has come of its keys, and what it waits for', 'incident show 3').action(
   (number: string) => run(async () => (await import('./commands/incident.js')).show(number)),
 );
+const rehearse = rekey.command('rehearse').description('what one should have done once before it is needed').exitOverride();
+command(
+  rehearse,
+  'leak',
+  'in a sandbox of its own: a key of each vendor is found in a made-up report, and answered for',
+  'rehearse leak --contain',
+)
+  .option('--rotate', 'another key first; what is done unless something is said')
+  .option('--contain', 'the leaked keys die first')
+  .action(() => exec('sandbox/demo/rehearse.js', rest(2)));
 
 command(
   rekey,

@@ -47,7 +47,7 @@ export async function openIncident(client: Queryable, request: OpenIncidentReque
   );
   await client.query(
     `insert into incident_items (incident, credential, generation, position, leaked_at, reported_at)
-     select $1, k.credential, k.generation, k.at, k.leaked::timestamptz, k.reported::timestamptz
+     select $1, k.credential, k.generation, k.at, k.leaked::timestamptz, coalesce(k.reported::timestamptz, clock_timestamp())
      from unnest($2::text[], $3::int[], $4::text[], $5::text[]) with ordinality k (credential, generation, leaked, reported, at)`,
     [incident, ...columnsOf(plan.keys), plan.keys.map(({ leakedAt }) => leakedAt), plan.keys.map(({ reportedAt }) => reportedAt)],
   );

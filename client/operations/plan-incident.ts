@@ -19,8 +19,8 @@ export async function planIncidentOf(
   access: Access,
   { selection, way, leakedAt }: PlanIncidentInput,
 ): Promise<PlannedIncident> {
-  const [credentials, keys, configuration] = await access.readLedger((view) =>
-    Promise.all([view.credentials(), view.keys(), view.configuration()]),
+  const [credentials, keys, configuration] = await access.readLedger(
+    async (view) => [await view.credentials(), await view.keys(), await view.configuration()] as const,
   );
   const stores = configuration?.document.stores ?? {};
   const atHand = credentials.map((credential): CredentialAtHand => {

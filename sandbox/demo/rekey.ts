@@ -23,9 +23,31 @@ export interface RotateLine {
   readonly historyEvents: number;
 }
 
+/** What `incident open --wait` says in the end. */
+export interface IncidentLine {
+  readonly incident: string;
+  readonly selected: number;
+  readonly done: number;
+  readonly timeToRevokedMs: { readonly median: number | null; readonly p95: number | null; readonly last: number | null };
+  readonly keys: readonly {
+    readonly credential: string;
+    readonly outcome: string | null;
+    readonly reportedAt: string;
+    readonly deadAt: string | null;
+  }[];
+}
+
+export interface Found {
+  readonly way: 'rotate' | 'contain';
+  /** Goes to its standard input. */
+  readonly report: string;
+  /** Credentials whose served keys leaked, too. */
+  readonly named: readonly string[];
+}
+
 export class Rekey {
   #up: ChildProcess | null = null;
-  #rotating: ChildProcess | null = null;
+  #running: ChildProcess | null = null;
   #ready: Ready | null = null;
   /**
    * All that was printed, to be searched for secrets. The ready line is left out: it carries the
@@ -57,18 +79,31 @@ export class Rekey {
   }
 
   /** Rotates and shows each step; the last line of its output is what is known of it. */
-  async rotate(credential: string): Promise<RotateLine> {
-    const child = spawn(process.execPath, [program('client/main.js'), 'rotate', credential, '--wait', '--json'], {
+  rotate(credential: string): Promise<RotateLine> {
+    return this.#run(['rotate', credential, '--wait', '--json']);
+  }
+
+  /** Answers for keys that were found, and waits until they are dead and replaced. */
+  openIncident({ way, report, named }: Found): Promise<IncidentLine> {
+    const keys = named.flatMap((name) => ['--key', name]);
+    const why = ['--reason', 'found in a made-up report'];
+    return this.#run(['incident', 'open', '--leaked', '-', ...keys, `--${way}`, ...why, '--yes', '--wait', '--json'], report);
+  }
+
+  async #run<Line>(args: readonly string[], input = ''): Promise<Line> {
+    const child = spawn(process.execPath, [program('client/main.js'), ...args], {
       env: this.#env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
-    this.#rotating = child;
+    this.#running = child;
     this.#listen(child);
+    // It may end without reading what it is given.
+    child.stdin!.on('error', () => undefined).end(input);
     let out = '';
     child.stdout!.setEncoding('utf8').on('data', (text: string) => (out += text));
     await once(child, 'close');
     this.said.push(out);
-    const line = JSON.parse(out.trim().split('\n').at(-1) || '{}') as RotateLine & { error?: { message: string } };
+    const line = JSON.parse(out.trim().split('\n').at(-1) || '{}') as Line & { error?: { message: string } };
     if (line.error) throw new Error(line.error.message);
     return line;
   }
@@ -94,7 +129,7 @@ export class Rekey {
 
   /** `up` ends its own children in order; it is given the time for that. */
   async stop(): Promise<void> {
-    for (const child of [this.#rotating, this.#up]) {
+    for (const child of [this.#running, this.#up]) {
       if (!child || child.exitCode !== null || child.signalCode !== null) continue;
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
