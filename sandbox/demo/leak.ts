@@ -66,7 +66,8 @@ function brokenIn(
   before: readonly KeyShown[],
   after: readonly KeyShown[],
 ): readonly string[] {
-  const now = ({ vendor, id }: KeyShown) => after.find((key) => key.vendor === vendor && key.id === id);
+  // Of a key that was changed in place there are two, of one id.
+  const now = ({ vendor, value }: KeyShown) => after.find((key) => key.vendor === vendor && key.value === value);
   const others = before.filter((key) => !leaked.some(({ shown }) => shown === key));
   return [
     ...keys.flatMap(({ credential, outcome, refused, failedLogins }) => [
