@@ -127,7 +127,7 @@ async function throughToEnd(lane: Lane, credential: Credential, handle: Workflow
   const watched = (async () => {
     for (const until = performance.now() + longest; !over && performance.now() < until; await sleep(500)) {
       const waits = (await lane.rotation(credential))?.waits_for;
-      if (waits?.person) throw new Error(`it waits for ${waits.text}`);
+      if (waits?.person) throw new Error(`it waits for ${waits.text}; ${await lane.whatIsOpen()}`);
     }
     if (!over) throw new Error(`it has not ended after ${longest / 1000} s: ${await lane.whatIsOpen()}`);
   })();
