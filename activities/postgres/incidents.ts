@@ -121,12 +121,14 @@ export async function readRound(
   incident: string,
 ): Promise<{ incident: IncidentAtHand | null; items: readonly ItemFacts[] }> {
   const { rows: found } = await database.query<IncidentAtHand>(
-    `select way, state = 'paused' as paused from incidents where id = $1 and state in ('open', 'paused')`,
+    `select id as incident, way, state = 'paused' as paused from incidents where id = $1 and state in ('open', 'paused')`,
     [incident],
   );
   const { rows: items } = await database.query<ItemFacts>(
     `select t.credential, t.generation, c.store, c.strategy, c.declared, v.state = 'revoked' as "isDead",
-       (select jsonb_build_object('id', r.id, 'isUpdate', r.kind = 'update', 'urgency', r.urgency, 'options', r.options, 'waitsForPerson',
+       (select jsonb_build_object('id', r.id, 'isUpdate', r.kind = 'update', 'urgency', r.urgency, 'options', r.options, 'makesLeaked',
+          exists (select 1 from versions n where n.credential = r.credential and n.generation = r.generation and n.compromised_at is not null),
+          'waitsForPerson',
           exists (select 1 from waits w where w.run = r.id and w.ended_at is null and w.person))
         from runs r where r.credential = t.credential and r.outcome is null) as open,
        (select jsonb_build_object('id', r.id, 'outcome', r.outcome, 'reason', r.reason)
@@ -193,4 +195,15 @@ export async function markLate(
     generation,
     JSON.stringify(consumers),
   ]);
+}
+
+/** Throws KR_COMPROMISED where this very secret has leaked before: it comes back under no name. */
+export async function requireUnleaked(client: Queryable, digest: string | null): Promise<void> {
+  const { rows } = await client.query(
+    'select credential, generation from versions where digest = $1 and compromised_at is not null limit 1',
+    [digest],
+  );
+  const leaked = rows[0] as { credential: string; generation: number } | undefined;
+  if (leaked)
+    throw new RekeyError('KR_COMPROMISED', `it is generation ${leaked.generation} of ${leaked.credential}, which has leaked`);
 }

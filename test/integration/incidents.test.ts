@@ -18,14 +18,14 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told'];
+const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(anOrder(), declaring(...names.map((name) => declared(name))), 'h1', tester);
+  await ledger.saveConfiguration(anOrder(), declaring(...[...names, 'back'].map((name) => declared(name))), 'h1', tester);
   for (const name of names) {
     const secret = await sealed();
     await ledger.adopt(name, { account: 'org', keyId: `key of ${name}`, keyName: name, ...secret, handedIn: null }, tester);
@@ -120,6 +120,21 @@ describe('an open run that is told', () => {
 });
 
 describe('a leaked version', () => {
+  it('comes back under no name: whoever adopts its secret or hands it in is refused', async () => {
+    const secret = await sealed();
+    const key = { account: 'org', keyId: 'shown', keyName: 'shown', ...secret, handedIn: null };
+    await ledger.adopt('back', key, tester);
+    await incident('back');
+    await database.query(`update versions set state = 'revoked' where credential = 'back'`);
+    const again = ledger.adopt('back', { ...key, secret: (await sealed()).secret }, tester);
+    await expect(again).rejects.toMatchObject({ code: 'KR_COMPROMISED' });
+    const opened = await open('other');
+    const added = { kind: 'add-version', generation: 2, state: 'prepared', origin: 'minted', ...key } as const;
+    await expect(stage(opened, 'mint', { ...added, secret: (await sealed()).secret })).rejects.toMatchObject({
+      code: 'KR_COMPROMISED',
+    });
+  });
+
   it('is never active again, whatever is asked of the database', async () => {
     await incident('mark');
     const move = (state: string) => database.query(`update versions set state = $1 where credential = 'mark'`, [state]);

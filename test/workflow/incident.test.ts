@@ -42,7 +42,7 @@ describe.concurrent('a leaked key that is rotated', () => {
       all,
       ...['cutOver incident-1', 'versionsToEnd'],
       look,
-      ...['revokeVersion leaked-1', 'recordLeak replaced', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
+      ...['revokeVersion leaked-1', 'recordLeak incident-1-replaced', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
       ...['removeOrphans', 'close completed'],
     ]);
     expect([world.ledger.states, [...incident.dead]]).toEqual([{ 1: 'revoked', 2: 'active' }, [1]]);
@@ -67,6 +67,15 @@ describe.concurrent('a leaked key that is rotated', () => {
     await world.begin();
     await world.untilWaits('KR_CONSUMER_BEHIND');
     expect(world.count('confirmConsumer leaked-1/web-1')).toBe(1);
+    await world.sayOnceLegal('retry');
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('stays where its guard refuses for another reason, and goes on once a person says so', async () => {
+    const { world } = leaked('rotate', { programs: ['east/web-1'] });
+    world.script.fails('revokeVersion leaked-1', 'KR_GUARD_REFUSED');
+    await world.begin();
+    await world.untilWaits('KR_GUARD_REFUSED');
     await world.sayOnceLegal('retry');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
   });
