@@ -7,6 +7,7 @@ import { type Selection, type Way, ways } from '../../workflows/domain/incident.
 import type { PlannedIncident, PlannedKey } from '../../workflows/domain/incident-plan.js';
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
+import { type HaltInput, haltIncident } from '../operations/halt-incident.js';
 import { openIncident } from '../operations/open-incident.js';
 import { planIncidentOf } from '../operations/plan-incident.js';
 import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
@@ -153,8 +154,20 @@ export async function list(): Promise<Answer> {
 }
 
 export async function show(number: string): Promise<Answer> {
-  if (!/^\d+$/.test(number)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
-  return reportOf(await withAccess((who, access) => showIncident(who, access, { number: Number(number) })));
+  return reportOf(await withAccess((who, access) => showIncident(who, access, { number: numberOf(number) })));
+}
+
+export function halt(number: string, to: HaltInput['to'], reason: string | null): Promise<Answer> {
+  return withAccess(async (who, access) => {
+    const input = { number: numberOf(number) };
+    await haltIncident(who, access, { ...input, to, reason });
+    return reportOf(await showIncident(who, access, input));
+  });
+}
+
+function numberOf(text: string): number {
+  if (!/^\d+$/.test(text)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
+  return Number(text);
 }
 
 function reportOf({ incident, keys }: IncidentDetails): Answer {

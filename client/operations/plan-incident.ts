@@ -13,9 +13,11 @@ export interface PlanIncidentInput {
 }
 
 export async function planIncidentOf(_who: Who, access: Access, { selection, way }: PlanIncidentInput): Promise<PlannedIncident> {
-  const [credentials, keys, configuration] = await access.readLedger((view) =>
-    Promise.all([view.credentials(), view.keys(), view.configuration()]),
-  );
+  const { credentials, keys, configuration } = await access.readLedger(async (view) => ({
+    credentials: await view.credentials(),
+    keys: await view.keys(),
+    configuration: await view.configuration(),
+  }));
   const stores = configuration?.document.stores ?? {};
   const atHand = credentials.map((credential): CredentialAtHand => {
     const declared = stores[credential.store];

@@ -18,7 +18,7 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other'];
+const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other', 'halted', 'beyond'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -99,6 +99,37 @@ describe('an incident', () => {
     ]);
     expect(await ledger.incidentRound(id)).toEqual({ incident: null, items: [] });
     await expect(open('urgent', id)).rejects.toMatchObject({ code: 'KR_NOT_CALLED_FOR' });
+  });
+});
+
+describe('an incident that is paused or stopped', () => {
+  const leave = { gate: 'take-away' } as const;
+  const send = (opened: Opened, key: string) => ledger.once(stepOf(opened, key), { ...quick, leave }, async () => ({}));
+  const halt = (id: string, to: 'open' | 'paused' | 'stopped') =>
+    ledger.haltIncident({ incident: id, to, by: tester, reason: null });
+
+  it('lets nothing of it begin, and goes on after a pause', async () => {
+    const id = await incident('halted');
+    const opened = await open('halted', id);
+    await halt(id, 'paused');
+    await expect(send(opened, 'mint')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
+    expect((await database.query('select 1 from intents where run = $1', [opened.run.id])).rowCount).toBe(0);
+    await halt(id, 'open');
+    await send(opened, 'mint');
+    await halt(id, 'stopped');
+    await expect(send(opened, 'revoke/1')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
+    await expect(halt(id, 'open')).rejects.toMatchObject({ code: 'KR_VERB_ILLEGAL' });
+    // For whoever opens another one, the run answers for none.
+    const other = await incident('halted');
+    expect((await ledger.incidentRound(other)).items).toMatchObject([{ open: { id: opened.run.id, urgency: null } }]);
+  });
+
+  it('does not leave those without a key whose key has died', async () => {
+    const id = await incident('beyond');
+    const opened = await open('beyond', id);
+    await send(opened, 'contain/1');
+    await halt(id, 'stopped');
+    await expect(send(opened, 'mint')).resolves.toMatchObject({ result: {} });
   });
 });
 

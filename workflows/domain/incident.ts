@@ -16,6 +16,14 @@ export type Way = (typeof ways)[number];
 /** `stopped`: nothing more is begun. */
 export type IncidentState = 'open' | 'paused' | 'stopped' | 'closed';
 
+/** What is said to an incident: `open` goes on after a pause. */
+export interface HaltRequest {
+  readonly incident: string;
+  readonly to: Exclude<IncidentState, 'closed'>;
+  readonly by: Who;
+  readonly reason: string | null;
+}
+
 /** What an incident asks of a run. */
 export interface Urgency {
   readonly incident: string;

@@ -43,7 +43,8 @@ async function revokeDue(run: Run, target: number): Promise<void> {
   for (;;) {
     const refused = await revoke(run, target, true);
     if (refused === null) return;
-    if (codeOf(refused) === 'KR_GUARD_STALE') continue;
+    if (isHeld(refused)) await awaitLeave(run, 'take-away');
+    if (isHeld(refused) || codeOf(refused) === 'KR_GUARD_STALE') continue;
     const why = `generation ${target} was to die by now: ${messageOf(refused)}; rekey incident open --contain ends it anyway`;
     await waitForOperator(run, why);
   }
