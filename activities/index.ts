@@ -80,6 +80,8 @@ export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
     close: asBookkeeping(steps.close),
     openIncident: asBookkeeping(steps.openIncident),
     openIncidents: asBookkeeping(steps.openIncidents),
+    incidentState: asBookkeeping(steps.incidentState),
+    haltIncident: asBookkeeping(steps.haltIncident),
     advanceIncident: asBookkeeping(steps.advanceIncident),
     untilMoment: asBookkeeping(steps.untilMoment),
     meetMoment: asBookkeeping(steps.meetMoment),

@@ -183,6 +183,17 @@ command(
   .option('--contain', 'the leaked keys die first')
   .action(() => exec('sandbox/demo/rehearse.js', rest(2)));
 
+for (const [verb, to, meaning] of [
+  ['pause', 'paused', 'begins and takes away nothing until it is resumed, but for what is beyond return'],
+  ['resume', 'open', 'goes on after a pause'],
+  ['stop', 'stopped', 'begins and takes away nothing any more, but for what is beyond return; the marks stay'],
+] as const)
+  command(incident, `${verb} <number>`, meaning, `incident ${verb} 3`)
+    .option('--reason <text>', 'why, for the audit')
+    .action((number: string, { reason = null }: { reason?: string | null }) =>
+      run(async () => (await import('./commands/incident.js')).halt(number, to, reason)),
+    );
+
 command(
   rekey,
   'provide <rotation>',

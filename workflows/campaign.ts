@@ -3,9 +3,9 @@
  * may have open, until something has come of every key. What it knows is in the ledger, so that
  * whoever carries it on begins with the same.
  */
-import { condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import { ledger, localLedger } from './activity-options.js';
-import type { IncidentOrder, IncidentReport } from './contract.js';
+import { haltUpdate, type IncidentOrder, type IncidentReport } from './contract.js';
 import type { RunOptions } from './domain/credential.js';
 import { type Envelope, enclose } from './domain/envelope.js';
 import { incidentId, type NextRun } from './domain/incident.js';
@@ -22,13 +22,21 @@ const lookEvery = { least: 1_000, most: 30_000 } as const;
 export async function answerIncident(order: IncidentOrder): Promise<IncidentReport> {
   const { plan, ...opening } = order;
   const incident = incidentId(order.number);
-  if (plan) await localLedger.openIncident({ ...opening, plan, workflowRun: workflowInfo().runId });
   const failures: Record<string, string> = {};
   let ended = 0;
+  setHandler(haltUpdate, async (request) => {
+    await localLedger.haltIncident({ ...request, incident });
+    ended++;
+    return { incident };
+  });
+  if (plan) await localLedger.openIncident({ ...opening, plan, workflowRun: workflowInfo().runId });
   for (let pause: number = lookEvery.least; ; pause = Math.min(pause * 2, lookEvery.most)) {
     const seen = ended;
     const round = await localLedger.advanceIncident({ incident, failures });
-    if (round.isOver) return { incident };
+    if (round.isOver) {
+      await condition(allHandlersFinished);
+      return { incident };
+    }
     const fate = ({ credential }: NextRun) => ({
       failed: (why: string) => {
         failures[credential] = why;
@@ -42,7 +50,10 @@ export async function answerIncident(order: IncidentOrder): Promise<IncidentRepo
     }
     if (round.begin.length > 0 || round.tell.length > 0 || round.settled.length > 0) pause = lookEvery.least;
     if (await condition(() => ended > seen, pause)) pause = lookEvery.least;
-    if (workflowInfo().continueAsNewSuggested) await goOn(order);
+    if (workflowInfo().continueAsNewSuggested) {
+      await condition(allHandlersFinished);
+      await goOn(order);
+    }
   }
 }
 

@@ -5,7 +5,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { KeyLook } from './domain/attributes.js';
 import type { RunOptions } from './domain/credential.js';
-import type { IncidentPlan } from './domain/incident.js';
+import type { HaltRequest, IncidentPlan } from './domain/incident.js';
 import type { ProvideReceipt, ProvideRequest } from './domain/manual.js';
 import type { Outcome, Phase, Sequence } from './domain/states.js';
 import { type Verb, type VerbRequest, verbs } from './domain/verbs.js';
@@ -61,6 +61,11 @@ export interface IncidentOrder {
   /** Null: it is open in the ledger, and is carried on. */
   readonly plan: IncidentPlan | null;
 }
+
+/** What is said to an incident. */
+export type HaltMessage = Omit<HaltRequest, 'incident'>;
+
+export const haltUpdate = defineUpdate<IncidentReport, [HaltMessage]>('halt');
 
 export interface IncidentReport {
   readonly incident: string;

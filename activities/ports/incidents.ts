@@ -1,5 +1,13 @@
 /** Owns the port to incidents: opened, carried on from their rows, settled. */
-import type { IncidentAtHand, ItemFacts, OpenIncidentRequest, Settled, VersionToEnd } from '../../workflows/domain/incident.js';
+import type {
+  HaltRequest,
+  IncidentAtHand,
+  IncidentState,
+  ItemFacts,
+  OpenIncidentRequest,
+  Settled,
+  VersionToEnd,
+} from '../../workflows/domain/incident.js';
 
 export interface Incidents {
   /**
@@ -11,6 +19,9 @@ export interface Incidents {
   openIncidents(): Promise<readonly number[]>;
   /** The incident, null once it is over, and those of its keys that nothing has come of yet. */
   incidentRound(incident: string): Promise<{ readonly incident: IncidentAtHand | null; readonly items: readonly ItemFacts[] }>;
+  incidentState(incident: string): Promise<IncidentState>;
+  /** Nothing of it is begun from now on, or it goes on. Throws KR_VERB_ILLEGAL where it is over. */
+  haltIncident(request: HaltRequest): Promise<void>;
   /** The open run of the credential answers for the incident from now on; nothing where none is. */
   tellRun(incident: string, credential: string): Promise<void>;
   /** Versions of the run's credential that live, or that its incident names. */

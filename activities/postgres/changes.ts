@@ -3,7 +3,7 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { transition, type VersionState } from '../../workflows/domain/states.js';
 import type { Change } from '../ports/journal.js';
-import { markDead, markLate, markReplaced } from './incidents.js';
+import { markDead, markLate, markReplaced, requireUnleaked } from './incidents.js';
 import type { Queryable } from './pool.js';
 import { removeSealed, storeSealed } from './sealed-secrets.js';
 
@@ -21,6 +21,7 @@ export async function applyChanges(client: Queryable, target: ChangeTarget, chan
 async function applyChange(client: Queryable, target: ChangeTarget, change: Change): Promise<void> {
   switch (change.kind) {
     case 'add-version': {
+      await requireUnleaked(client, change.digest);
       const { rows } = await client.query(
         `with before as (select secret_ref from versions where credential = $1 and generation = $2)
          insert into versions (credential, generation, state, account, key_id, key_name, origin, fingerprint, digest, secret_ref) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)

@@ -9,6 +9,7 @@ import type { Who } from '../../workflows/domain/who.js';
 import type { NewSecret } from '../ports/vault.js';
 import { appendAudit } from './audit.js';
 import { changesDue, scheduleFromVersion } from './calendar.js';
+import { requireUnleaked } from './incidents.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import type { RunRow } from './rows.js';
@@ -129,6 +130,7 @@ export async function adopt(
       credential,
     ])
   ).rows[0] as { generation: number; key_id: string; fingerprint: string | null } | undefined;
+  await requireUnleaked(client, version.digest);
   const learnsSecret = active?.key_id === version.keyId && active.fingerprint === null;
   if (version.secret && (!active || learnsSecret)) await storeSealed(client, version.secret);
   if (version.handedIn) await removeSealed(client, version.handedIn);

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import {
+  type HaltRequest,
   type IncidentAtHand,
+  type IncidentState,
   type ItemFacts,
   incidentId,
   type LeakedKey,
@@ -39,12 +41,12 @@ export async function openIncident(client: Queryable, request: OpenIncidentReque
 
   const names = [...new Set(plan.keys.map(({ credential }) => credential))].sort();
   await client.query('select 1 from credentials where name = any($1) order by name for no key update', [names]);
-  await markCompromised(client, incident, plan.keys);
   await client.query(
     `insert into incidents (id, number, way, reason, revoke_by, selection, found, plan_hash, opened_by)
      values ($1,$2,$3,$4,clock_timestamp() + $5 * interval '1 millisecond',$6,$7,$8,$9)`,
     [incident, number, plan.way, plan.reason, plan.revokeWithin, JSON.stringify(plan.selection), plan.found, planHash, by],
   );
+  await markCompromised(client, incident, plan.keys);
   await client.query(
     `insert into incident_items (incident, credential, generation, position, leaked_at, reported_at)
      select $1, k.credential, k.generation, k.at, k.leaked::timestamptz, coalesce(k.reported::timestamptz, clock_timestamp())
@@ -121,12 +123,14 @@ export async function readRound(
   incident: string,
 ): Promise<{ incident: IncidentAtHand | null; items: readonly ItemFacts[] }> {
   const { rows: found } = await database.query<IncidentAtHand>(
-    `select way, state = 'paused' as paused from incidents where id = $1 and state in ('open', 'paused')`,
+    `select id as incident, way, state = 'paused' as paused from incidents where id = $1 and state in ('open', 'paused')`,
     [incident],
   );
   const { rows: items } = await database.query<ItemFacts>(
     `select t.credential, t.generation, c.store, c.strategy, c.declared, v.state = 'revoked' as "isDead",
-       (select jsonb_build_object('id', r.id, 'isUpdate', r.kind = 'update', 'urgency', r.urgency, 'options', r.options, 'waitsForPerson',
+       (select jsonb_build_object('id', r.id, 'isUpdate', r.kind = 'update', 'urgency', (select r.urgency from incidents x where x.id = r.incident and x.state in ('open', 'paused')), 'options', r.options, 'makesLeaked',
+          exists (select 1 from versions n where n.credential = r.credential and n.generation = r.generation and n.compromised_at is not null),
+          'waitsForPerson',
           exists (select 1 from waits w where w.run = r.id and w.ended_at is null and w.person))
         from runs r where r.credential = t.credential and r.outcome is null) as open,
        (select jsonb_build_object('id', r.id, 'outcome', r.outcome, 'reason', r.reason)
@@ -150,6 +154,34 @@ export async function readToEnd(database: Asking, run: string): Promise<readonly
     [run],
   );
   return rows;
+}
+
+/** The row is held until the intent is committed: none is committed behind a stop. */
+export async function isHalted(client: Queryable, incident: string): Promise<boolean> {
+  const { rows } = await client.query(`select state <> 'open' as halted from incidents where id = $1 for share`, [incident]);
+  return (rows[0] as { halted: boolean } | undefined)?.halted ?? false;
+}
+
+export async function readState(database: Asking, incident: string): Promise<IncidentState> {
+  const { rows } = await database.query<{ state: IncidentState }>('select state from incidents where id = $1', [incident]);
+  return rows[0]?.state ?? 'stopped';
+}
+
+/** Throws KR_VERB_ILLEGAL where it has come to its end. */
+export async function haltIncident(client: Queryable, { incident, to, by, reason }: HaltRequest): Promise<void> {
+  const { rows } = await client.query(
+    `select name from credentials where name in (select credential from incident_items where incident = $1 and outcome is null)
+     order by name for no key update`,
+    [incident],
+  );
+  const { rowCount } = await client.query(
+    `update incidents set state = $2, closed_at = case when $2 = 'stopped' then clock_timestamp() end
+     where id = $1 and state in ('open', 'paused')`,
+    [incident, to],
+  );
+  if (rowCount !== 1) throw new RekeyError('KR_VERB_ILLEGAL', `${incident} is over`);
+  for (const { name } of rows as { name: string }[])
+    await appendAudit(client, name, { kind: 'incident', who: by, body: { incident, state: to, reason } });
 }
 
 export async function settleRound(client: Queryable, incident: string, settled: readonly Settled[]): Promise<void> {
@@ -193,4 +225,15 @@ export async function markLate(
     generation,
     JSON.stringify(consumers),
   ]);
+}
+
+/** Throws KR_COMPROMISED where this very secret has leaked before: it comes back under no name. */
+export async function requireUnleaked(client: Queryable, digest: string | null): Promise<void> {
+  const { rows } = await client.query(
+    'select credential, generation from versions where digest = $1 and compromised_at is not null limit 1',
+    [digest],
+  );
+  const leaked = rows[0] as { credential: string; generation: number } | undefined;
+  if (leaked)
+    throw new RekeyError('KR_COMPROMISED', `it is generation ${leaked.generation} of ${leaked.credential}, which has leaked`);
 }

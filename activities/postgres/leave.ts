@@ -2,6 +2,8 @@
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { approvalKey, type Leave, mayBegin } from '../../workflows/domain/leave.js';
 import type { StepRef } from '../../workflows/domain/records.js';
+import { readCrossing } from './crossing.js';
+import { isHalted } from './incidents.js';
 import type { Queryable } from './pool.js';
 import type { RunRow } from './rows.js';
 
@@ -31,6 +33,8 @@ export async function requireLeave(client: Queryable, step: StepRef, leave: Leav
   };
   if (run.begun) return;
   const { paused, direction, options, round, urgency } = run;
+  const halted =
+    urgency !== null && (await isHalted(client, urgency.incident)) && (await readCrossing(client, step.run)) === null;
   const approved = await isApproved(client, step.run, approvalKey(leave.gate, round));
   const facts = {
     paused,
@@ -38,6 +42,7 @@ export async function requireLeave(client: Queryable, step: StepRef, leave: Leav
     approved,
     outsideWindow: options.outsideWindow ?? false,
     urgent: urgency !== null,
+    halted,
     now: Number(run.now),
   };
   const decision = mayBegin(leave, run.spec, facts);

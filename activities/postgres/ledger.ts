@@ -6,7 +6,16 @@ import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
 import { readDue, readNow, readOpen, reportStall } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
-import { openIncident, readOpenIncidents, readRound, readToEnd, settleRound, tellRun } from './incidents.js';
+import {
+  haltIncident,
+  openIncident,
+  readOpenIncidents,
+  readRound,
+  readState,
+  readToEnd,
+  settleRound,
+  tellRun,
+} from './incidents.js';
 import { mayHaveSent, readSeenBefore, readSubjects, readTags, readUnsettled } from './intents.js';
 import { raiseLease, releaseLease, releaseLeases, takeLease } from './leases.js';
 import { beginLook, readInspections, recordInspections, recordReading } from './observations.js';
@@ -80,6 +89,8 @@ export async function openLedger(database: Database): Promise<Ledger> {
     openIncident: (request) => within((client) => openIncident(client, request)),
     openIncidents: () => readOpenIncidents(database),
     incidentRound: (incident) => readRound(database, incident),
+    incidentState: (incident) => readState(database, incident),
+    haltIncident: (request) => within((client) => haltIncident(client, request)),
     tellRun: (incident, credential) => within((client) => tellRun(client, incident, credential)),
     versionsToEnd: (run) => readToEnd(database, run),
     settleIncident: (incident, settled) => within((client) => settleRound(client, incident, settled)),

@@ -12,6 +12,7 @@ export const lockOrder: readonly (readonly string[])[] = [
   ['configurations'],
   ['credentials'],
   ['runs'],
+  ['incidents'],
   // Looks are begun by one statement outside of any transaction, in the order of their subjects.
   ['steps', 'intents', 'waits', 'verbs', 'observations'],
   // Those of one run by their names.
@@ -20,7 +21,6 @@ export const lockOrder: readonly (readonly string[])[] = [
   ['ledger'],
   ['vault_secrets'],
   ['versions'],
-  ['incidents'],
   ['incident_items'],
   ['audit_events'],
   ['outbox'],

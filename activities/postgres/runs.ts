@@ -9,6 +9,7 @@ import { system, triggerOf } from '../../workflows/domain/who.js';
 import { appendAudit, recordedBy } from './audit.js';
 import { requireCalledFor, scheduleAfter } from './calendar.js';
 import { readConfiguration } from './configurations.js';
+import { readCrossing } from './crossing.js';
 import { readUrgency } from './incidents.js';
 import { releaseLeases } from './leases.js';
 import { lockCredential } from './locks.js';
@@ -16,7 +17,7 @@ import { requireFence } from './once.js';
 import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
-import { isBound, readCrossing } from './turn-back.js';
+import { isBound } from './turn-back.js';
 import { readTurnBack, voidAnswers, voidVerbs } from './verbs.js';
 import { endAllWaits, endPassing } from './waits.js';
 

@@ -1,23 +1,13 @@
-/** Owns the point of no return: whether a run is beyond it, and the turn back where it is not. */
+/** Owns the turn back of a run, where it is not beyond the point of no return. */
 import { RekeyError } from '../../workflows/domain/errors.js';
-import type { ChainHead, Crossing, StepRef } from '../../workflows/domain/records.js';
+import type { ChainHead, StepRef } from '../../workflows/domain/records.js';
 import { appendAudit, recordedBy } from './audit.js';
+import { readCrossing } from './crossing.js';
 import { lockCredential } from './locks.js';
 import { requireFence, turnedBy } from './once.js';
 import type { Queryable } from './pool.js';
 import { applyTurnBack } from './verbs.js';
 import { endAllWaits } from './waits.js';
-
-/** The newest intent beyond which there is no return, unless it is closed as not sent. */
-export async function readCrossing(client: Queryable, run: string): Promise<Crossing | null> {
-  const { rows } = await client.query(
-    `select s.key, s.outcome is not null as done from intents i join steps s on s.run = i.run and s.key = i.step
-     where i.run = $1 and i.kind in ('revoke', 'regenerate', 'contain') and i.step not like 'revoke/back-%' and i.closed is distinct from 'not-sent'
-     order by i.begun_at desc limit 1`,
-    [run],
-  );
-  return (rows[0] as Crossing | undefined) ?? null;
-}
 
 /**
  * Why the run can only go forward: something was taken away, or consumers may hold the new version

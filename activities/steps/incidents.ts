@@ -2,7 +2,13 @@
  * Owns the steps of incidents that touch our own ledger alone; they run as local activities, like
  * those of runs.
  */
-import { nextRound, type OpenIncidentRequest, type Round, type VersionToEnd } from '../../workflows/domain/incident.js';
+import {
+  type HaltRequest,
+  nextRound,
+  type OpenIncidentRequest,
+  type Round,
+  type VersionToEnd,
+} from '../../workflows/domain/incident.js';
 import type { Identities, Recorded } from '../../workflows/domain/records.js';
 import { requireWho } from '../../workflows/domain/who.js';
 import type { Deps, StepInput } from '../deps.js';
@@ -25,6 +31,13 @@ export function createIncidentSteps({ ledger }: Pick<Deps, 'ledger'>) {
     },
 
     openIncidents: () => ledger.openIncidents(),
+
+    incidentState: ({ incident }: { readonly incident: string }) => ledger.incidentState(incident),
+
+    haltIncident: async (request: HaltRequest): Promise<void> => {
+      requireWho(request.by);
+      await ledger.haltIncident(request);
+    },
 
     /** Settles what has come to its end, and says what is next; `isOver`: nothing is any more. */
     advanceIncident: async ({

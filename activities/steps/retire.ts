@@ -112,9 +112,8 @@ export async function revokeVersion(
   const [target, survivor] = [versionAt(generation), versionAt(input.survivor)];
   const { request, settle } = store.capabilities.timing;
 
-  // Nothing that an operator has stopped holds up a moment that was set.
-  const leave = due ? {} : { leave: { gate: 'take-away' } as const };
-  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, ...leave };
+  const leave = { gate: 'take-away', due } as const;
+  const options = { deadline: request * 3, settle, waitForSettle: true, scopeByKind: true, leave };
   return once(step, options, async (attempt, effects, who) => {
     const gone =
       attempt.earlier.length > 0 && store.capabilities.listsKeys && (await store.describe(target.keyId, attempt.signal)) === null;

@@ -8,6 +8,7 @@ import type { PlannedIncident, PlannedKey } from '../../workflows/domain/inciden
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
 import { type FoundLeaked, findLeaked } from '../operations/find-leaked.js';
+import { type HaltInput, haltIncident } from '../operations/halt-incident.js';
 import { openIncident } from '../operations/open-incident.js';
 import { planIncidentOf } from '../operations/plan-incident.js';
 import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
@@ -182,8 +183,20 @@ export async function list(): Promise<Answer> {
 }
 
 export async function show(number: string): Promise<Answer> {
-  if (!/^\d+$/.test(number)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
-  return reportOf(await withAccess((who, access) => showIncident(who, access, { number: Number(number) })));
+  return reportOf(await withAccess((who, access) => showIncident(who, access, { number: numberOf(number) })));
+}
+
+export function halt(number: string, to: HaltInput['to'], reason: string | null): Promise<Answer> {
+  return withAccess(async (who, access) => {
+    const input = { number: numberOf(number) };
+    await haltIncident(who, access, { ...input, to, reason });
+    return reportOf(await showIncident(who, access, input));
+  });
+}
+
+function numberOf(text: string): number {
+  if (!/^\d+$/.test(text)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
+  return Number(text);
 }
 
 function reportOf({ incident, keys }: IncidentDetails): Answer {

@@ -19,9 +19,11 @@ export async function planIncidentOf(
   access: Access,
   { selection, way, leakedAt }: PlanIncidentInput,
 ): Promise<PlannedIncident> {
-  const [credentials, keys, configuration] = await access.readLedger(
-    async (view) => [await view.credentials(), await view.keys(), await view.configuration()] as const,
-  );
+  const { credentials, keys, configuration } = await access.readLedger(async (view) => ({
+    credentials: await view.credentials(),
+    keys: await view.keys(),
+    configuration: await view.configuration(),
+  }));
   const stores = configuration?.document.stores ?? {};
   const atHand = credentials.map((credential): CredentialAtHand => {
     const declared = stores[credential.store];

@@ -18,14 +18,14 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told'];
+const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other', 'halted', 'beyond'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(anOrder(), declaring(...names.map((name) => declared(name))), 'h1', tester);
+  await ledger.saveConfiguration(anOrder(), declaring(...[...names, 'back'].map((name) => declared(name))), 'h1', tester);
   for (const name of names) {
     const secret = await sealed();
     await ledger.adopt(name, { account: 'org', keyId: `key of ${name}`, keyName: name, ...secret, handedIn: null }, tester);
@@ -102,6 +102,37 @@ describe('an incident', () => {
   });
 });
 
+describe('an incident that is paused or stopped', () => {
+  const leave = { gate: 'take-away' } as const;
+  const send = (opened: Opened, key: string) => ledger.once(stepOf(opened, key), { ...quick, leave }, async () => ({}));
+  const halt = (id: string, to: 'open' | 'paused' | 'stopped') =>
+    ledger.haltIncident({ incident: id, to, by: tester, reason: null });
+
+  it('lets nothing of it begin, and goes on after a pause', async () => {
+    const id = await incident('halted');
+    const opened = await open('halted', id);
+    await halt(id, 'paused');
+    await expect(send(opened, 'mint')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
+    expect((await database.query('select 1 from intents where run = $1', [opened.run.id])).rowCount).toBe(0);
+    await halt(id, 'open');
+    await send(opened, 'mint');
+    await halt(id, 'stopped');
+    await expect(send(opened, 'revoke/1')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
+    await expect(halt(id, 'open')).rejects.toMatchObject({ code: 'KR_VERB_ILLEGAL' });
+    // For whoever opens another one, the run answers for none.
+    const other = await incident('halted');
+    expect((await ledger.incidentRound(other)).items).toMatchObject([{ open: { id: opened.run.id, urgency: null } }]);
+  });
+
+  it('does not leave those without a key whose key has died', async () => {
+    const id = await incident('beyond');
+    const opened = await open('beyond', id);
+    await send(opened, 'contain/1');
+    await halt(id, 'stopped');
+    await expect(send(opened, 'mint')).resolves.toMatchObject({ result: {} });
+  });
+});
+
 describe('an open run that is told', () => {
   it('answers for the incident, waits for nothing, and obeys nothing that was said before', async () => {
     const opened = await open('told');
@@ -120,6 +151,21 @@ describe('an open run that is told', () => {
 });
 
 describe('a leaked version', () => {
+  it('comes back under no name: whoever adopts its secret or hands it in is refused', async () => {
+    const secret = await sealed();
+    const key = { account: 'org', keyId: 'shown', keyName: 'shown', ...secret, handedIn: null };
+    await ledger.adopt('back', key, tester);
+    await incident('back');
+    await database.query(`update versions set state = 'revoked' where credential = 'back'`);
+    const again = ledger.adopt('back', { ...key, secret: (await sealed()).secret }, tester);
+    await expect(again).rejects.toMatchObject({ code: 'KR_COMPROMISED' });
+    const opened = await open('other');
+    const added = { kind: 'add-version', generation: 2, state: 'prepared', origin: 'minted', ...key } as const;
+    await expect(stage(opened, 'mint', { ...added, secret: (await sealed()).secret })).rejects.toMatchObject({
+      code: 'KR_COMPROMISED',
+    });
+  });
+
   it('is never active again, whatever is asked of the database', async () => {
     await incident('mark');
     const move = (state: string) => database.query(`update versions set state = $1 where credential = 'mark'`, [state]);

@@ -90,7 +90,15 @@ const reads: readonly (keyof Ledger)[] = [
     'seenBefore',
   ] as const),
   ...(['mayHaveSent', 'deliveredTo', 'undeployed', 'lastUpdate', 'unsettled', 'now', 'inspections'] as const),
-  ...(['configurationHash', 'configuration', 'credential', 'openIncidents', 'incidentRound', 'versionsToEnd'] as const),
+  ...([
+    'configurationHash',
+    'configuration',
+    'credential',
+    'openIncidents',
+    'incidentRound',
+    'incidentState',
+    'versionsToEnd',
+  ] as const),
 ];
 /** One statement on one row, or in the order of the rows' names. */
 const single: readonly (keyof Ledger)[] = ['raiseLease', 'releaseLease', 'releaseLeases'];
@@ -173,8 +181,11 @@ async function playAll(ledger: Ledger): Promise<void> {
   const plan = { way: 'rotate', reason: 'a test', revokeWithin: null, selection: [], keys: [leaked] } as const;
   const found = { unknownValues: 0, notComparable: 0 };
   const { incident } = await ledger.openIncident({ ...anOrder(), number: 1, plan: { ...plan, found }, by: tester });
-  await open(ledger, 'a', 'run-3');
+  const urgent = await open(ledger, 'a', 'run-3');
   await ledger.tellRun(incident, 'a');
+  await ledger.haltIncident({ incident, to: 'paused', by: tester, reason: null });
+  const held = ledger.once(stepOf(urgent, 'mint'), { ...quick, leave: { gate: 'start' } }, async () => ({}));
+  await held.catch(() => undefined);
   await ledger.settleIncident(incident, [{ ...leaked, outcome: 'done', reason: null, run: opened.run.id }]);
   // One that does not get on is reported with it.
   await open(ledger, 'e');

@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { executeWorkflow } from '../../client/messages.js';
-import { type IncidentReport, incidentWorkflowId, mainQueue } from '../../workflows/contract.js';
+import { executeUpdate, executeWorkflow } from '../../client/messages.js';
+import { haltUpdate, type IncidentReport, incidentWorkflowId, mainQueue } from '../../workflows/contract.js';
 import { tester } from '../support/who.js';
 import { FakeIncident } from './fakes/incident.js';
 import { expectOrder, only, sideBySide } from './fakes/order.js';
@@ -42,7 +42,7 @@ describe.concurrent('a leaked key that is rotated', () => {
       all,
       ...['cutOver incident-1', 'versionsToEnd'],
       look,
-      ...['revokeVersion leaked-1', 'recordLeak replaced', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
+      ...['revokeVersion leaked-1', 'recordLeak incident-1-replaced', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
       ...['removeOrphans', 'close completed'],
     ]);
     expect([world.ledger.states, [...incident.dead]]).toEqual([{ 1: 'revoked', 2: 'active' }, [1]]);
@@ -69,6 +69,30 @@ describe.concurrent('a leaked key that is rotated', () => {
     expect(world.count('confirmConsumer leaked-1/web-1')).toBe(1);
     await world.sayOnceLegal('retry');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('stays where its guard refuses for another reason, and goes on once a person says so', async () => {
+    const { world } = leaked('rotate', { programs: ['east/web-1'] });
+    world.script.fails('revokeVersion leaked-1', 'KR_GUARD_REFUSED');
+    await world.begin();
+    await world.untilWaits('KR_GUARD_REFUSED');
+    await world.sayOnceLegal('retry');
+    expect(await world.ended()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('stands still while its incident is paused, and can be turned back then', async () => {
+    const worlds = [leaked('rotate', { programs: ['east/web-1'] }), leaked('rotate', { programs: ['east/web-1'] })];
+    for (const { world, incident } of worlds) {
+      incident.state = 'paused';
+      world.script.fails('mintVersion', 'KR_NOT_NOW');
+      await world.begin();
+      await world.untilWaits('incident-1 to go on');
+    }
+    const [resumed, aborted] = worlds.map(({ world }) => world);
+    worlds[0]!.incident.state = 'open';
+    expect(await resumed!.ended()).toMatchObject({ outcome: 'completed' });
+    await aborted!.sayOnceLegal('abort');
+    expect(await aborted!.ended()).toMatchObject({ outcome: 'refused' });
   });
 
   it('turns nothing back to it: what fails before anybody was handed anything leaves no key behind', async () => {
@@ -189,6 +213,18 @@ describe.concurrent('an incident', () => {
       ]),
     );
     expect(worlds.map(({ ledger }) => ledger.states[1])).toEqual(['revoked', 'revoked', 'active']);
+  });
+
+  it('begins nothing while it is paused, and goes on when that is said', async () => {
+    const { world, incident } = leaked('rotate', { programs: ['east/web-1'] });
+    incident.state = 'paused';
+    const done = answer(world, 6);
+    await expect.poll(() => world.script.log.some(({ how }) => how === 'done'), { timeout: 30_000 }).toBe(true);
+    expect(world.count('openRun')).toBe(0);
+    const resume = { to: 'open', by: tester, reason: null } as const;
+    await executeUpdate(world.client.workflow.getHandle(incidentWorkflowId(6)), haltUpdate, resume);
+    await done;
+    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
   });
 
   const open = { without: [] };

@@ -16,6 +16,14 @@ export type Way = (typeof ways)[number];
 /** `stopped`: nothing more is begun. */
 export type IncidentState = 'open' | 'paused' | 'stopped' | 'closed';
 
+/** What is said to an incident: `open` goes on after a pause. */
+export interface HaltRequest {
+  readonly incident: string;
+  readonly to: Exclude<IncidentState, 'closed'>;
+  readonly by: Who;
+  readonly reason: string | null;
+}
+
 /** What an incident asks of a run. */
 export interface Urgency {
   readonly incident: string;
@@ -92,6 +100,8 @@ export interface RunAtHand {
   readonly isUpdate: boolean;
   /** What it was told by an incident; null: it knows of none. */
   readonly urgency: Urgency | null;
+  /** The version that it makes has leaked, too. */
+  readonly makesLeaked: boolean;
   readonly waitsForPerson: boolean;
   /** What it was opened with: by the same it is taken over. */
   readonly options: RunOptions;
@@ -117,6 +127,7 @@ export interface ItemFacts {
 
 /** An incident as whoever carries it on finds it. */
 export interface IncidentAtHand {
+  readonly incident: string;
   readonly way: Way;
   readonly paused: boolean;
 }
@@ -181,8 +192,9 @@ export function nextRound(
 }
 
 /** Nothing is told to a change of a key: it is short, and hands nothing out. */
-function isTold({ way }: IncidentAtHand, { isUpdate, urgency }: RunAtHand): boolean {
-  return isUpdate || (urgency !== null && (urgency.way === 'contain' || way === 'rotate'));
+function isTold({ incident, way }: IncidentAtHand, { isUpdate, urgency, makesLeaked }: RunAtHand): boolean {
+  if (isUpdate || urgency?.incident === incident) return true;
+  return urgency !== null && !makesLeaked && (urgency.way === 'contain' || way === 'rotate');
 }
 
 function settledNow(

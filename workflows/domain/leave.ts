@@ -15,6 +15,8 @@ export interface Leave {
   readonly asked?: boolean;
   /** It is begun inside the window alone. */
   readonly window?: boolean;
+  /** The moment that an incident has set is there: no pause of the run holds it up. */
+  readonly due?: boolean;
   /** All steps of its kind are one: once one of them was begun, the others follow. */
   readonly together?: boolean;
 }
@@ -26,6 +28,8 @@ export interface LeaveFacts {
   /** The gate was approved, for this round and under the present plan. */
   readonly approved: boolean;
   readonly outsideWindow: boolean;
+  /** Its incident is paused or stopped, and nothing of it is beyond return. */
+  readonly halted: boolean;
   /** An incident asks for it: what was confirmed is its plan, and nothing waits for a window. */
   readonly urgent: boolean;
   /** Milliseconds, by the database's clock. */
@@ -33,13 +37,15 @@ export interface LeaveFacts {
 }
 
 export function mayBegin(
-  { gate, asked, window }: Leave,
+  { gate, asked, window, due }: Leave,
   { policy }: Pick<CredentialSpec, 'policy'>,
   facts: LeaveFacts,
-): Decision<'paused' | 'not-approved' | 'outside-window'> {
-  if (facts.paused) return no('paused', 'an operator has paused it');
+): Decision<'paused' | 'halted' | 'not-approved' | 'outside-window'> {
+  if (facts.paused && !due) return no('paused', 'an operator has paused it');
   // What was agreed to, and when, was the way forward.
-  if (facts.direction === 'back' || facts.urgent) return yes;
+  if (facts.direction === 'back') return yes;
+  if (facts.halted) return no('halted', 'its incident is paused or stopped');
+  if (facts.urgent) return yes;
   if ((asked || policy.approve.includes(gate)) && !facts.approved)
     return no('not-approved', `nobody has approved it as it is planned now (${gate})`);
   if (window && policy.window !== null && !facts.outsideWindow && !inWindow(policy.window, new Date(facts.now), roomOf(policy)))

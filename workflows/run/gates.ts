@@ -2,6 +2,7 @@
 import { sleep } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
 import type { Gate } from '../domain/credential.js';
+import type { Urgency } from '../domain/incident.js';
 import { approvalKey, roomOf } from '../domain/leave.js';
 import { type Finding, outsideWindow } from '../domain/preflight.js';
 import { codeOf, RollbackRequested } from '../failures.js';
@@ -23,7 +24,7 @@ export async function pausePoint(run: Run): Promise<void> {
  */
 export async function passGate(run: Run, gate: Gate, because: readonly string[] = []): Promise<void> {
   await pausePoint(run);
-  if (run.urgency) return;
+  if (run.urgency) return awaitIncident(run, run.urgency);
   const { approve, approveWithin } = run.spec.policy;
   if ((!approve.includes(gate) && because.length === 0) || run.crossing || (gate === 'start' && run.isBound)) return;
   const text = `an approval (${gate})${because.length > 0 ? `: ${because.join('; ')}` : ''}`;
@@ -40,6 +41,20 @@ export async function passGate(run: Run, gate: Gate, because: readonly string[] 
         // Nothing was taken away: both keys live, and a person is told for as long as it takes.
         await run.tell({ ...wait, text: `${text}; overdue` });
       }));
+  }
+}
+
+/** Milliseconds between two looks at an incident that was paused or stopped. */
+const lookEvery = { least: 1_000, most: 30_000 } as const;
+
+/** Stands still while its incident does; behind the point of no return nothing stops it. */
+async function awaitIncident(run: Run, { incident }: Urgency): Promise<void> {
+  for (let pause: number = lookEvery.least; !run.crossing; pause = Math.min(pause * 2, lookEvery.most)) {
+    const state = await localLedger.incidentState({ incident });
+    if (state === 'open' || state === 'closed') return;
+    const text = state === 'paused' ? `${incident} to go on` : `another incident, or an abort: ${incident} was stopped`;
+    await run.tell({ kind: 'window', text, person: true, deadline: null });
+    await sleep(pause);
   }
 }
 

@@ -193,7 +193,7 @@ export class Run {
 
   enter(phase: Phase): void {
     // A run that takes over, or repeats its way, walks through earlier phases again without effect.
-    const repeats = this.row.phase !== 'planned' || this.#crossed || this.reconciled > 0;
+    const repeats = this.row.phase !== 'planned' || this.#crossed || this.#bound || this.reconciled > 0;
     if (!mayEnter(sequenceOf(this.row), this.#phase, phase) && !repeats) {
       throw ApplicationFailure.nonRetryable(`from ${this.#phase} to ${phase}`, 'KR_INTERNAL');
     }

@@ -1,5 +1,5 @@
 /** Owns the end of a version in an incident: once everybody is on another, or it is time. */
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { effectsAtStore } from '../activity-options.js';
 import { codeOf, messageOf } from '../failures.js';
 import { awaitLeave, isHeld, pausePoint } from '../run/gates.js';
@@ -39,13 +39,25 @@ export async function revokeConfirmed(run: Run, target: number): Promise<void> {
 
 /** The moment is there: what is asked is whose the key is and whether another works, no more. */
 async function revokeDue(run: Run, target: number): Promise<void> {
+  await lookAtLate(run);
   for (;;) {
     const refused = await revoke(run, target, true);
     if (refused === null) return;
-    if (codeOf(refused) === 'KR_GUARD_STALE') continue;
+    if (isHeld(refused)) await awaitLeave(run, 'take-away');
+    if (isHeld(refused) || codeOf(refused) === 'KR_GUARD_STALE') continue;
     const why = `generation ${target} was to die by now: ${messageOf(refused)}; rekey incident open --contain ends it anyway`;
     await waitForOperator(run, why);
   }
+}
+
+/** Milliseconds in which hosts may still say who is behind; the moment waits for nobody. */
+const lookFor = 3_000;
+
+async function lookAtLate(run: Run): Promise<void> {
+  const looking = new CancellationScope();
+  const looked = looking.run(() => inspect(run, run.required)).catch(() => undefined);
+  await Promise.race([looked, sleep(lookFor)]);
+  looking.cancel();
 }
 
 /** Null once it is gone; else what its guard says, with nothing sent. */

@@ -33,7 +33,7 @@ export async function prepareUrgently(run: Run): Promise<{ readonly replacesFirs
   }
   await run.recorded(localLedger.freezePlan({ step: run.step('plan'), targets: run.targets, identities: run.identities! }));
   await pausePoint(run);
-  return { replacesFirst: replacesFirst ?? true };
+  return { replacesFirst };
 }
 
 /** Hands the new version to everybody side by side; one that fails is waited for alone. */
@@ -95,6 +95,6 @@ export async function proveLeakedDead(run: Run, insist?: (generation: number) =>
 }
 
 export async function recordLeak(run: Run, dead: number | null, replaced: boolean): Promise<void> {
-  const key = dead === null ? 'leak/replaced' : `leak/dead-${dead}`;
+  const key = dead === null ? `leak/${run.urgency!.incident}-replaced` : `leak/dead-${dead}`;
   await run.recorded(localLedger.recordLeak({ step: run.step('leak', key), dead, replaced }));
 }

@@ -18,11 +18,12 @@ const run = (more: Partial<RunAtHand> = {}): RunAtHand => ({
   id: 'r',
   isUpdate: false,
   urgency,
+  makesLeaked: false,
   waitsForPerson: false,
   options: { without: [] },
   ...more,
 });
-const rotate = { way: 'rotate', paused: false } as const;
+const rotate = { incident: 'incident-2', way: 'rotate', paused: false } as const;
 const begun = (items: readonly ItemFacts[], failures = {}) =>
   nextRound(rotate, items, failures).begin.map(({ credential }) => credential);
 
@@ -71,17 +72,24 @@ describe('the next round of an incident', () => {
   });
 
   it('begins nothing while it is paused', () => {
-    expect(nextRound({ way: 'rotate', paused: true }, [item('a')], {}).begin).toEqual([]);
+    expect(nextRound({ ...rotate, paused: true }, [item('a')], {}).begin).toEqual([]);
   });
 
   it.each([
     ['knows of no incident', 'rotate', run({ urgency: null }), true],
     ['is to rotate, and is told to contain', 'contain', run(), true],
     ['is told already', 'rotate', run(), false],
+    ['makes a version that has leaked, too', 'rotate', run({ makesLeaked: true }), true],
+    [
+      'was told so by this very incident',
+      'contain',
+      run({ makesLeaked: true, urgency: { ...urgency, incident: 'incident-2' } }),
+      false,
+    ],
     ['contains already', 'rotate', run({ urgency: { ...urgency, way: 'contain' } }), false],
     ['changes a key and makes none', 'contain', run({ urgency: null, isUpdate: true }), false],
   ] as const)('tells an open run that %s', (_, way, open, isTold) => {
-    expect(nextRound({ way, paused: false }, [item('a', { open })], {}).tell).toHaveLength(isTold ? 1 : 0);
+    expect(nextRound({ ...rotate, way }, [item('a', { open })], {}).tell).toHaveLength(isTold ? 1 : 0);
   });
 });
 

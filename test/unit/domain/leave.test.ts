@@ -14,6 +14,7 @@ const facts: LeaveFacts = {
   approved: false,
   outsideWindow: false,
   urgent: false,
+  halted: false,
   now: sunday,
 };
 const policy = { window: 'Sun 02:00-03:00 UTC', approve: ['start'] } as const;
@@ -37,6 +38,17 @@ describe('an effect', () => {
     ['begins outside where that was said', stop, policy, { approved: true, outsideWindow: true, now: sunday + hour }, 'yes'],
     ['that is not bound to the window begins at any time', { gate: 'take-away' }, policy, { now: sunday + hour }, 'yes'],
     ['on the way back needs neither', stop, policy, { direction: 'back', now: sunday + hour }, 'yes'],
+    ['of an incident needs neither', stop, policy, { urgent: true, now: sunday + hour }, 'yes'],
+    ['of an incident waits while it is paused', stop, policy, { urgent: true, paused: true }, 'paused'],
+    [
+      'is held up by no pause at a moment that was set',
+      { gate: 'take-away', due: true },
+      {},
+      { urgent: true, paused: true },
+      'yes',
+    ],
+    ['is held up by its incident', { gate: 'take-away', due: true }, {}, { urgent: true, halted: true }, 'halted'],
+    ['on the way back is held up by no incident', stop, policy, { direction: 'back', urgent: true, halted: true }, 'yes'],
     ['on the way back waits while it is paused', stop, policy, { direction: 'back', paused: true }, 'paused'],
   ])('%s', (_, leave, of, changed, answer) => expect(asked(leave, of, changed)).toBe(answer));
 });

@@ -42,6 +42,8 @@ export type Faked = Pick<
   | 'settleIncident'
   | 'versionsToEnd'
   | 'tellRun'
+  | 'incidentState'
+  | 'haltIncident'
 >;
 
 export interface Books {

@@ -1,13 +1,22 @@
 /** Owns an incident in memory: what it asks for, and what has come of the keys of its worlds. */
 import type { Change } from '../../../activities/ports/journal.js';
 import type { CredentialSpec } from '../../../workflows/domain/credential.js';
-import type { ItemFacts, Settled, Urgency, VersionToEnd, Way } from '../../../workflows/domain/incident.js';
+import type {
+  IncidentAtHand,
+  IncidentState,
+  ItemFacts,
+  Settled,
+  Urgency,
+  VersionToEnd,
+  Way,
+} from '../../../workflows/domain/incident.js';
 import type { RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
 import type { FakeLedger } from './ledger.js';
 import type { Said } from './said.js';
 
 export class FakeIncident {
   readonly urgency: Urgency;
+  state: IncidentState = 'open';
   readonly settled: Settled[] = [];
   /** Versions that were seen to be dead, and credentials whose consumers are all on another. */
   readonly dead = new Set<number>();
@@ -23,7 +32,8 @@ export class FakeIncident {
     ledger.leak(this, generations);
   }
 
-  round(): { incident: { way: Way; paused: boolean } | null; items: ItemFacts[] } {
+  round(): { incident: IncidentAtHand | null; items: ItemFacts[] } {
+    if (this.state === 'stopped') return { incident: null, items: [] };
     const items = [...this.#ledgers].flatMap(([ledger, generations]) =>
       generations.map((generation) => ({
         ...ledger.leakFacts(),
@@ -33,7 +43,11 @@ export class FakeIncident {
     );
     const isOpen = (item: ItemFacts) =>
       !this.settled.some((s) => s.credential === item.credential && s.generation === item.generation);
-    return { incident: { way: this.urgency.way, paused: false }, items: items.filter(isOpen) };
+    return { incident: { ...this.urgency, paused: this.state === 'paused' }, items: items.filter(isOpen) };
+  }
+
+  halt(to: IncidentState): void {
+    this.state = to;
   }
 
   settle(settled: readonly Settled[]): void {
@@ -68,7 +82,14 @@ export function factsOf(spec: CredentialSpec, row: RunRecord | null, { waits }: 
     declared: true,
     open:
       row?.outcome === null
-        ? { id: row.id, isUpdate: row.kind === 'update', urgency: row.urgency, waitsForPerson, options: row.options }
+        ? {
+            id: row.id,
+            isUpdate: row.kind === 'update',
+            urgency: row.urgency,
+            makesLeaked: false,
+            waitsForPerson,
+            options: row.options,
+          }
         : null,
     ended: row?.urgency && row.outcome ? { id: row.id, outcome: row.outcome, reason: row.reason } : null,
   };

@@ -7,7 +7,7 @@ import type { Attempt, Change } from '../../../activities/ports/journal.js';
 import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
-import type { Settled } from '../../../workflows/domain/incident.js';
+import type { HaltRequest, Settled } from '../../../workflows/domain/incident.js';
 import {
   type ChainHead,
   type Crossing,
@@ -259,6 +259,8 @@ export class FakeLedger implements Faked {
   openIncidents = async () => [];
   incidentRound = async () => this.#incident!.round();
   settleIncident = async (_: string, settled: readonly Settled[]) => this.#incident!.settle(settled);
+  incidentState = async () => this.#incident?.state ?? ('open' as const);
+  haltIncident = async ({ to }: HaltRequest) => this.#incident!.halt(to);
   tellRun = async () => this.#change({ urgency: this.#incident!.urgency, paused: false });
   versionsToEnd = async () => this.#incident!.versionsToEnd(this.#books.versions);
 
