@@ -169,7 +169,8 @@ export async function proveDead(deps: ObservationDeps, { step, generation }: Dea
   const until = performance.now() + milliseconds;
   for (let refused = 0; refused < 5; await sleep(100)) {
     refused = refusedEverywhere(await store.probe(key, within(signal, store.capabilities.timing.request))) ? refused + 1 : 0;
-    if (performance.now() > until) return false;
+    // A machine that is slow proves nothing against a key that is refused all the time.
+    if (refused === 0 && performance.now() > until) return false;
   }
   return true;
 }
