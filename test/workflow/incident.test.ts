@@ -244,6 +244,18 @@ describe.concurrent('an incident', () => {
     expect([world.acted('mintVersion'), world.count('drain')]).toEqual([1, 1]);
   });
 
+  it('is held up by no change of the key that waits for a person', async () => {
+    const update = { change: { kind: 'declared' }, accepted: false } as const;
+    const world = stage.world({ programs: ['east/web-1'], options: { ...open, update }, policy: { approve: ['start'] } });
+    await world.begin();
+    await world.untilWaits('an approval');
+    const incident = new FakeIncident('rotate');
+    incident.names(world.ledger, [1]);
+    await answer(world, 7);
+    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
+    expect([world.count('changeKey'), world.ledger.states]).toEqual([0, { 1: 'revoked', 2: 'active' }]);
+  });
+
   it('turns back a run whose new key has leaked, so that nobody is handed it', async () => {
     const world = stage.world({ programs: ['east/web-1', 'west/cron'], options: open, rollout: { canary: 1 } });
     const held = world.script.holds('confirmConsumer wave-1/web-1');
