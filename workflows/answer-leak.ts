@@ -40,7 +40,8 @@ async function replaceLeaked(run: Run, memory: OverlapMemory): Promise<void> {
   run.enter('retiring');
   const others = (await versionsBeside(run)).filter(({ state }) => state !== 'revoked');
   for (const { generation, leaked } of others) if (leaked) await revokeLeaked(run, generation, moment);
-  await handing;
+  // Whoever is still behind does not hold up the proof.
+  await Promise.all([handing, proveLeakedDead(run)]);
   for (const { generation, leaked } of others) if (!leaked) await revokeConfirmed(run, generation);
 }
 

@@ -65,12 +65,12 @@ interface Fate {
 
 async function beginRun(
   incident: string,
-  { credential, strategy }: NextRun,
+  { credential, sequence }: NextRun,
   options: RunOptions,
   { failed, over }: Fate,
   onlyIf?: 'open',
 ): Promise<void> {
-  const run = await begin({ credential, sequence: strategy, options }, system(incident), onlyIf);
+  const run = await begin({ credential, sequence, options }, system(incident), onlyIf);
   if (!run) return;
   // What became of it stands in the ledger, unless it could not even be opened.
   run

@@ -24,6 +24,7 @@ interface Memory {
 export function updateKey(order: RunOrder): Promise<RunReport> {
   const memory: Memory = { plan: null, sent: false };
   return Run.of(order, async (run) => {
+    if (run.urgency) return supersede(run);
     try {
       run.remark(await run.forward(() => change(run, memory)));
     } catch (reason) {
@@ -34,6 +35,13 @@ export function updateKey(order: RunOrder): Promise<RunReport> {
     run.enter('closing');
     return run.close('completed');
   });
+}
+
+/** Its key has leaked, and is to die: what was sent of the change lands on that one, or nowhere. */
+function supersede(run: Run): Promise<RunReport> {
+  run.enter('closing');
+  run.remark('its key has leaked: say the change again, of the next one');
+  return run.close('superseded');
 }
 
 async function planChange(run: Run, memory: Memory): Promise<UpdatePlan> {

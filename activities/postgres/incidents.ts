@@ -94,10 +94,9 @@ export async function readUrgency(client: Queryable, incident: string, credentia
  */
 export async function tellRun(client: Queryable, incident: string, credential: string): Promise<void> {
   await lockCredential(client, credential);
-  const { rows } = await client.query(
-    `select id from runs where credential = $1 and outcome is null and kind = 'rotate' for no key update`,
-    [credential],
-  );
+  const { rows } = await client.query(`select id from runs where credential = $1 and outcome is null for no key update`, [
+    credential,
+  ]);
   const run = rows[0] as { id: string } | undefined;
   if (!run) return;
   const urgency = await readUrgency(client, incident, credential);

@@ -37,7 +37,7 @@ async function expectAllOnOne(vendor: string): Promise<void> {
 }
 
 describe('a key of every vendor that has leaked', () => {
-  const all = ['datadog/agents', 'docspace/exports', 'soar/enrichment', 'algolia/search', 'dnn/site-apps'] as const;
+  const all = ['datadog/agents', 'docspace/exports', 'soar/enrichment', 'algolia/indexing', 'dnn/site-apps'] as const;
   const named = all.flatMap((credential) => ['--key', credential]);
   const overlap = all.filter((credential) => credential !== 'soar/enrichment');
 

@@ -42,7 +42,8 @@ describe.concurrent('a leaked key that is rotated', () => {
       all,
       ...['cutOver incident-1', 'versionsToEnd'],
       look,
-      ...['revokeVersion leaked-1', 'recordLeak incident-1-replaced', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
+      ...['revokeVersion leaked-1', 'versionsToEnd', 'proveDead 1', 'recordLeak dead-1'],
+      ...['recordLeak incident-1-replaced', 'versionsToEnd'],
       ...['removeOrphans', 'close completed'],
     ]);
     expect([world.ledger.states, [...incident.dead]]).toEqual([{ 1: 'revoked', 2: 'active' }, [1]]);
@@ -113,6 +114,7 @@ describe.concurrent('a moment that was set', () => {
     await world.reached(held);
     await world.untilDone('revokeVersion due-1', 1);
     expect(world.last('revokeVersion due-1').input).toMatchObject({ due: true });
+    await world.untilDone('recordLeak dead-1', 1);
     expect(world.ledger.row.outcome).toBeNull();
     held.release();
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
@@ -240,6 +242,18 @@ describe.concurrent('an incident', () => {
     expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
     expect([world.ledger.row.id, world.ledger.states]).toEqual([`${world.credential}#2`, { 1: 'revoked', 2: 'active' }]);
     expect([world.acted('mintVersion'), world.count('drain')]).toEqual([1, 1]);
+  });
+
+  it('is held up by no change of the key that waits for a person', async () => {
+    const update = { change: { kind: 'declared' }, accepted: false } as const;
+    const world = stage.world({ programs: ['east/web-1'], options: { ...open, update }, policy: { approve: ['start'] } });
+    await world.begin();
+    await world.untilWaits('an approval');
+    const incident = new FakeIncident('rotate');
+    incident.names(world.ledger, [1]);
+    await answer(world, 7);
+    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
+    expect([world.count('changeKey'), world.ledger.states]).toEqual([0, { 1: 'revoked', 2: 'active' }]);
   });
 
   it('turns back a run whose new key has leaked, so that nobody is handed it', async () => {

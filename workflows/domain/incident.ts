@@ -3,7 +3,7 @@
  */
 import type { Evidence, RunOptions } from './credential.js';
 import type { Order } from './records.js';
-import type { Strategy, VersionState } from './states.js';
+import type { Sequence, Strategy, VersionState } from './states.js';
 import type { Who } from './who.js';
 
 /**
@@ -135,7 +135,7 @@ export interface IncidentAtHand {
 /** What the incident does next about one credential. */
 export interface NextRun {
   readonly credential: string;
-  readonly strategy: Strategy;
+  readonly sequence: Sequence;
 }
 
 /** A run that is open already. */
@@ -183,18 +183,20 @@ export function nextRound(
   for (const { credential, strategy, store, open } of left) {
     if (open || (running.get(store) ?? 0) >= mostPerStore) continue;
     count(store);
-    begin.push({ credential, strategy });
+    begin.push({ credential, sequence: strategy });
   }
   const tell = left.flatMap(({ credential, strategy, open }) =>
-    open && !isTold(incident, open) ? [{ credential, strategy, options: open.options }] : [],
+    open && !isTold(incident, open)
+      ? [{ credential, sequence: open.isUpdate ? ('update' as const) : strategy, options: open.options }]
+      : [],
   );
   return { begin, tell, settled };
 }
 
-/** Nothing is told to a change of a key: it is short, and hands nothing out. */
+/** A change of a key, too, is told: it may wait for a person, and makes no other one. */
 function isTold({ incident, way }: IncidentAtHand, { isUpdate, urgency, makesLeaked }: RunAtHand): boolean {
-  if (isUpdate || urgency?.incident === incident) return true;
-  return urgency !== null && !makesLeaked && (urgency.way === 'contain' || way === 'rotate');
+  if (urgency?.incident === incident) return true;
+  return urgency !== null && !isUpdate && !makesLeaked && (urgency.way === 'contain' || way === 'rotate');
 }
 
 function settledNow(

@@ -72,7 +72,8 @@ export function mayRevoke(facts: RevokeFacts, rules: RevokeRules): Decision<Revo
 
   const inspections = facts.required.map((name) => seen.get(name)!);
   const behind = inspections.filter((i) => !isConverged(i, facts.survivor, rules.evidence));
-  if (behind.length > 0) return no('consumers-behind', `not proved to be on generation ${facts.survivor}: ${names(behind)}`);
+  if (behind.length > 0)
+    return no('consumers-behind', `not proved (${rules.evidence}) to be on generation ${facts.survivor}: ${names(behind)}`);
 
   const hidden = inspections.filter((i) => !i.showsSource);
   if (hidden.length > 0 && !rules.accept.includes('source-not-shown')) {
@@ -91,7 +92,8 @@ export function lateOf(
   const seen = new Map(inspections.filter((i) => isFresh(i.ageMs)).map((i) => [i.consumer, i]));
   return required.filter((name) => {
     const inspection = seen.get(name);
-    return !inspection || !isConverged(inspection, survivor, evidence);
+    const isSource = inspection && (!inspection.showsSource || inspection.source === survivor);
+    return !isSource || !isConverged(inspection, survivor, evidence);
   });
 }
 

@@ -87,7 +87,7 @@ describe('the next round of an incident', () => {
       false,
     ],
     ['contains already', 'rotate', run({ urgency: { ...urgency, way: 'contain' } }), false],
-    ['changes a key and makes none', 'contain', run({ urgency: null, isUpdate: true }), false],
+    ['changes a key and makes none', 'rotate', run({ urgency: null, isUpdate: true }), true],
   ] as const)('tells an open run that %s', (_, way, open, isTold) => {
     expect(nextRound({ ...rotate, way }, [item('a', { open })], {}).tell).toHaveLength(isTold ? 1 : 0);
   });

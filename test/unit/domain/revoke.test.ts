@@ -2,7 +2,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DatedInspection, LastUseReading } from '../../../workflows/domain/observations.js';
-import { freshMs, isQuiet, mayRevoke, nextLook, type QuietRules, type RevokeFacts } from '../../../workflows/domain/revoke.js';
+import {
+  freshMs,
+  isQuiet,
+  lateOf,
+  mayRevoke,
+  nextLook,
+  type QuietRules,
+  type RevokeFacts,
+} from '../../../workflows/domain/revoke.js';
 
 const well = (consumer: string, generation = 2): DatedInspection => ({
   consumer,
@@ -128,6 +136,31 @@ describe('mayRevoke', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+});
+
+describe('mayRevoke at a moment that was set', () => {
+  const due = (facts: Partial<RevokeFacts>) => {
+    const decision = mayRevoke({ ...good, ...facts }, { ...rules, due: true });
+    return decision.ok ? 'yes' : decision.reason;
+  };
+  const behind = { inspections: [well('web-1'), well('web-2', 1)], inUse: 'somebody' };
+
+  it('asks no consumer, and is told of each that is behind', () => {
+    expect(due(behind)).toBe('yes');
+    const weak = { ...well('web-2'), instances: [{ id: '1', generation: 2, evidence: 'loaded' as const }] };
+    const late = (...inspections: readonly DatedInspection[]) => lateOf({ ...good, inspections }, 'uses');
+    expect([late(...good.inspections), late(well('web-1'), well('web-2', 1))]).toEqual([[], ['web-2']]);
+    expect([late(well('web-1'), weak), late(well('web-1')), late(well('web-1'), { ...well('web-2'), source: 1 })]).toEqual([
+      ['web-2'],
+      ['web-2'],
+      ['web-2'],
+    ]);
+  });
+
+  it('never takes what is not ours to take, the last key, or one without another that is proved', () => {
+    const never = [{ isManagementKey: true }, { keysInStore: 1 }, { survivorProvedNow: false }];
+    expect(never.map((facts) => due({ ...behind, ...facts }))).toEqual(['management-key', 'last-key', 'staying-not-alive']);
   });
 });
 
