@@ -172,6 +172,19 @@ command(incident, 'list', 'every incident', 'incident list').action(() =>
 command(incident, 'show <number>', 'what has come of its keys, and what it waits for', 'incident show 3').action(
   (number: string) => run(async () => (await import('./commands/incident.js')).show(number)),
 );
+command(
+  incident,
+  'report <number>',
+  'the record: what became of each key, who was without one, who decided what',
+  'incident report 3 --html > report.html',
+)
+  .option('--html', 'a page to print, on standard output')
+  .action((number: string, options: { html?: boolean }) =>
+    run(async () => (await import('./commands/incident-report.js')).report(number, options)),
+  );
+command(incident, 'watch <number>', 'follows it until it is over, or needs a person (exit code 3)', 'incident watch 3').action(
+  (number: string) => run(async () => (await import('./commands/incident.js')).watch(number)),
+);
 const rehearse = rekey.command('rehearse').description('what one should have done once before it is needed').exitOverride();
 command(
   rehearse,

@@ -48,7 +48,9 @@ export function open(options: OpenOptions): Promise<Answer> {
     }));
     const plan = { way, reason, revokeWithin, selection, found: found?.found ?? nothingFound, keys };
     const { number } = await openIncident(who, access, { plan });
-    return reportOf(await (options.wait ? followIncident : showIncident)(who, access, { number }));
+    return reportOf(
+      await (options.wait ? followIncident(who, access, { number }, tell()) : showIncident(who, access, { number })),
+    );
   });
 }
 
@@ -184,6 +186,28 @@ export async function list(): Promise<Answer> {
 
 export async function show(number: string): Promise<Answer> {
   return reportOf(await withAccess((who, access) => showIncident(who, access, { number: numberOf(number) })));
+}
+
+export async function watch(number: string): Promise<Answer> {
+  return reportOf(await withAccess((who, access) => followIncident(who, access, { number: numberOf(number) }, tell())));
+}
+
+/** Each key once for every state that it comes to, on standard error. */
+function tell(): (shown: IncidentDetails) => void {
+  const told = new Map<string, string>();
+  return ({ incident, keys }) => {
+    for (const { credential, generation, outcome, dead_at, replaced_at, waits_for } of keys) {
+      const name = `${credential}#${generation}`;
+      const facts = [dead_at && 'dead', replaced_at && 'replaced', outcome && outcome !== 'done' && outcome];
+      const state = facts.filter(Boolean).join(', ') || 'under way';
+      const line = outcome === null && waits_for ? `${state}; waits for ${waits_for.text}` : state;
+      if (told.get(name) !== line) process.stderr.write(`${name}: ${line}\n`);
+      told.set(name, line);
+    }
+    const counts = `${incident.done} of ${incident.selected} done, ${incident.failed} failed, ${incident.waiting} waiting for a person`;
+    if (told.get('') !== counts) process.stderr.write(`${counts}\n`);
+    told.set('', counts);
+  };
 }
 
 export function halt(number: string, to: HaltInput['to'], reason: string | null): Promise<Answer> {

@@ -21,9 +21,15 @@ export function showIncident(_who: Who, access: Access, { number }: { readonly n
 }
 
 /** Until it is over, or nothing of it goes on without a person. */
-export async function followIncident(who: Who, access: Access, input: { readonly number: number }): Promise<IncidentDetails> {
+export async function followIncident(
+  who: Who,
+  access: Access,
+  input: { readonly number: number },
+  tell: (shown: IncidentDetails) => void,
+): Promise<IncidentDetails> {
   for (; ; await pause(300)) {
     const shown = await showIncident(who, access, input);
+    tell(shown);
     const left = shown.keys.filter(({ outcome }) => outcome === null);
     const waits = left.length > 0 && left.every(({ waits_for }) => waits_for?.person);
     if (shown.incident.state === 'closed' || shown.incident.state === 'stopped' || waits) return shown;
