@@ -15,7 +15,7 @@ export interface Without {
   readonly until: Date | null;
 }
 
-export interface Decided {
+interface Decided {
   readonly at: Date;
   readonly credential: string;
   readonly kind: string;

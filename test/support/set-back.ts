@@ -18,6 +18,8 @@ const tables = [
   'leases',
   'audit_events',
   'outbox',
+  'incidents',
+  'incident_items',
 ];
 
 /** A copy of every row, as they are at one moment. */
@@ -48,7 +50,7 @@ async function putBack(database: Database): Promise<void> {
     await client.query(`truncate ${tables.map((table) => `public.${table}`).join(', ')} cascade`);
     for (const table of tables) {
       const { rows } = await client.query(
-        `select string_agg(quote_ident(column_name), ', ') as names from information_schema.columns where table_schema = 'public' and table_name = $1`,
+        `select string_agg(quote_ident(column_name), ', ') as names from information_schema.columns where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'`,
         [table],
       );
       const { names } = rows[0] as { names: string };
