@@ -1,14 +1,13 @@
 /** Owns the words of `rekey incident report`: for a terminal, and as a page to print. */
 import { formatDuration } from '../../workflows/domain/duration.js';
-import { RekeyError } from '../../workflows/domain/errors.js';
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
 import { type IncidentRecord, reportIncident, type Without } from '../operations/report-incident.js';
 import { type Answer, table } from '../output.js';
+import { numberOf } from './incident.js';
 
 export async function report(number: string, { html }: { readonly html?: boolean }): Promise<Answer> {
-  if (!/^\d+$/.test(number)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
-  const record = await withAccess((who, access) => reportIncident(who, access, { number: Number(number) }));
+  const record = await withAccess((who, access) => reportIncident(who, access, { number: numberOf(number) }));
   return { json: record, text: html ? pageOf(record) : textOf(record) };
 }
 

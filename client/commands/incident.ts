@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { formatDuration, parseDuration } from '../../workflows/domain/duration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
-import { type Selection, type Way, ways } from '../../workflows/domain/incident.js';
+import { type LeakedKey, type Selection, type Way, ways } from '../../workflows/domain/incident.js';
 import type { PlannedIncident, PlannedKey } from '../../workflows/domain/incident-plan.js';
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
@@ -43,9 +43,9 @@ export function open(options: OpenOptions): Promise<Answer> {
       throw new RekeyError('KR_NOT_FOUND', `nothing that is known here: ${planned.unknown.join(', ')}`);
     const reason = options.reason ?? (await asked('Why', null));
     if (!options.yes && !(await isConfirmed(planned, way, revokeWithin))) return unconfirmed(planned, way, revokeWithin);
-    const keys = planned.keys.map(({ credential, generation, leakedAt, reportedAt }) => ({
-      ...{ credential, generation, leakedAt, reportedAt },
-    }));
+    const keys = planned.keys.map(
+      ({ credential, generation, leakedAt, reportedAt }): LeakedKey => ({ credential, generation, leakedAt, reportedAt }),
+    );
     const plan = { way, reason, revokeWithin, selection, found: found?.found ?? nothingFound, keys };
     const { number } = await openIncident(who, access, { plan });
     return reportOf(
@@ -218,7 +218,7 @@ export function halt(number: string, to: HaltInput['to'], reason: string | null)
   });
 }
 
-function numberOf(text: string): number {
+export function numberOf(text: string): number {
   if (!/^\d+$/.test(text)) throw new RekeyError('KR_USAGE', 'an incident is named by its number');
   return Number(text);
 }

@@ -27,10 +27,9 @@ export interface FoundLeaked {
 export async function findLeaked(who: Who, access: Access, { place }: { readonly place: string }): Promise<FoundLeaked> {
   const report = await readReport(openReport(place));
   const digests = new Set(report.values.flatMap(({ forms }) => forms.map(({ digest }) => digest)));
-  const [matches, management] = await Promise.all([
-    matchLeaks(who, access, report),
-    recognizeManagement(who, access, { digests }),
-  ]);
+  // One after the other: both ask the ledger over one connection.
+  const matches = await matchLeaks(who, access, report);
+  const management = await recognizeManagement(who, access, { digests });
   const all = [...matches.live, ...matches.alreadyDead].map((key) => ({ ...key, name: `${key.credential}#${key.generation}` }));
   const isIdOnly = ({ recognizedBy, secretKnown }: (typeof all)[number]) => recognizedBy === 'key-id' && secretKnown;
   const leaked = all.filter((key) => !isIdOnly(key));
@@ -38,7 +37,8 @@ export async function findLeaked(who: Who, access: Access, { place }: { readonly
     selection: { by: 'leaked', names: leaked.map(({ name }) => name) },
     leakedAt: new Map(leaked.map(({ name, leakedAt }) => [name, leakedAt])),
     found: {
-      unknownValues: Math.max(0, matches.unknownValues - management.leaked.length),
+      // Of a finding of several parts more than one may be ours.
+      unknownValues: Math.max(0, matches.unknownValues - management.values),
       notComparable: Object.values(matches.notComparable.inReport).reduce((sum, count) => sum + count, 0),
     },
     idOnly: all.filter(isIdOnly).map(({ name }) => name),

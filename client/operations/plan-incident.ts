@@ -41,9 +41,7 @@ export async function planIncidentOf(
       derives: connectors.stores.find(({ kind }) => kind === declared?.kind)?.derives ?? null,
     };
   });
-  const planned = planIncident(atHand, selection, way, null);
-  const dated = planned.keys.map((key) => ({ ...key, leakedAt: leakedAt.get(`${key.credential}#${key.generation}`) ?? null }));
-  return { ...planned, keys: dated };
+  return planIncident(atHand, selection, way, leakedAt);
 }
 
 function consumersOf({ spec: { consumers } }: CredentialShown): CredentialAtHand['consumers'] {

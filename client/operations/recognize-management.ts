@@ -12,6 +12,8 @@ import type { Access } from './access.js';
 export interface RecognizedManagement {
   /** What has leaked, such as `stores.datadog.management.apiKey`. */
   readonly leaked: readonly string[];
+  /** How many different values that are. */
+  readonly values: number;
   /** What could not be compared: no worker serves it, or its reference gives nothing there. */
   readonly notComparable: readonly string[];
 }
@@ -44,8 +46,14 @@ export async function recognizeManagement(
     ({ section, name }: ManagementPlace) =>
     (setting: string) =>
       `${section}.${name}.${setting}`;
-  const leaked = answers.flatMap((answer) =>
-    answer.digests.filter(({ digest }) => digests.has(digest)).map(({ setting }) => named(answer)(setting)),
+  const found = answers.flatMap((answer) =>
+    answer.digests
+      .filter(({ digest }) => digests.has(digest))
+      .map(({ setting, digest }) => ({ name: named(answer)(setting), digest })),
   );
-  return { leaked: leaked.sort(), notComparable: answers.flatMap((answer) => answer.unresolved.map(named(answer))).sort() };
+  return {
+    leaked: found.map(({ name }) => name).sort(),
+    values: new Set(found.map(({ digest }) => digest)).size,
+    notComparable: answers.flatMap((answer) => answer.unresolved.map(named(answer))).sort(),
+  };
 }

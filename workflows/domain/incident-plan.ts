@@ -41,12 +41,15 @@ export interface PlannedIncident {
   readonly unknown: readonly string[];
 }
 
-/** A key by its name alone is the one that is served; `name#generation` is that very version. */
+/**
+ * A key by its name alone is the one that is served; `name#generation` is that very version, and
+ * `leakedAt` says by the same when it leaked, as it was reported.
+ */
 export function planIncident(
   known: readonly CredentialAtHand[],
   selection: readonly Selection[],
   way: Way,
-  reportedAt: string | null,
+  leakedAt: ReadonlyMap<string, string | null> = new Map(),
 ): PlannedIncident {
   const keys = new Map<string, PlannedKey>();
   const unknown: string[] = [];
@@ -56,8 +59,10 @@ export function planIncident(
         versionsMeant(credential, by, name).map((version) => ({ credential, version })),
       );
       if (found.length === 0) unknown.push(name);
-      for (const { credential, version } of found)
-        keys.set(`${credential.name}#${version.generation}`, planned(credential, version, way, reportedAt));
+      for (const { credential, version } of found) {
+        const key = `${credential.name}#${version.generation}`;
+        keys.set(key, planned(credential, version, way, leakedAt.get(key) ?? null));
+      }
     }
   const size = ({ consumers }: PlannedKey) => consumers.reduce((sum, { names }) => sum + names.length, 0);
   const order = (a: PlannedKey, b: PlannedKey) =>
@@ -84,15 +89,15 @@ function versionsMeant(credential: CredentialAtHand, by: Selection['by'], name: 
   }
 }
 
-function planned(credential: CredentialAtHand, version: Version, way: Way, reportedAt: string | null): PlannedKey {
+function planned(credential: CredentialAtHand, version: Version, way: Way, leakedAt: string | null): PlannedKey {
   const { name, store, consumers, openRun, derives } = credential;
   const isDead = version.state === 'revoked';
   const refuses = way === 'contain' && credential.strategy === 'overlap' && version.state === 'active';
   return {
     credential: name,
     generation: version.generation,
-    leakedAt: null,
-    reportedAt,
+    leakedAt,
+    reportedAt: null,
     state: version.state,
     store,
     consumers,

@@ -19,7 +19,7 @@ const credential = (name: string, more: Partial<CredentialAtHand> = {}): Credent
 });
 const on = (host: string, ...names: readonly string[]) => ({ host, names });
 const plan = (known: readonly CredentialAtHand[], by: 'key' | 'store' | 'host' | 'label' | 'list', ...names: string[]) =>
-  planIncident(known, [{ by, names }], 'contain', null);
+  planIncident(known, [{ by, names }], 'contain');
 const ids = ({ keys }: ReturnType<typeof plan>) => keys.map(({ credential, generation }) => `${credential}#${generation}`);
 
 describe('the keys of an incident', () => {
@@ -48,10 +48,18 @@ describe('the keys of an incident', () => {
             { by: 'key', names: ['a/one'] },
           ],
           'rotate',
-          null,
         ),
       ),
     ).toEqual(['b/two#2', 'a/one#2']);
+  });
+
+  it('say when they leaked, where a report told it of that very version', () => {
+    const leakedAt = new Map([['a/one#2', '2026-01-01T00:00:00.000Z']]);
+    const { keys } = planIncident(known, [{ by: 'leaked', names: ['a/one#2', 'b/two#2'] }], 'rotate', leakedAt);
+    expect(keys.map((key) => [key.credential, key.leakedAt])).toEqual([
+      ['b/two', null],
+      ['a/one', '2026-01-01T00:00:00.000Z'],
+    ]);
   });
 
   it('are none where nothing is known by the name, or no key is there', () => {
@@ -65,7 +73,7 @@ describe('what is said of a key', () => {
   it('is who is refused meanwhile, where the served key dies first', () => {
     const known = [credential('a', { consumers, derives: 'more' })];
     expect(plan(known, 'key', 'a').keys[0]).toMatchObject({ refused: ['w1', 'w2'], derives: 'more', cannot: null });
-    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate', null).keys[0]!.refused).toEqual([]);
+    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate').keys[0]!.refused).toEqual([]);
     expect(plan([credential('a', { consumers, strategy: 'in-place' })], 'key', 'a').keys[0]!.refused).toEqual([]);
   });
 
@@ -76,6 +84,6 @@ describe('what is said of a key', () => {
   it('is that it cannot die at once where a person deletes keys', () => {
     const known = [credential('a', { manual: ['revoke'] })];
     expect(plan(known, 'key', 'a').keys[0]!.cannot).toContain('rotate it instead');
-    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate', null).keys[0]!.cannot).toBeNull();
+    expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate').keys[0]!.cannot).toBeNull();
   });
 });
