@@ -9,6 +9,7 @@ import {
   WorkflowFailedError,
   type WorkflowHandle,
   type WorkflowHandleWithFirstExecutionRunId,
+  WorkflowNotFoundError,
   type WorkflowStartOptions,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
@@ -85,10 +86,22 @@ async function answered<Result>(request: Request, answering: Promise<unknown>): 
   return answer.body as Result;
 }
 
+/** Temporal's own word: the workflow ended before it answered. It says nothing of the update. */
+export const isAnsweredByEnd = (error: unknown): boolean =>
+  error instanceof WorkflowNotFoundError ||
+  (error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'AcceptedUpdateCompletedWorkflow');
+
 function refuse(request: Request, error: unknown): never {
   const failed = error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError;
   const { cause } = error as { cause?: unknown };
-  if (failed && cause instanceof ApplicationFailure && !isProved(request, { ...cause, message: cause.message }))
+  if (
+    !isAnsweredByEnd(error) &&
+    failed &&
+    cause instanceof ApplicationFailure &&
+    !isProved(request, { ...cause, message: cause.message })
+  )
     throw notOurs(request);
   throw error;
 }

@@ -10,7 +10,8 @@ import type { ConsumerSpec } from './domain/credential.js';
 import { formatDuration } from './domain/duration.js';
 import { codeOf, isUnanswered, messageOf, RollbackRequested } from './failures.js';
 import { awaitLeave, isHeld, pausePoint } from './run/gates.js';
-import { Run } from './run/run.js';
+import { holdRun } from './run/hold.js';
+import type { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { byHost, whileRequired } from './steps/inspect.js';
 import { atTheStore } from './steps/manual-effect.js';
@@ -25,7 +26,7 @@ interface InPlaceMemory {
 
 export function rotateInPlace(order: RunOrder): Promise<RunReport> {
   const memory: InPlaceMemory = { running: null, toldToStop: new Set() };
-  return Run.of(order, async (run) => {
+  return holdRun(order, async (run) => {
     let down: Downtime;
     try {
       down = await run.forward(() => regenerateStopped(run, memory));

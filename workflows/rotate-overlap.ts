@@ -10,7 +10,8 @@ import type { RunOrder, RunReport } from './contract.js';
 import { planWaves } from './domain/waves.js';
 import { RollbackRequested } from './failures.js';
 import { passGate, pausePoint } from './run/gates.js';
-import { Run } from './run/run.js';
+import { holdRun } from './run/hold.js';
+import type { Run } from './run/run.js';
 import { bake } from './run/waits.js';
 import { distribute } from './steps/distribute.js';
 import { mint, prove } from './steps/mint.js';
@@ -20,7 +21,7 @@ import { drain, proveDead, removeOrphans, retire } from './steps/retire.js';
 
 export function rotateOverlap(order: RunOrder): Promise<RunReport> {
   const memory: OverlapMemory = { minted: null, distributed: false };
-  return Run.of(order, async (run) => {
+  return holdRun(order, async (run) => {
     const replan = run.urgency && (await replanned(run));
     if (replan === 'supersede') return supersede(run, memory);
     if (replan === 'keep-new') return stayWithNew(run, memory);

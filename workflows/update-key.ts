@@ -9,7 +9,8 @@ import type { RunOrder, RunReport } from './contract.js';
 import { inWords, type KeyImage } from './domain/attributes.js';
 import { codeOf, isOvertaken, isUnanswered, messageOf, Refused, RollbackRequested } from './failures.js';
 import { onceLet, passGate, pausePoint } from './run/gates.js';
-import { Run } from './run/run.js';
+import { holdRun } from './run/hold.js';
+import type { Run } from './run/run.js';
 import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 
 /**
@@ -23,7 +24,7 @@ interface Memory {
 
 export function updateKey(order: RunOrder): Promise<RunReport> {
   const memory: Memory = { plan: null, sent: false };
-  return Run.of(order, async (run) => {
+  return holdRun(order, async (run) => {
     if (run.urgency) return supersede(run);
     try {
       run.remark(await run.forward(() => change(run, memory)));

@@ -5,7 +5,7 @@
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { roomOf } from '../../workflows/domain/leave.js';
-import type { OpenOrder } from '../../workflows/domain/records.js';
+import type { OnlyIf, OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, RunKind } from '../../workflows/domain/states.js';
 import { system } from '../../workflows/domain/who.js';
 import { appendAudit } from './audit.js';
@@ -62,7 +62,7 @@ export async function reportStall(client: Queryable, run: string, credential: st
  * The sweep and the planner act on what they read a moment ago: a rotation that nobody asked for
  * must not be opened.
  */
-export async function requireCalledFor(client: Queryable, credential: string, onlyIf: 'open' | 'due' | undefined): Promise<void> {
+export async function requireCalledFor(client: Queryable, credential: string, onlyIf: OnlyIf | undefined): Promise<void> {
   const due = 'select 1 from credentials where name = $1 and next_due <= clock_timestamp()';
   if (onlyIf === undefined || (onlyIf === 'due' && (await client.query(due, [credential])).rowCount === 1)) return;
   throw new RekeyError('KR_NOT_CALLED_FOR', `${credential} is not ${onlyIf} any more`);

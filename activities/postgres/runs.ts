@@ -18,7 +18,7 @@ import { consumeOrder } from './orders.js';
 import type { Asking, Queryable } from './pool.js';
 import { type RunRow, toRun, toVersion, type VersionRow } from './rows.js';
 import { isBound } from './turn-back.js';
-import { readTurnBack, voidAnswers, voidVerbs } from './verbs.js';
+import { readSaid, readTurnBack, voidAnswers, voidVerbs } from './verbs.js';
 import { endAllWaits, endPassing } from './waits.js';
 
 export async function readRun(database: Asking, id: string): Promise<RunRecord> {
@@ -45,6 +45,8 @@ export async function openRun(client: Queryable, request: OpenRequest): Promise<
   if (!credential) throw new RekeyError('KR_NOT_FOUND', `credential ${request.credential}`);
   const open = (await client.query('select * from runs where credential = $1 and outcome is null', [request.credential]))
     .rows[0] as RunRow | undefined;
+  if (request.onlyIf === 'held' && open?.workflow_run !== request.workflowRun)
+    throw new RekeyError('KR_FENCED', `the run of ${request.credential} is held by another workflow, or has ended`);
   return open ? takeOver(client, open, credential, request) : begin(client, credential, request);
 }
 
@@ -79,6 +81,7 @@ async function takeOver(client: Queryable, open: RunRow, credential: CredentialR
     crossing: await readCrossing(client, open.id),
     bound: await isBound(client, open.id),
     turnBack: await readTurnBack(client, open.id),
+    said: await readSaid(client, open.id),
   };
 }
 
@@ -121,7 +124,7 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
     who: by,
     body: { run: place.id, fence: Number(fence) + 1, options: options as never },
   });
-  return { run: toRun(rows[0] as RunRow), head, crossing: null, bound: false, turnBack: null };
+  return { run: toRun(rows[0] as RunRow), head, crossing: null, bound: false, turnBack: null, said: [] };
 }
 
 type Place = Pick<RunRecord, 'id' | 'kind' | 'number' | 'generation'>;

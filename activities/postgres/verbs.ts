@@ -149,6 +149,11 @@ export async function voidAnswers(client: Queryable, run: string): Promise<void>
   );
 }
 
+export async function readSaid(client: Queryable, run: string): Promise<readonly string[]> {
+  const { rows } = await client.query('select update_id from verbs where run = $1', [run]);
+  return rows.map(({ update_id }: { update_id: string }) => update_id);
+}
+
 /** Why the run is to turn back: what was accepted, and lost with the workflow that accepted it. */
 export async function readTurnBack(client: Queryable, run: string): Promise<string | null> {
   const { rows } = await client.query(

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isGrpcServiceError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';
-import { executeUpdate } from '../messages.js';
+import { RekeyError } from '../../workflows/domain/errors.js';
+import { executeUpdate, isAnsweredByEnd } from '../messages.js';
 
 /** How often, and after how many milliseconds, an update is sent again that nobody has heard. */
 const mostTries = 10;
@@ -14,7 +15,13 @@ const triesApart = 1_000;
 /** FAILED_PRECONDITION of google.rpc.Code. */
 const failedPrecondition = 9;
 
-/** The same id is one update, and one verb in the ledger, however often it is sent. */
+const ended =
+  'the rotation, or the workflow that carries it, ended before it answered; `rekey show` tells what became of it, and then say it again';
+
+/**
+ * The same id is one update, and one verb in the ledger, however often it is sent. Throws
+ * KR_SERVICE_AWAY where the workflow ends before it answers.
+ */
 export async function updateRun<Result, Request>(
   handle: WorkflowHandle,
   update: UpdateDefinition<Result, [Request]>,
@@ -25,6 +32,7 @@ export async function updateRun<Result, Request>(
     try {
       return await executeUpdate(handle, update, request, updateId);
     } catch (error) {
+      if (isAnsweredByEnd(error)) throw new RekeyError('KR_SERVICE_AWAY', ended);
       if (!isUnheard(error) || tries === mostTries) throw error;
       await pause(triesApart);
     }

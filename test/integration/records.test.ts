@@ -7,7 +7,7 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { sealedSecrets } from '../../activities/postgres/sealed-secrets.js';
 import { KeyFolder } from '../../activities/vault/key-folder.js';
 import { EnvelopeVault } from '../../activities/vault/vault.js';
-import type { Opened, OpenedWait, SaidVerb, StepRef, Wait } from '../../workflows/domain/records.js';
+import type { OnlyIf, Opened, OpenedWait, SaidVerb, StepRef, Wait } from '../../workflows/domain/records.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { schedule } from '../../workflows/domain/who.js';
 import { cloneDatabase } from '../support/database.js';
@@ -19,7 +19,7 @@ let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
 const names = [
-  ...['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked', 'said', 'handed', 'away', 'held', 'bound'],
+  ...['gate', 'lost', 'crossed', 'late', 'ids', 'seen', 'quiet', 'leaked', 'said', 'handed', 'away', 'held', 'bound', 'turned'],
 ];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
@@ -30,8 +30,8 @@ beforeAll(async () => {
   await ledger.saveConfiguration(anOrder(), declaring(...names.map((name) => declared(name))), 'h1', tester);
 });
 
-const open = (credential: string, workflowRun = 'run-1'): Promise<Opened> =>
-  ledger.open({ credential, options: { without: [] }, by: tester, ...anOrder(workflowRun) });
+const open = (credential: string, workflowRun = 'run-1', only: { readonly onlyIf?: OnlyIf } = {}): Promise<Opened> =>
+  ledger.open({ credential, options: { without: [] }, by: tester, ...anOrder(workflowRun), ...only });
 
 function stepOf({ run, head }: Opened, key = 'wait'): StepRef {
   const { id, credential, fence } = run;
@@ -109,6 +109,20 @@ describe('a verb', () => {
     await ledger.turnBack(stepOf(next, 'turn-back'), next.turnBack!);
     expect((await open('lost', 'run-3')).turnBack).toBeNull();
     expect(await verbsOf(next.run.id)).toEqual([{ verb: 'abort', wait: null, effect: 'applied', why_none: null }]);
+  });
+
+  it('that turned a run back in a task that was lost is found by the workflow that holds the run, and by no other', async () => {
+    const first = await open('turned');
+    await ledger.recordVerb(stepOf(first), said('abort'));
+    await ledger.turnBack(stepOf(first, 'turn-back'), 'aborted by test: a test');
+    await expect(ledger.enter(stepOf(first))).rejects.toMatchObject({ code: 'KR_FENCED' });
+    const held = await open('turned', 'run-1', { onlyIf: 'held' });
+    expect(held).toMatchObject({ run: { direction: 'back', fence: first.run.fence + 1 }, said: ['abort'] });
+    expect(await ledger.recordVerb(stepOf(held), said('abort'))).toMatchObject({ whyNone: null, saidBefore: true });
+    const other = { onlyIf: 'held' } as const;
+    await expect(open('turned', 'run-2', other)).rejects.toMatchObject({ code: 'KR_FENCED' });
+    await ledger.close(stepOf(held, 'close'), 'compensated', null, null);
+    await expect(open('turned', 'run-1', other)).rejects.toMatchObject({ code: 'KR_FENCED' });
   });
 
   it('that says no at a gate ends that gate, and at an effect what a person was asked for, whatever else is open', async () => {

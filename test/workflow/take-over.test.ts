@@ -99,6 +99,28 @@ describe.concurrent('a rotation whose workflow is terminated at one step after t
   });
 });
 
+describe.concurrent('an abort that was obeyed in a workflow task that was lost', () => {
+  it.each([
+    ['overlap', {}, 'distribute wave-1/web-1', 'compensated'],
+    ['overlap, behind the hand-out', { disables: true }, 'disableVersion 1', 'compensated'],
+    ['in place', inPlace, 'undeployConsumer 1/web-1', 'compensated'],
+    ['a change', update, 'changeKey 1', 'compensated'],
+  ] as const)('%s: stands, although an attempt on the way forward fails before it is heard again', async (_, setting, during, outcome) => {
+    const world = stage.world(setting);
+    const held = world.script.holds(during);
+    await world.begin();
+    await world.reached(held);
+    const hearAgain = await world.loseAbort(during);
+    held.release();
+    await world.untilOver(during);
+    expect(world.last(during).how).toBe('KR_FENCED');
+    await world.untilDone('openRun', 2);
+    expect(await hearAgain()).toMatchObject({ run: world.ledger.row.id });
+    expect(await world.ended()).toMatchObject({ outcome, reason: 'aborted by test: a test' });
+    expect(world.count('turnBack')).toBe(0);
+  });
+});
+
 describe.concurrent('a run that begins behind a revoke that may have been sent', () => {
   it('waits for nothing and asks nobody: it looks, and revokes under the same name', async () => {
     const world = stage.world({ disables: true, policy: { approve: ['start', 'take-away'] } });

@@ -141,9 +141,12 @@ export interface OpenRequest extends Order {
   readonly credential: string;
   readonly options: RunOptions;
   readonly by: Who;
-  /** Throws KR_NOT_CALLED_FOR where this does not hold any more. */
-  readonly onlyIf?: 'open' | 'due';
+  /** Throws KR_NOT_CALLED_FOR where this does not hold any more; KR_FENCED where it is not held. */
+  readonly onlyIf?: OnlyIf;
 }
+
+/** `held`: by the workflow that asks. */
+export type OnlyIf = 'open' | 'due' | 'held';
 
 /** What a run begins with: its row, and what an earlier workflow of it has left behind. */
 export interface Opened {
@@ -154,6 +157,8 @@ export interface Opened {
   readonly bound: boolean;
   /** Why it is to turn back: an abort or a rejection that was accepted, and not yet obeyed. */
   readonly turnBack: string | null;
+  /** Ids of the updates by which verbs were said. */
+  readonly said: readonly string[];
 }
 
 /** A run to be started under its canonical id, unless it runs. */

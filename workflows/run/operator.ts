@@ -45,8 +45,10 @@ export class Operator {
   #taking = 0;
   #behind = false;
 
+  /** `said`: ids of updates that are on record; sent again, they get the answer that they had. */
   constructor(
     row: RunRecord,
+    private readonly said: readonly string[],
     private readonly ports: OperatorPorts,
   ) {
     this.#run = row.id;
@@ -202,6 +204,7 @@ export class Operator {
     };
     const validator = (request: VerbMessage) => {
       this.#requireOurs(request);
+      if (this.said.includes(updateId())) return;
       const decision = mayVerb(verb, this.#facts(), request);
       if (!decision.ok) throw illegal(decision.message, decision.reason);
     };

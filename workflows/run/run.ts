@@ -4,7 +4,7 @@
  */
 import { ApplicationFailure, CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { localLedger } from '../activity-options.js';
-import type { RunOrder, RunReport, VerbReceipt } from '../contract.js';
+import type { RunReport, VerbReceipt } from '../contract.js';
 import { type ConsumerSpec, leaseKey } from '../domain/credential.js';
 import type { Urgency } from '../domain/incident.js';
 import {
@@ -24,9 +24,8 @@ import {
 import { mayEnter, type Outcome, type Phase, sequenceOf } from '../domain/states.js';
 import { withConsumer } from '../domain/verbs.js';
 import { exitsOf, type Held } from '../domain/waits.js';
-import { codeOf, isForPerson, isHopeless, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
-import { endRun, orRefused } from './end.js';
-import { answerJoins } from './join.js';
+import { isForPerson, isHopeless, isOvertaken, messageOf, Refused, RollbackRequested } from '../failures.js';
+import { endRun } from './end.js';
 import { Operator } from './operator.js';
 import { type WaitTold, waitForOperator } from './waits.js';
 
@@ -58,7 +57,8 @@ export class Run {
 
   row: RunRecord;
 
-  private constructor({ run: row, head, crossing, bound, turnBack }: Opened) {
+  /** An older release has read no `said`. */
+  constructor({ run: row, head, crossing, bound, turnBack, said = [] }: Opened) {
     this.row = row;
     this.#head = head;
     this.#fence = row.fence;
@@ -71,7 +71,7 @@ export class Run {
     this.round = row.round;
     this.targets = row.targets ?? [];
     this.identities = row.identities;
-    this.operator = new Operator(row, {
+    this.operator = new Operator(row, said, {
       facts: () => ({
         sequence: sequenceOf(row),
         phase: this.#phase,
@@ -87,31 +87,6 @@ export class Run {
       amend: (consumer) => this.#amend(consumer),
     });
     if (turnBack) this.#requestRollback(turnBack);
-  }
-
-  /**
-   * Opens the rotation, or takes over the one that is open, and runs it. A cancel from Temporal's
-   * own tools proves nothing of who sent it: it is told, and not obeyed.
-   */
-  static async of(order: RunOrder, way: (run: Run) => Promise<RunReport>): Promise<RunReport> {
-    const root = CancellationScope.current();
-    return CancellationScope.nonCancellable(async () => {
-      const opening = localLedger.openRun({ ...order, workflowRun: workflowInfo().runId });
-      const run = await answerJoins(
-        order,
-        opening.then((opened) => new Run(opened)),
-      );
-      const cancelled = 'a cancel from Temporal, which is not obeyed; `rekey abort` is the way';
-      root.cancelRequested.catch(() => localLedger.report({ credential: order.credential, what: cancelled }));
-      for (;;) {
-        try {
-          return await orRefused(run, () => way(run));
-        } catch (error) {
-          if (codeOf(error) !== 'KR_LEDGER_BEHIND') throw error;
-          await run.#reconcile();
-        }
-      }
-    });
   }
 
   get spec() {
@@ -287,14 +262,19 @@ export class Run {
     return endRun(this, outcome, this.#reason, downtimeMs);
   }
 
+  /** Whatever was sent has an answer, or will never have one. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#inFlight);
+  }
+
   /**
    * The ledger has lost its last commits: it is told what this run remembers, and the way is
    * replayed on the outcomes that are left.
    */
-  async #reconcile(): Promise<void> {
+  async reconcile(): Promise<void> {
     // What is still out would land behind what is done again: a program would start that was just
     // stopped.
-    await Promise.allSettled(this.#inFlight);
+    await this.settled();
     const { run, head } = await localLedger.reconcile({
       run: this.row,
       fence: this.#fence,

@@ -1,6 +1,7 @@
 /** An update that nobody has heard is sent again as the same one. */
 
-import { ServiceError, type WorkflowHandle } from '@temporalio/client';
+import { ServiceError, type WorkflowHandle, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import { updateRun } from '../../../client/operations/update-run.js';
 import { verbUpdates } from '../../../workflows/contract.js';
@@ -36,5 +37,17 @@ it.each([
 ])('%s is told at once', async (_, error) => {
   const { handle, ids } = handleOf(error);
   await expect(updateRun(handle, verbUpdates.abort, request)).rejects.toBe(error);
+  expect(ids.length).toBe(1);
+});
+
+it.each([
+  [
+    'ended with it',
+    new WorkflowUpdateFailedError('failed', ApplicationFailure.nonRetryable('it completed', 'AcceptedUpdateCompletedWorkflow')),
+  ],
+  ['had ended before', new WorkflowNotFoundError('workflow execution already completed', 'rotation/a', undefined)],
+])('a workflow that %s answers nothing, and is no stranger', async (_, error) => {
+  const { handle, ids } = handleOf(error);
+  await expect(updateRun(handle, verbUpdates.abort, request)).rejects.toMatchObject({ code: 'KR_SERVICE_AWAY' });
   expect(ids.length).toBe(1);
 });

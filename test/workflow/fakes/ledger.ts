@@ -72,14 +72,15 @@ export class FakeLedger implements Faked {
 
   async open({ credential, options, by, workflowRun, onlyIf }: Parameters<Ledger['open']>[0]) {
     const books = this.#books;
+    if (onlyIf === 'held' && books.workflowRun !== workflowRun) throw new RekeyError('KR_FENCED', 'another workflow holds it');
     if (books.row && books.row.outcome === null) {
       if (books.workflowRun !== workflowRun) {
         this.#change({ fence: ++books.fence });
         endPassing(books.said);
       }
       books.workflowRun = workflowRun;
-      const turnBack = turnBackOf(books.said);
-      return { run: this.row, head: this.#audit(), crossing: this.#crossing(), bound: this.#isBound(), turnBack };
+      const said = { turnBack: turnBackOf(books.said), said: books.said.verbs.map((verb) => verb.said.updateId) };
+      return { run: this.row, head: this.#audit(), crossing: this.#crossing(), bound: this.#isBound(), ...said };
     }
     if (onlyIf === 'open') throw new RekeyError('KR_NOT_CALLED_FOR', `no rotation of ${credential} is open`);
     const generation = options.update ? null : ++books.generation;
@@ -89,7 +90,7 @@ export class FakeLedger implements Faked {
     books.intents = [];
     const urgency = options.incident ? (this.#incident?.urgency ?? null) : null;
     books.row = newRun(this.spec, this.standsOn, books, { credential, options, by }, generation, urgency);
-    return { run: this.row, head: this.#audit(), crossing: null, bound: false, turnBack: null };
+    return { run: this.row, head: this.#audit(), crossing: null, bound: false, turnBack: null, said: [] };
   }
 
   async reconcile({ run, fence, targets, back, workflowRun }: Parameters<Ledger['reconcile']>[0]) {
@@ -221,8 +222,7 @@ export class FakeLedger implements Faked {
   endManual = ({ key }: StepRef) => endManual(this.#books.said, key);
 
   async turnBack(step: StepRef, reason: string): Promise<ChainHead> {
-    // A workflow task that ran out of time runs once more, and finds that it has turned back
-    // itself.
+    // A workflow task that was lost runs once more, and finds that it has turned back itself.
     if (this.row.direction === 'back' && this.row.fence === step.fence + 1) return this.#head();
     this.#require(step);
     const crossing = this.#crossing();

@@ -177,6 +177,20 @@ export class World {
     return executeUpdate(this.handle, verbUpdates[verb], said);
   }
 
+  /**
+   * An abort that is recorded and obeyed during a step, and whose workflow task is lost before
+   * Temporal has heard of it. Answers how it is sent once more.
+   */
+  async loseAbort(during: string): Promise<() => Promise<VerbReceipt>> {
+    const step = this.last(during).step!;
+    const updateId = randomUUID();
+    const said = { wait: null, reason: 'a test', consumer: null };
+    const { head } = await this.ledger.recordVerb(step, { updateId, verb: 'abort', who: tester, ...said });
+    await this.ledger.turnBack({ ...step, head }, 'aborted by test: a test');
+    const again = { run: this.ledger.row.id, by: tester, expectedPhase: null, ...said };
+    return () => executeUpdate(this.handle, verbUpdates.abort, again, updateId);
+  }
+
   amend(amended: ConsumerSpec): Promise<VerbReceipt> {
     const said = { by: tester, expectedPhase: null, wait: null, reason: 'a test', consumer: amended.name, amended };
     return executeUpdate(this.handle, verbUpdates.amend, { run: this.ledger.row.id, ...said });
