@@ -31,6 +31,7 @@ import { mintVersion, proveVersion } from './steps/mint.js';
 import { preflightHost, preflightStore } from './steps/preflight.js';
 import { proveSecret, regenerateSecret } from './steps/regenerate.js';
 import { drain, proveDead, removeOrphans, revokeVersion } from './steps/retire.js';
+import { surveyStore } from './steps/survey-store.js';
 import { takeProvided } from './steps/take-provided.js';
 
 const observation = <Input, Result>(
@@ -108,6 +109,7 @@ export function createStoreActivities(deps: Deps) {
   return {
     adoptVersion: applying(acting, adoptVersion),
     digestManagement: applying(acting, digestManagement),
+    surveyStore: applying(acting, surveyStore),
     preflightStore: observation(acting, preflightStore),
     mintVersion: effect(acting, mintVersion),
     proveVersion: observation(acting, proveVersion),

@@ -69,6 +69,10 @@ export const provingAtStore = (store: string, within: number) =>
 export const adoptingAtStore = (store: string) =>
   calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '30 seconds' });
 
+/** The same, while an incident is planned. */
+export const surveyingAtStore = (store: string) =>
+  calling<StoreActivities>({ ...patient, taskQueue: storeQueue(store), scheduleToCloseTimeout: '10 seconds' });
+
 /** A person waits for this answer, too, and does without that of a queue that nobody serves. */
 export const digestingAt = ({ section, name }: ManagementPlace) =>
   calling<Pick<StoreActivities & HostActivities, 'digestManagement'>>({

@@ -5,4 +5,5 @@ export { digestManagement } from './digest-management.js';
 export { startDueRotations, sweep } from './launch.js';
 export { rotateInPlace } from './rotate-in-place.js';
 export { rotateOverlap } from './rotate-overlap.js';
+export { surveyStores } from './survey-stores.js';
 export { updateKey } from './update-key.js';

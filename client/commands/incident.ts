@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline/promises';
 import { formatDuration, parseDuration } from '../../workflows/domain/duration.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { type LeakedKey, type Selection, type Way, ways } from '../../workflows/domain/incident.js';
-import type { PlannedIncident, PlannedKey } from '../../workflows/domain/incident-plan.js';
+import type { ForeseenIncident } from '../../workflows/domain/incident-plan.js';
+import { timeLeft } from '../../workflows/domain/outlook.js';
 import { formatWho } from '../../workflows/domain/who.js';
 import { withAccess } from '../local-access.js';
 import { type FoundLeaked, findLeaked } from '../operations/find-leaked.js';
@@ -13,6 +14,7 @@ import { openIncident } from '../operations/open-incident.js';
 import { planIncidentOf } from '../operations/plan-incident.js';
 import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
 import { type Answer, table } from '../output.js';
+import { planText } from './incident-plan.js';
 
 export interface OpenOptions {
   readonly key: readonly string[];
@@ -38,7 +40,8 @@ export function open(options: OpenOptions): Promise<Answer> {
     if (selection.length === 0) return nothingOfOurs(found!);
     const way = await wayOf(options);
     const revokeWithin = momentOf(options, way);
-    const planned = await planIncidentOf(who, access, { selection, way, leakedAt: found?.leakedAt ?? new Map() });
+    const leakedAt = found?.leakedAt ?? new Map<string, string | null>();
+    const planned = await planIncidentOf(who, access, { selection, way, revokeWithin, leakedAt, isRead: !options.yes });
     if (planned.unknown.length > 0)
       throw new RekeyError('KR_NOT_FOUND', `nothing that is known here: ${planned.unknown.join(', ')}`);
     const reason = options.reason ?? (await asked('Why', null));
@@ -138,39 +141,15 @@ async function asked(question: string, option: string | null): Promise<string> {
   }
 }
 
-async function isConfirmed(planned: PlannedIncident, way: Way, revokeWithin: number | null): Promise<boolean> {
+async function isConfirmed(planned: ForeseenIncident, way: Way, revokeWithin: number | null): Promise<boolean> {
   if (!isTerminal()) return false;
   process.stderr.write(`${planText(planned, way, revokeWithin)}\n`);
   return (await asked('Begin (yes or no)', '--yes')) === 'yes';
 }
 
-function unconfirmed(planned: PlannedIncident, way: Way, revokeWithin: number | null): Answer {
-  const json = { ok: false, way, revokeWithin, keys: planned.keys };
+function unconfirmed(planned: ForeseenIncident, way: Way, revokeWithin: number | null): Answer {
+  const json = { ok: false, way, revokeWithin, keys: planned.keys, stores: planned.stores };
   return { json, text: planText(planned, way, revokeWithin), next: 'incident open … --yes', exit: 3 };
-}
-
-function planText({ keys }: PlannedIncident, way: Way, revokeWithin: number | null): string {
-  const lines = keys.map((key) => [
-    `${key.credential}#${key.generation}`,
-    key.state,
-    key.store,
-    key.consumers.map(({ host, names }) => `${host}: ${names.join(', ') || 'all'}`).join('; ') || 'none',
-    key.openRun,
-    key.cannot ?? noteOf(key),
-  ]);
-  const how =
-    way === 'contain'
-      ? 'each key dies at once; its programs are refused until they have been handed another one'
-      : 'another key first; each dies once every program shows the other one, without calendar, grace or soak';
-  const moment =
-    revokeWithin === null ? '' : `\nafter ${formatDuration(revokeWithin)} it dies whoever is behind, if another one is proved`;
-  return `${way}: ${how}${moment}\n${table(['key', 'state', 'store', 'programs', 'open run', 'note'], lines)}`;
-}
-
-function noteOf({ refused, derives, state }: PlannedKey): string {
-  if (state === 'revoked') return 'dead already';
-  const notes = [refused.length > 0 ? `refused meanwhile: ${refused.join(', ')}` : '', derives ? `with it go ${derives}` : ''];
-  return notes.filter(Boolean).join('; ');
 }
 
 export async function list(): Promise<Answer> {
@@ -205,10 +184,13 @@ function tell(): (shown: IncidentDetails) => void {
       told.set(name, line);
     }
     const counts = `${incident.done} of ${incident.selected} done, ${incident.failed} failed, ${incident.waiting} waiting for a person`;
-    if (told.get('') !== counts) process.stderr.write(`${counts}\n`);
+    const left = timeLeft(incident);
+    if (told.get('') !== counts) process.stderr.write(`${counts}${left === null ? '' : `; about ${inSeconds(left)} left`}\n`);
     told.set('', counts);
   };
 }
+
+const inSeconds = (milliseconds: number): string => formatDuration(Math.ceil(milliseconds / 1_000) * 1_000);
 
 export function halt(number: string, to: HaltInput['to'], reason: string | null): Promise<Answer> {
   return withAccess(async (who, access) => {
@@ -234,6 +216,7 @@ function reportOf({ incident, keys }: IncidentDetails): Answer {
     unknownValues: incident.found.unknownValues,
     notComparable: incident.found.notComparable,
     alreadyDead: incident.already_dead,
+    timeLeftMs: timeLeft(incident),
     timeToRevokedMs: timesOf(keys.flatMap(({ revoked_ms: ms }) => (ms === null ? [] : [Math.round(Number(ms))]))),
     keys: keys.map((key) => ({
       credential: key.credential,
@@ -256,11 +239,15 @@ function reportOf({ incident, keys }: IncidentDetails): Answer {
     key.dead_at?.toISOString().slice(11, 19) ?? null,
     key.waits_for?.text ?? key.reason,
   ]);
-  const waiting = keys.find(({ waits_for }) => waits_for?.person);
+  const people = keys.filter(({ waits_for }) => waits_for?.person).sort((a, b) => b.programs - a.programs);
+  const [waiting] = people;
+  const asked = people.map(
+    ({ open_run: run, waits_for, programs }) => `${run} waits for ${waits_for!.text}; ${programs} programs behind it`,
+  );
   const head = `${incident.id}: ${incident.way}, ${incident.state}, opened by ${formatWho(incident.opened_by)} (${incident.reason})`;
   return {
     json,
-    text: `${head}\n${table(['key', 'outcome', 'replaced', 'dead', 'waits for, or why'], rows)}`,
+    text: [head, table(['key', 'outcome', 'replaced', 'dead', 'waits for, or why'], rows), ...asked].join('\n'),
     next: waiting ? `show '${waiting.open_run}'` : `incident show ${incident.number}`,
     exit: incident.failed > 0 ? 1 : incident.waiting > 0 ? 3 : 0,
   };

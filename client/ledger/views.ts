@@ -115,6 +115,8 @@ export interface IncidentShown {
   readonly failed: number;
   readonly already_dead: number;
   readonly waiting: number;
+  /** Milliseconds since it was opened. */
+  readonly age: number;
 }
 
 export interface IncidentKeyShown {
@@ -132,9 +134,13 @@ export interface IncidentKeyShown {
   readonly run: string | null;
   readonly open_run: string | null;
   readonly waits_for: WaitShown | null;
+  /** How many its open run hands the next key to. */
+  readonly programs: number;
   /** Milliseconds from the opening to the proof of its death. */
   readonly revoked_ms: string | null;
 }
+
+const incidentShown = '*, (extract(epoch from clock_timestamp() - opened_at) * 1000)::float8 as age from incident_status';
 
 export class LedgerView {
   private constructor(private readonly client: pg.Client) {}
@@ -232,18 +238,22 @@ export class LedgerView {
   }
 
   incidents(): Promise<readonly IncidentShown[]> {
-    return this.#rows('select * from incident_status order by number');
+    return this.#rows(`select ${incidentShown} order by number`);
   }
 
   /** Throws KR_NOT_FOUND. */
   async incident(number: number): Promise<IncidentShown> {
-    const [found] = await this.#rows<IncidentShown>('select * from incident_status where number = $1', [number]);
+    const [found] = await this.#rows<IncidentShown>(`select ${incidentShown} where number = $1`, [number]);
     if (!found) throw new RekeyError('KR_NOT_FOUND', `there is no incident ${number}`);
     return found;
   }
 
   incidentKeys(incident: string): Promise<readonly IncidentKeyShown[]> {
-    return this.#rows('select * from incident_item_status where incident = $1 order by position', [incident]);
+    return this.#rows(
+      `select s.*, coalesce(jsonb_array_length(r.targets), 0) as programs
+       from incident_item_status s left join run_status r on r.id = s.open_run where s.incident = $1 order by s.position`,
+      [incident],
+    );
   }
 
   auditTail(

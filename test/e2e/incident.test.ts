@@ -108,6 +108,8 @@ describe('a leaked key', () => {
     const planned = await rekey(lane, ['incident', 'open', '--store', 'datadog', '--contain', '--reason', 'a test', '--json']);
     expect(planned.status, planned.text).toBe(3);
     expect(planned.json.keys).toMatchObject([{ credential: 'datadog/agents', cannot: null }]);
+    const times = { firstDeadWithin: expect.any(Number) as number, refusedFor: expect.any(Number) as number };
+    expect(planned.json.stores).toMatchObject([{ store: 'datadog', keys: (await lane.keys('datadog')).length, ...times }]);
     const without = await rekey(lane, ['incident', 'open', '--store', 'datadog', '--reason', 'a test', '--yes', '--json']);
     expect(without.status).toBe(2);
     expect((await lane.database.query('select 1 from incidents')).rowCount).toBe(0);

@@ -17,7 +17,11 @@ interface Fill {
   readonly maxKeys: number | null;
 }
 
-const hasRoom = ({ keys, maxKeys }: Fill): boolean => maxKeys === null || keys < maxKeys;
+export const hasRoom = ({ keys, maxKeys }: Fill): boolean => maxKeys === null || keys < maxKeys;
+
+/** What speaks against a new key. */
+export const noRoom = (store: string, { keys, maxKeys }: Fill): string =>
+  `${store} holds ${keys} of at most ${maxKeys} keys; there is no room for one more`;
 
 /**
  * Switched off where the store has a switch and shows how it stands: what can be undone by a person
@@ -59,3 +63,6 @@ export function mayContain(facts: ContainFacts): Decision<ContainBlock> {
     return no('last-key', `the store must keep ${facts.minimumKeys}`);
   return yes;
 }
+
+/** A person is asked for nothing whose consequences were not looked at. */
+export const byHand = (store: string): string => `a person deletes keys of ${store}: rotate it instead`;

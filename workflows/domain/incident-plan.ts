@@ -2,8 +2,10 @@
  * Decides what an incident would do before anything is begun: which keys, in which order, who would
  * be refused, and what cannot be done.
  */
+import { byHand, hasRoom, noRoom } from './contain.js';
 import type { LeakedKey, Selection, Way } from './incident.js';
 import type { ManualEffect } from './manual.js';
+import { type Outlook, outlookOf, type Surveyed } from './outlook.js';
 import type { Strategy, VersionState } from './states.js';
 
 /** A credential as the ledger shows it, with what is declared of its store. */
@@ -16,6 +18,8 @@ export interface CredentialAtHand {
   readonly consumers: readonly { readonly host: string; readonly names: readonly string[] }[];
   readonly versions: readonly { readonly generation: number; readonly state: VersionState }[];
   readonly openRun: string | null;
+  /** Milliseconds that a program is given to show its key. */
+  readonly confirm: number;
   /** What a person carries out at the store. */
   readonly manual: readonly ManualEffect[];
   /** What else stops working with a key of this store, in words. */
@@ -25,6 +29,8 @@ export interface CredentialAtHand {
 export interface PlannedKey extends LeakedKey {
   readonly state: VersionState;
   readonly store: string;
+  readonly strategy: Strategy;
+  readonly confirm: number;
   readonly consumers: CredentialAtHand['consumers'];
   readonly openRun: string | null;
   readonly derives: string | null;
@@ -90,9 +96,9 @@ function versionsMeant(credential: CredentialAtHand, by: Selection['by'], name: 
 }
 
 function planned(credential: CredentialAtHand, version: Version, way: Way, leakedAt: string | null): PlannedKey {
-  const { name, store, consumers, openRun, derives } = credential;
+  const { name, store, strategy, confirm, consumers, openRun, derives } = credential;
   const isDead = version.state === 'revoked';
-  const refuses = way === 'contain' && credential.strategy === 'overlap' && version.state === 'active';
+  const refuses = way === 'contain' && strategy === 'overlap' && version.state === 'active';
   return {
     credential: name,
     generation: version.generation,
@@ -100,6 +106,8 @@ function planned(credential: CredentialAtHand, version: Version, way: Way, leake
     reportedAt: null,
     state: version.state,
     store,
+    strategy,
+    confirm,
     consumers,
     openRun,
     derives: isDead ? null : derives,
@@ -112,5 +120,33 @@ function whyNot({ strategy, store, manual }: CredentialAtHand, way: Way): string
   return way === 'contain' && strategy === 'overlap' && manual.includes('revoke') ? byHand(store) : null;
 }
 
-/** A person is asked for nothing whose consequences were not looked at. */
-export const byHand = (store: string): string => `a person deletes keys of ${store}: rotate it instead`;
+export interface ForeseenIncident extends PlannedIncident {
+  readonly stores: readonly Outlook[];
+}
+
+/** With what stores say of themselves: what there is no room for, and how long it takes. */
+export function foresee(
+  { keys, unknown }: PlannedIncident,
+  way: Way,
+  revokeWithin: number | null,
+  surveyed: readonly Surveyed[],
+): ForeseenIncident {
+  const seen = new Map(surveyed.map((one) => [one.store, one]));
+  const cannot = (key: PlannedKey): string | null => {
+    const at = seen.get(key.store);
+    if (key.cannot !== null || key.state === 'revoked' || key.strategy === 'in-place' || !at || 'why' in at) return key.cannot;
+    return way === 'rotate' && !hasRoom(at.survey) ? `${noRoom(key.store, at.survey)}: contain it instead` : null;
+  };
+  const stores = storesOf(keys).map((store) => {
+    const own = keys.filter((key) => key.store === store && key.state !== 'revoked');
+    const { strategy } = own[0]!;
+    const credentials = new Set(own.map(({ credential }) => credential)).size;
+    const confirm = Math.max(...own.map((key) => key.confirm));
+    return outlookOf({ store, way, strategy, credentials, confirm, revokeWithin }, seen.get(store));
+  });
+  return { keys: keys.map((key) => ({ ...key, cannot: cannot(key) })), unknown, stores };
+}
+
+/** Those at which something is to be done. */
+export const storesOf = (keys: PlannedIncident['keys']): readonly string[] =>
+  [...new Set(keys.filter(({ state }) => state !== 'revoked').map(({ store }) => store))].sort();

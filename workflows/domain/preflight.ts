@@ -2,9 +2,9 @@
  * Decides what speaks against beginning a rotation; every finding blocks, and all of them are told
  * at once.
  */
+import { byHand, hasRoom, noRoom } from './contain.js';
 import type { AcceptedRisk, CredentialSpec } from './credential.js';
 import type { Urgency } from './incident.js';
-import { byHand } from './incident-plan.js';
 import type { Inspection } from './observations.js';
 import { isConverged } from './revoke.js';
 
@@ -68,9 +68,9 @@ export function storeFindings(
     block(urgency?.way === 'contain' && facts.revokedByHand, 'by-hand', byHand(spec.store));
     block(
       // To contain a leak, the leaked key makes room.
-      urgency?.way !== 'contain' && facts.maxKeys !== null && facts.keys >= facts.maxKeys,
+      urgency?.way !== 'contain' && !hasRoom(facts),
       'no-room',
-      `${spec.store} holds ${facts.keys} of at most ${facts.maxKeys} keys; there is no room for one more`,
+      noRoom(spec.store, facts),
     );
     block(
       calm && !facts.previous.inVault && !accepts('no-way-back'),

@@ -62,6 +62,7 @@ it('a page shows what people wrote, and runs none of it', () => {
     done: 1,
     failed: 0,
     already_dead: 0,
+    age: 60_000,
     waiting: 0,
   };
   const key: IncidentRecord['keys'][number] = {
@@ -78,6 +79,7 @@ it('a page shows what people wrote, and runs none of it', () => {
     run: 'a/<b>#2',
     open_run: null,
     waits_for: null,
+    programs: 0,
     revoked_ms: '11000',
     without: [{ consumer: 'web', since: at(10), until: at(12) }],
   };

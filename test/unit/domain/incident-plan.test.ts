@@ -1,6 +1,6 @@
 /** What an incident would do, before it is confirmed. */
 import { describe, expect, it } from 'vitest';
-import { type CredentialAtHand, planIncident } from '../../../workflows/domain/incident-plan.js';
+import { type CredentialAtHand, foresee, planIncident } from '../../../workflows/domain/incident-plan.js';
 
 const credential = (name: string, more: Partial<CredentialAtHand> = {}): CredentialAtHand => ({
   name,
@@ -13,6 +13,7 @@ const credential = (name: string, more: Partial<CredentialAtHand> = {}): Credent
     { generation: 2, state: 'active' },
   ],
   openRun: null,
+  confirm: 60_000,
   manual: [],
   derives: null,
   ...more,
@@ -85,5 +86,42 @@ describe('what is said of a key', () => {
     const known = [credential('a', { manual: ['revoke'] })];
     expect(plan(known, 'key', 'a').keys[0]!.cannot).toContain('rotate it instead');
     expect(planIncident(known, [{ by: 'key', names: ['a'] }], 'rotate').keys[0]!.cannot).toBeNull();
+  });
+});
+
+describe('what stores say of themselves', () => {
+  const full = {
+    keys: 50,
+    minKeys: 1,
+    maxKeys: 50,
+    switches: { disable: false, undoDelete: 'none', listsKeys: true },
+    request: 1_000,
+    propagation: 1_000,
+  } as const;
+  const known = [credential('a'), credential('b', { store: 'al' }), credential('c', { store: 'al', strategy: 'in-place' })];
+  const foreseen = (way: 'rotate' | 'contain') =>
+    foresee(planIncident(known, [{ by: 'key', names: ['a#1', 'a', 'b', 'c'] }], way), way, null, [
+      { store: 'dd', survey: full },
+      { store: 'al', why: 'away' },
+    ]);
+
+  it('is that there is no room for another key, where one is made before', () => {
+    const cannot = (way: 'rotate' | 'contain') => foreseen(way).keys.map((key) => [key.credential, key.generation, key.cannot]);
+    const room = 'dd holds 50 of at most 50 keys; there is no room for one more: contain it instead';
+    expect(cannot('rotate')).toEqual([
+      ['a', 1, null],
+      ['a', 2, room],
+      ['b', 2, null],
+      ['c', 2, null],
+    ]);
+    expect(cannot('contain').map(([, , cannot]) => cannot)).toEqual([null, null, null, null]);
+  });
+
+  it('is said once of each store at which something is to be done', () => {
+    expect(foreseen('rotate').stores.map(({ store, keys }) => [store, keys])).toEqual([
+      ['al', null],
+      ['dd', 50],
+    ]);
+    expect(foresee(planIncident(known, [{ by: 'key', names: ['a#1'] }], 'rotate'), 'rotate', null, []).stores).toEqual([]);
   });
 });

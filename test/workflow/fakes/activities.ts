@@ -79,6 +79,14 @@ export function bookkeepingActivities(find: Find): LedgerActivities {
 
 export function storeActivities(find: Find): StoreActivities {
   const { acts, looks } = kinds(find);
+  const survey = {
+    keys: 2,
+    minKeys: 0,
+    maxKeys: null,
+    switches: { disable: false, undoDelete: 'none', listsKeys: true },
+    request: 1_000,
+    propagation: 1_000,
+  } as const;
   const plan = {
     findings: [],
     keyId: 'key-1',
@@ -163,6 +171,7 @@ export function storeActivities(find: Find): StoreActivities {
     })),
     compareKeys: looks('compareKeys', () => []),
     digestManagement: looks('digestManagement', (_, place) => ({ ...place, digests: [], unresolved: [] })),
+    surveyStore: looks('surveyStore', () => survey),
     planUpdate: acts('planUpdate', (_, { known }) => known ?? plan),
     changeKey: acts('changeKey', () => ({ sent: true })),
     putBackKey: acts('putBackKey', () => ({ sent: true })),
