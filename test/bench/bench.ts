@@ -8,6 +8,7 @@ import path from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { Lane } from '../support/lane.js';
+import { workflowIn } from '../support/workflow.js';
 import { soarOf, straightScript } from './script.js';
 import { openCountingDoor } from './transactions.js';
 
@@ -46,7 +47,7 @@ const report = (what: string, figure: string): void => {
 };
 
 async function costOf(credential: string): Promise<{ activities: number; events: number }> {
-  const { events = [] } = await lane.client.workflow.getHandle(`rotation/${credential}`).fetchHistory();
+  const { events = [] } = await (await workflowIn(lane, credential)).fetchHistory();
   return { activities: events?.filter((e) => e.activityTaskScheduledEventAttributes).length ?? 0, events: events?.length ?? 0 };
 }
 

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
+import { workflowIn } from '../support/workflow.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -36,7 +37,7 @@ describe('an overlap rotation of three live programs of a portal', () => {
     expect(changes).toEqual(['PUT', 'PUT', 'DELETE']);
     expect((await lane.keys('docspace')).find((key) => key.id === before!.id)?.state).toBe('deleted');
 
-    const { events } = await lane.client.workflow.getHandle('rotation/docspace/exports').fetchHistory();
+    const { events } = await (await workflowIn(lane, 'docspace/exports')).fetchHistory();
     const activities = events?.filter((event) => event.activityTaskScheduledEventAttributes).length ?? 0;
     console.log('overlap with disable, three consumers:', { events: events?.length, activities });
     // One consumer may cost 15 activities where the store can disable, a further one 4.

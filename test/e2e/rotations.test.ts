@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../workflows/contract.js';
 import { Lane } from '../support/lane.js';
+import { workflowIn } from '../support/workflow.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -14,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => lane?.stop());
 
 async function cost(credential: string) {
-  const { events } = await lane.client.workflow.getHandle(`rotation/${credential}`).fetchHistory();
+  const { events } = await (await workflowIn(lane, credential)).fetchHistory();
   const activities = events?.filter((e) => e.activityTaskScheduledEventAttributes).length ?? 0;
   return { events: events?.length ?? 0, activities };
 }

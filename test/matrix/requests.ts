@@ -4,9 +4,9 @@
  */
 import { inject } from 'vitest';
 import { dataConverter } from '../../client/codec.js';
-import { rotationWorkflowId } from '../../workflows/contract.js';
 import type { Lane } from '../support/lane.js';
 import { programsOf } from '../support/programs.js';
+import { workflowIn } from '../support/workflow.js';
 
 export type Credential =
   | 'datadog/agents'
@@ -102,7 +102,7 @@ function windowOf(request: RequestShown, windows: readonly Window[]): Window | u
 }
 
 async function windowsOf(lane: Lane, credential: Credential): Promise<readonly Window[]> {
-  const { events = [] } = await lane.client.workflow.getHandle(rotationWorkflowId(credential)).fetchHistory();
+  const { events = [] } = await (await workflowIn(lane, credential)).fetchHistory();
   const codec = dataConverter(inject('servers').keys).payloadCodecs[0]!;
   const time = (event: { eventTime?: { seconds?: unknown; nanos?: number | null } | null }) =>
     Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;

@@ -7,8 +7,8 @@ import path from 'node:path';
 import type pg from 'pg';
 import { inject } from 'vitest';
 import { Secret } from '../../activities/ports/secret.js';
-import { rotationWorkflowId } from '../../workflows/contract.js';
 import { type KeyShown, type Lane, sleep, type TrafficShown } from '../support/lane.js';
+import { workflowIn } from '../support/workflow.js';
 import type { Credential } from './requests.js';
 
 /** An installation, as far as a test looks at it from outside. */
@@ -29,7 +29,7 @@ export const observed = (lane: Lane): Observed => ({
   query: async (sql, values = []) => (await lane.database.query<never>(sql, [...values])).rows,
   keys: (vendor) => lane.keys(vendor),
   traffic: () => lane.traffic(),
-  history: (credential) => lane.client.workflow.getHandle(rotationWorkflowId(credential)).fetchHistory(),
+  history: async (credential) => (await workflowIn(lane, credential)).fetchHistory(),
   said: () => lane.logs.join('\n'),
   codec: inject('servers').keys,
   sandbox: path.dirname(lane.config),

@@ -16,6 +16,7 @@ import { mainQueue, rotationWorkflowId, workflowOf } from '../../workflows/contr
 import { Lane, sleep } from '../support/lane.js';
 import { say } from '../support/moments.js';
 import { tester } from '../support/who.js';
+import { workflowIn } from '../support/workflow.js';
 
 let lane: Lane;
 beforeAll(async () => {
@@ -33,7 +34,7 @@ const folder = path.resolve(import.meta.dirname, 'histories');
  * this run.
  */
 async function record(credential: string, name: string): Promise<void> {
-  const history = await lane.client.workflow.getHandle(`rotation/${credential}`).fetchHistory();
+  const history = await (await workflowIn(lane, credential)).fetchHistory();
   const codec = new EncryptionCodec(inject('servers').keys);
   const decode = async (value: unknown): Promise<void> => {
     if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return;

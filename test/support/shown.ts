@@ -27,4 +27,6 @@ export interface RunShown {
   readonly direction: string;
   readonly downtime_ms: number | null;
   readonly fence: string;
+  /** Temporal's own id of the workflow's run. */
+  readonly workflow_run: string;
 }
