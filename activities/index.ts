@@ -32,6 +32,7 @@ import { preflightHost, preflightStore } from './steps/preflight.js';
 import { proveSecret, regenerateSecret } from './steps/regenerate.js';
 import { drain, proveDead, removeOrphans, revokeVersion } from './steps/retire.js';
 import { surveyStore } from './steps/survey-store.js';
+import { lostRuns } from './steps/sweep.js';
 import { takeProvided } from './steps/take-provided.js';
 
 const observation = <Input, Result>(
@@ -58,7 +59,6 @@ export function createLocalLedgerActivities(deps: Pick<Deps, 'ledger'>) {
   return {
     windowOpening: asBookkeeping(steps.windowOpening),
     dueRotations: asBookkeeping(steps.dueRotations),
-    openRuns: asBookkeeping(steps.openRuns),
     openRun: asBookkeeping(steps.openRun),
     reconcile: asBookkeeping(steps.reconcile),
     freezePlan: asBookkeeping(steps.freezePlan),
@@ -100,6 +100,7 @@ export function createLedgerActivities(deps: Deps & { readonly engine: Engine })
     takeLeases: observation(looking, takeLeases),
     awaitSettled: observation(looking, awaitSettled),
     tellRun: asObservation((input: TellInput) => tellRun(deps, input)),
+    lostRuns: asObservation((_: object) => lostRuns(deps)),
   };
 }
 

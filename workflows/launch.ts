@@ -5,7 +5,7 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { type ChildWorkflowHandle, ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
-import { localLedger } from './activity-options.js';
+import { ledger, localLedger } from './activity-options.js';
 import { type IncidentOrder, incidentWorkflowId, mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from './contract.js';
 import { type Envelope, enclose } from './domain/envelope.js';
 import type { OpenOrder } from './domain/records.js';
@@ -21,7 +21,7 @@ export async function startDueRotations(): Promise<void> {
  * has lost it. The rotation goes on in its recorded direction.
  */
 export async function sweep(): Promise<void> {
-  await launchAll(await localLedger.openRuns(), system('sweep'), 'open');
+  await launchAll(await ledger.lostRuns({}), system('sweep'), 'open');
   for (const number of await localLedger.openIncidents()) await carryOn(number);
 }
 

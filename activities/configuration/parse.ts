@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import type { Configuration, ConnectorDeclaration } from '../../workflows/domain/configuration.js';
 import { canonicalJson } from '../../workflows/domain/json.js';
+import { defaultLimits } from '../../workflows/domain/planner.js';
 import { Check, type Problem } from './check.js';
 import { type Declared, readHosts, readStores } from './connections.js';
 import { readCredentials } from './credentials.js';
 import { SourceDocument } from './document.js';
 import { jsonOf } from './json.js';
 import { Modules } from './modules.js';
-import { type ConnectorConfigs, defaultsFields, fileFields, policyFields, rolloutFields } from './schema.js';
+import { type ConnectorConfigs, defaultsFields, fileFields, limitsFields, policyFields, rolloutFields } from './schema.js';
 
 export { formatProblem, type Problem } from './check.js';
 
@@ -42,12 +43,14 @@ export function parseConfiguration(
     rollout: check.fields(given.rollout ?? {}, ['defaults', 'rollout'], rolloutFields),
     policy: check.fields(given.policy ?? {}, ['defaults', 'policy'], policyFields),
   };
+  const limits = check.fields(sections.limits ?? {}, ['limits'], limitsFields);
   const credentials = readCredentials(check, sections.credentials, { stores, hosts, defaults });
   if (check.problems.length > 0) return { ok: false, problems: check.problems };
 
   const configuration: Configuration = {
     stores: declarations(stores),
     hosts: declarations(hosts),
+    limits: { ...defaultLimits, ...limits },
     credentials: Object.fromEntries(credentials.map((credential) => [credential.name, credential])),
   };
   return { ok: true, configuration, hash: configurationHash(configuration) };

@@ -102,6 +102,12 @@ export const policyFields = {
   keepRevoked: duration.optional(),
 };
 
+export const limitsFields = {
+  open: z.int().min(1).optional(),
+  openPerStore: orNull('any', z.int().min(1)).optional(),
+  startsPerMinute: z.int().min(1).optional(),
+};
+
 export const defaultsFields = { rollout: z.unknown(), policy: z.unknown() };
 
 const risks = ['no-way-back', 'source-not-shown', 'no-last-used'] as const satisfies readonly AcceptedRisk[];
@@ -134,6 +140,7 @@ export const fileFields = {
   stores: z.unknown(),
   hosts: z.unknown(),
   defaults: z.unknown(),
+  limits: z.unknown(),
   credentials: z.unknown(),
 };
 

@@ -5,4 +5,7 @@ export interface Engine {
    * ledger; nothing where none runs.
    */
   endRun(credential: string, why: string): Promise<void>;
+
+  /** Those that a workflow runs for, as far as the engine's index has heard of it. */
+  credentialsUnderway(): Promise<ReadonlySet<string>>;
 }

@@ -1,4 +1,6 @@
 /** Owns the port to rotations and versions: opened, taken over, moved on, closed. */
+
+import type { DueRun, Underway } from '../../workflows/domain/planner.js';
 import type {
   ChainHead,
   Opened,
@@ -55,7 +57,8 @@ export interface Runs {
    * Credentials whose time has come and that have no open rotation, whether or not their window is
    * open. `room`: what must be left of that, in milliseconds.
    */
-  due(): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]>;
+  due(): Promise<readonly (DueRun & { readonly window: string | null; readonly room: number })[]>;
+  underway(): Promise<Underway>;
   /**
    * Every open rotation, whether or not a workflow runs it. Secrets that nobody needs any more
    * leave the vault with it, and a rotation that does not get on, and waits for nothing that has a

@@ -5,6 +5,7 @@
 import type { CredentialSpec } from '../../workflows/domain/credential.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import { roomOf } from '../../workflows/domain/leave.js';
+import type { DueRun, Underway } from '../../workflows/domain/planner.js';
 import type { OnlyIf, OpenOrder } from '../../workflows/domain/records.js';
 import type { Outcome, RunKind } from '../../workflows/domain/states.js';
 import { system } from '../../workflows/domain/who.js';
@@ -21,13 +22,26 @@ const retryAfter = 60 * 60_000;
 /** Credentials whose time has come and that have no open rotation, the longest overdue first. */
 export async function readDue(
   client: Asking,
-): Promise<readonly (OpenOrder & { readonly window: string | null; readonly room: number })[]> {
-  const { rows } = await client.query<Omit<OpenOrder, 'options'> & Pick<CredentialSpec, 'policy'>>(
-    `select name as credential, strategy as sequence, spec->'policy' as policy from credentials c
+): Promise<readonly (DueRun & { readonly window: string | null; readonly room: number })[]> {
+  const { rows } = await client.query<Omit<DueRun, 'options'> & Pick<CredentialSpec, 'policy'>>(
+    `select name as credential, store, strategy as sequence, spec->'policy' as policy from credentials c
      where declared and next_due <= clock_timestamp() and not exists (select 1 from runs r where r.credential = c.name and r.outcome is null)
      order by next_due`,
   );
   return rows.map(({ policy, ...row }) => ({ ...row, window: policy.window, room: roomOf(policy), options: { without: [] } }));
+}
+
+/** Counted in one statement, so that the numbers belong together. */
+export async function readUnderway(client: Asking): Promise<Underway> {
+  const { rows } = await client.query<Underway>(
+    `select (select count(*)::int from runs where outcome is null) as open,
+       (select count(*)::int from runs where trigger = 'schedule' and opened_at > clock_timestamp() - interval '1 minute') as begun,
+       (select coalesce(jsonb_object_agg(store, busy), '{}') from (
+          select c.store, count(*)::int as busy from runs r join credentials c on c.name = r.credential
+          where r.outcome is null and not exists (select 1 from waits w where w.run = r.id and w.ended_at is null and w.person)
+          group by c.store) at_store) as "busyAt"`,
+  );
+  return rows[0]!;
 }
 
 /**

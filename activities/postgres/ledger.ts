@@ -4,7 +4,7 @@
  */
 import type { Ledger } from '../ports/ledger.js';
 import { answered, ask, declined, openAsks } from './asked.js';
-import { readDue, readNow, readOpen, reportStall } from './calendar.js';
+import { readDue, readNow, readOpen, readUnderway, reportStall } from './calendar.js';
 import { adopt, readConfiguration, readConfigurationHash, readCredential, saveConfiguration } from './configurations.js';
 import {
   haltIncident,
@@ -54,6 +54,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     beginRound: (step, round, reason) => within((client) => beginRound(client, step, round, reason)),
     close: (step, outcome, reason, downtimeMs) => within((client) => closeRun(client, step, outcome, reason, downtimeMs)),
     due: () => readDue(database),
+    underway: () => readUnderway(database),
     now: () => readNow(database),
     sweep: async () => {
       await within(forgetSecrets);

@@ -4,6 +4,7 @@
  */
 import type { ConsumerSpec } from '../../workflows/domain/credential.js';
 import { leaseKey } from '../../workflows/domain/credential.js';
+import { chooseDue, defaultLimits } from '../../workflows/domain/planner.js';
 import {
   type ChainHead,
   generationOf,
@@ -44,12 +45,14 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
       return { at: opens.toISOString(), inMs: opens.getTime() - now.getTime() };
     },
 
-    /** What is to be started now: due, and inside its window. */
-    dueRotations: async (): Promise<readonly OpenOrder[]> =>
-      (await ledger.due())
-        .filter(({ window, room }) => window === null || inWindow(window, new Date(), room))
-        .map(({ window: _, room: __, ...order }) => order),
-    openRuns: () => ledger.sweep(),
+    /** What is to be started now: due, inside its window, and within the limits. */
+    dueRotations: async (): Promise<readonly OpenOrder[]> => {
+      const due = (await ledger.due()).filter(({ window, room }) => window === null || inWindow(window, new Date(), room));
+      if (due.length === 0) return [];
+      const [applied, underway] = [await ledger.configuration(), await ledger.underway()];
+      const chosen = chooseDue(due, underway, applied?.configuration.limits ?? defaultLimits);
+      return chosen.map(({ credential, sequence, options }) => ({ credential, sequence, options }));
+    },
 
     openRun: async (request: OpenRequest) => {
       requireWho(request.by);

@@ -11,6 +11,7 @@ import type { Database } from '../../activities/postgres/pool.js';
 import { createLedgerSteps } from '../../activities/steps/ledger.js';
 import type { Configuration } from '../../workflows/domain/configuration.js';
 import type { Leave } from '../../workflows/domain/leave.js';
+import { defaultLimits } from '../../workflows/domain/planner.js';
 import type { Opened, SaidVerb, StepRef } from '../../workflows/domain/records.js';
 import type { Verb } from '../../workflows/domain/verbs.js';
 import { cloneDatabase } from '../support/database.js';
@@ -37,6 +38,7 @@ const configuration: Configuration = {
   stores: { dd: { kind: 'datadog', settings: { site: 'eu', management: { apiKey: 'env:A' } } } },
   hosts: { disk: { kind: 'file', settings: { identity: 'here' } }, idle: { kind: 'file', settings: {} } },
   credentials: Object.fromEntries(credentials.map((c) => [c.name, c])),
+  limits: defaultLimits,
 };
 
 beforeAll(async () => {

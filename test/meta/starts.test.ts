@@ -20,7 +20,7 @@ const imports = (...files: readonly string[]): readonly string[] => {
 
 describe('what starts', () => {
   it.each([
-    ['a worker', 210, imports('worker/composition.js', 'worker/serve.js')],
+    ['a worker', 212, imports('worker/composition.js', 'worker/serve.js')],
     ['a sandbox', 80, imports('sandbox/sandbox.js')],
     ['an agent', 6, program('sandbox/vendors/datadog/agent.js', 'web-1', 'datadog.conf')],
     ['the help', 17, program('client/main.js', '--help')],

@@ -1,5 +1,6 @@
 /** Owns the plainest declaration of a credential, for tests of the ledger alone. */
 import type { Configuration, CredentialDeclaration } from '../../workflows/domain/configuration.js';
+import { defaultLimits } from '../../workflows/domain/planner.js';
 
 export const declared = (name: string, changes: Partial<CredentialDeclaration> = {}): CredentialDeclaration => ({
   name,
@@ -31,4 +32,5 @@ export const declaring = (...credentials: readonly CredentialDeclaration[]): Con
   stores: { dd: { kind: 'datadog', settings: {} } },
   hosts: { host: { kind: 'model', settings: {} } },
   credentials: Object.fromEntries(credentials.map((credential) => [credential.name, credential])),
+  limits: defaultLimits,
 });

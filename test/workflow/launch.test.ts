@@ -70,7 +70,7 @@ describe.concurrent('the sweep', () => {
       await world.reached(held);
       await world.handle.terminate('a test');
     }
-    sweep.script.answers('openRuns', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
+    sweep.script.answers('lostRuns', [orderOf(gone, 'in-place'), orderOf(changed, 'update')]);
     await fire('sweep', sweep);
     expect(await ended(gone)).toMatchObject({ sequence: 'in-place', outcome: 'completed' });
     expect(await ended(changed)).toMatchObject({ sequence: 'update', outcome: 'completed' });
@@ -79,7 +79,7 @@ describe.concurrent('the sweep', () => {
 
   it('opens nothing where the rotation has ended meanwhile', async () => {
     const [over, sweep] = [stage.world(one), stage.world(one)];
-    sweep.script.answers('openRuns', [orderOf(over)]);
+    sweep.script.answers('lostRuns', [orderOf(over)]);
     await fire('sweep', sweep);
     await expect(ended(over)).rejects.toMatchObject({ cause: { type: 'KR_NOT_CALLED_FOR' } });
     expect(over.script.log.map((e) => e.label)).toEqual(['openRun']);

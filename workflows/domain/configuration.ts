@@ -9,6 +9,16 @@ export interface Configuration {
   readonly stores: Readonly<Record<string, ConnectorDeclaration>>;
   readonly hosts: Readonly<Record<string, ConnectorDeclaration>>;
   readonly credentials: Readonly<Record<string, CredentialDeclaration>>;
+  readonly limits: Limits;
+}
+
+/** How much rekey begins by itself; what a person or an incident asks for is never held back. */
+export interface Limits {
+  /** Rotations that are open at once. */
+  readonly open: number;
+  /** Of one store; null: no bound of its own. */
+  readonly openPerStore: number | null;
+  readonly startsPerMinute: number;
 }
 
 /** What a run stands on: of the configuration, the stores and hosts that it was opened with. */

@@ -14,6 +14,7 @@ import {
   credentialFields,
   currentFields,
   fileFields,
+  limitsFields,
   policyFields,
   rolloutFields,
 } from '../../../activities/configuration/schema.js';
@@ -47,6 +48,7 @@ function keysOf(schema: z.ZodType): string[] {
 
 const expected: [heading: string, keys: string[]][] = [
   ['The file', Object.keys(fileFields)],
+  ['limits', Object.keys(limitsFields)],
   ['A credential', Object.keys(credentialFields)],
   ['current', Object.keys(currentFields)],
   ['consumers', Object.keys(consumerFields)],
@@ -84,6 +86,8 @@ describe('docs/configuration.md', () => {
     const real = { ...overlap.rollout, ...overlap.policy, downtime: inPlace.policy.downtime, approve: 'none' };
     expect(told).toEqual(Object.fromEntries(Object.entries(real).map(([key, value]) => [key, String(value)])));
     expect(overlap.policy.approve).toEqual([]);
+    const limits = Object.entries(parsed.configuration.limits).map(([key, value]) => [key, String(value ?? 'any')]);
+    expect(Object.fromEntries(tables.get('limits')!)).toEqual(Object.fromEntries(limits));
   });
 
   it('names every assumption and every risk that can be accepted', () => {

@@ -11,7 +11,7 @@ describe('a problem', () => {
       'a misspelt section',
       'hosts:',
       'host:',
-      '8:1: unknown key "host"; expected "hosts", or another of: version, stores, defaults, credentials',
+      '8:1: unknown key "host"; expected "hosts", or another of: version, stores, defaults, limits, credentials',
       '18:30: credentials.team/web.consumers[0].host: there is no such host; expected a name from `hosts:`',
       '19:30: credentials.team/web.consumers[1].host: there is no such host; expected a name from `hosts:`',
       '24:24: credentials.team/jobs.consumers.host: there is no such host; expected a name from `hosts:`',

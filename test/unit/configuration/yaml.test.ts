@@ -74,7 +74,7 @@ describe('YAML', () => {
     [
       'a merge',
       'version: 1\n<<: { stores: {} }',
-      '2:1: unknown key; expected one of: version, stores, hosts, defaults, credentials',
+      '2:1: unknown key; expected one of: version, stores, hosts, defaults, limits, credentials',
     ],
     ['a key that is a list', '? [a]\n: b', '1:3: a key is not a text; expected a plain text as the key'],
     ['the prototype of objects', 'version: 1\n__proto__: { stores: 1 }', '2:1: unknown key'],

@@ -1,6 +1,7 @@
 /** What a run stands on, and which changes of a configuration leave it as it is. */
 import { describe, expect, it } from 'vitest';
 import type { Configuration } from '../../../workflows/domain/configuration.js';
+import { defaultLimits } from '../../../workflows/domain/planner.js';
 import { keepsStanding, standsOnOf } from '../../../workflows/domain/stands-on.js';
 import { declared } from '../../support/declared.js';
 
@@ -15,6 +16,7 @@ const configuration: Configuration = {
     unused: { kind: 'file', settings: {} },
   },
   credentials: {},
+  limits: defaultLimits,
 };
 const spec = declared('team/web', {
   store: 'other',

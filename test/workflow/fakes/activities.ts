@@ -69,6 +69,7 @@ export function bookkeepingActivities(find: Find): LedgerActivities {
       for (const consumer of world.required) await world.ledger.lease(step, world.leaseKey(consumer));
     }),
     awaitSettled: looks('awaitSettled', () => 0),
+    lostRuns: looks('lostRuns', () => []),
     tellRun: looks('tellRun', async (_, { credential }) => {
       const told = find(rotationWorkflowId(credential));
       await told.ledger.tellRun();
