@@ -30,7 +30,9 @@ export async function recordIncidents(lane: Lane): Promise<readonly OfIncident[]
   for (const way of ways) {
     await freshLane(lane, all);
     const since = await lastRequest(lane);
-    await (await openOver(lane, way, all)).handle.result();
+    const { id, handle } = await openOver(lane, way, all);
+    await lane.until(`the clean incident by ${way} to close`, () => isClosed(lane, id));
+    await handle.result();
     for (const credential of all) {
       const requests = await asked(lane, credential, since);
       // Two steps side by side may ask the same.
@@ -42,6 +44,10 @@ export async function recordIncidents(lane: Lane): Promise<readonly OfIncident[]
     }
   }
   return recorded;
+}
+
+async function isClosed(lane: Lane, incident: string): Promise<boolean> {
+  return (await lane.database.query(`select 1 from incidents where id = $1 and state = 'closed'`, [incident])).rowCount === 1;
 }
 
 const besides = (requests: readonly Placed[], { step, method, template }: Point): readonly string[] =>
