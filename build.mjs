@@ -19,7 +19,8 @@ if (process.argv.includes('--clean')) rmSync(path.join(root, 'dist'), { recursiv
 const compiled = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
 if (compiled.status !== 0) {
   // Tests would run the workflows of the last build that went well.
-  rmSync(path.join(root, 'dist', 'worker', 'workflow-bundle.js'), { force: true });
+  for (const name of ['workflow-bundle.js', 'workflow-bundle.js.key'])
+    rmSync(path.join(root, 'dist', 'worker', name), { force: true });
   process.exit(compiled.status ?? 1);
 }
 

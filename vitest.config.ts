@@ -68,7 +68,7 @@ export default defineConfig({
           ...withServers,
           ...group(3),
           name: 'matrix',
-          include: ['test/matrix/{matrix,vendors,way-back,take-over}.test.ts'],
+          include: ['test/matrix/{matrix,incidents,vendors,way-back,take-over,hundred-keys}.test.ts'],
           fileParallelism: false,
         },
       },

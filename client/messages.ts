@@ -16,6 +16,7 @@ import {
 import { ApplicationFailure, type QueryDefinition, type UpdateDefinition } from '@temporalio/common';
 import { type Envelope, enclose, isProved, open } from '../workflows/domain/envelope.js';
 import { RekeyError } from '../workflows/domain/errors.js';
+import { untilHeard } from './heard.js';
 
 type Request = Pick<Envelope, 'of' | 'nonce'>;
 export type StartOptions = Omit<WorkflowStartOptions, 'args'>;
@@ -51,7 +52,8 @@ export function executeUpdate<Result, Body>(
 }
 
 /**
- * Starts a workflow under its id, or joins the one that runs under it, and says something to it.
+ * Starts a workflow under its id, or joins the one that runs under it, and says something to it
+ * until it is heard.
  */
 export function executeUpdateWithStart<Result, Body>(
   client: Client,
@@ -61,14 +63,17 @@ export function executeUpdateWithStart<Result, Body>(
   options: StartOptions,
 ): Promise<Result> {
   const request = { of: name, nonce: randomUUID() };
-  const startWorkflowOperation = new WithStartWorkflowOperation(workflow.of, {
-    ...options,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    args: [start({ of: workflow.of, nonce: workflow.id }, workflow.body)],
-  });
   const args = [update(request, body)];
   const updateId = request.nonce;
-  return answered(request, client.workflow.executeUpdateWithStart(name, { args, updateId, startWorkflowOperation }));
+  const say = () => {
+    const startWorkflowOperation = new WithStartWorkflowOperation(workflow.of, {
+      ...options,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [start({ of: workflow.of, nonce: workflow.id }, workflow.body)],
+    });
+    return client.workflow.executeUpdateWithStart(name, { args, updateId, startWorkflowOperation });
+  };
+  return answered(request, untilHeard(say));
 }
 
 export function queryWorkflow<Result>(handle: WorkflowHandle, { name }: QueryDefinition<Result>): Promise<Result> {

@@ -19,8 +19,8 @@ export async function requirePlan(client: Queryable, step: StepRef, planHash: st
   if (rowCount !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `the plan of ${step.run} was changed meanwhile`);
 }
 
-/** Throws KR_NOT_NOW. What may have been begun already is not stopped half-way. */
-export async function requireLeave(client: Queryable, step: StepRef, leave: Leave): Promise<void> {
+/** Throws KR_NOT_NOW. `repeated`: an attempt before this one may have done it. */
+export async function requireLeave(client: Queryable, step: StepRef, leave: Leave, repeated: boolean): Promise<void> {
   const { rows } = await client.query(
     `select paused, direction, spec, options, round, urgency, extract(epoch from clock_timestamp()) * 1000 as now,
        $2 and exists (select 1 from intents where run = $1 and kind = $3 and closed is distinct from 'not-sent') as begun
@@ -43,6 +43,7 @@ export async function requireLeave(client: Queryable, step: StepRef, leave: Leav
     outsideWindow: options.outsideWindow ?? false,
     urgent: urgency !== null,
     halted,
+    repeated,
     now: Number(run.now),
   };
   const decision = mayBegin(leave, run.spec, facts);

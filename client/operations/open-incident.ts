@@ -26,8 +26,7 @@ export async function openIncident(who: Who, access: Access, { plan }: { readonl
     try {
       return await begin(access, order);
     } catch (error) {
-      const isTaken = error instanceof WorkflowExecutionAlreadyStartedError;
-      if (!isTaken && !(error instanceof RekeyError && error.code === 'KR_ALREADY_OPEN')) throw error;
+      if (!(error instanceof RekeyError && error.code === 'KR_ALREADY_OPEN')) throw error;
     }
   }
 }
@@ -35,17 +34,27 @@ export async function openIncident(who: Who, access: Access, { plan }: { readonl
 async function begin(access: Access, order: IncidentOrder): Promise<IncidentShown> {
   const { number, id } = order;
   let failed: unknown = null;
+  const opened = new AbortController();
   await access.callTemporal(async (client) => {
     const options = { workflowId: incidentWorkflowId(number), taskQueue: mainQueue, workflowTaskTimeout: '2s' } as const;
-    const handle = await startWorkflow(client, 'answerIncident', order, options, id);
-    handle.result().catch((error: unknown) => {
+    const handle = await startWorkflow(client, 'answerIncident', order, options, id).catch((error: unknown) => {
+      const isTaken = error instanceof WorkflowExecutionAlreadyStartedError;
+      throw isTaken ? new RekeyError('KR_ALREADY_OPEN', `incident ${number} is another one`) : error;
+    });
+    // Asked for no longer than somebody listens: a connection that is closed under it would throw.
+    const result = client.withAbortSignal(opened.signal, () => handle.result());
+    result.catch((error: unknown) => {
       failed = error;
     });
   });
-  for (const until = performance.now() + servedWithin; performance.now() < until; await pause(100)) {
-    const found = (await access.readLedger((view) => view.incidents())).find((incident) => incident.number === number);
-    if (found) return found;
-    if (failed) await access.callTemporal(() => Promise.reject(failed));
+  try {
+    for (const until = performance.now() + servedWithin; performance.now() < until; await pause(100)) {
+      const found = (await access.readLedger((view) => view.incidents())).find((incident) => incident.number === number);
+      if (found) return found;
+      if (failed) await access.callTemporal(() => Promise.reject(failed));
+    }
+  } finally {
+    opened.abort();
   }
   throw new RekeyError(
     'KR_SERVICE_AWAY',

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rekey } from '../support/command-line.js';
+import { openOver } from '../support/incident.js';
 import { Lane } from '../support/lane.js';
 import { isIn } from '../support/moments.js';
 import type { SandboxCredential } from '../support/programs.js';
@@ -87,6 +88,21 @@ describe('a key of every vendor that has leaked', () => {
     );
     const soar = before.filter(({ vendor }) => vendor === 'soar').map((row) => [row.app, row.failedLogins, row.lost]);
     expect(soar).toEqual(soar.map(([app]) => [app, 0, 0]));
+  });
+});
+
+describe('an incident', () => {
+  it('gets a number of its own where several are opened at the same moment', async () => {
+    const credentials = ['datadog/agents', 'docspace/exports', 'algolia/indexing'] as const;
+    await lane.fresh(credentials);
+    const opened = await Promise.all(credentials.map((credential) => openOver(lane, 'rotate', [credential])));
+    await Promise.all(opened.map(({ handle }) => handle.result()));
+    const { rows } = await lane.database.query<{ incident: string; credential: string; outcome: string }>(
+      'select incident, credential, outcome from incident_items order by incident',
+    );
+    expect(rows.map(({ incident }) => incident)).toEqual(['incident-1', 'incident-2', 'incident-3']);
+    const ofEach = opened.map(({ id }, at) => ({ incident: id, credential: credentials[at], outcome: 'done' }));
+    expect(ofEach.sort((a, b) => a.incident.localeCompare(b.incident))).toEqual(rows);
   });
 });
 

@@ -18,7 +18,7 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other', 'halted', 'beyond'];
+const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other', 'halted', 'unclear', 'beyond'];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
@@ -122,6 +122,18 @@ describe('an incident that is paused or stopped', () => {
     // For whoever opens another one, the run answers for none.
     const other = await incident('halted');
     expect((await ledger.incidentRound(other)).items).toMatchObject([{ open: { id: opened.run.id, urgency: null } }]);
+  });
+
+  it('does not repeat what was begun before it, although nobody knows what became of that', async () => {
+    const id = await incident('unclear');
+    const opened = await open('unclear', id);
+    const lost = ledger.once(stepOf(opened, 'mint'), { ...quick, leave }, () => Promise.reject(new Error('its reply was lost')));
+    await expect(lost).rejects.toThrow('lost');
+    await halt(id, 'paused');
+    await expect(send(opened, 'mint')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
+    expect((await database.query('select 1 from intents where run = $1', [opened.run.id])).rowCount).toBe(1);
+    await halt(id, 'open');
+    await expect(send(opened, 'mint')).resolves.toMatchObject({ result: {} });
   });
 
   it('does not leave those without a key whose key has died', async () => {

@@ -88,12 +88,19 @@ export const concerning = (credential: Credential): string =>
 /** Apps are called by their names in activities and by their numbers in SOAR's paths. */
 const appNumbers: Readonly<Record<string, string>> = { '101': 'enrichment', '102': 'phishing', '103': 'ticketing' };
 
+/** Steps that change nothing outside: a change is none of theirs, whatever was side by side. */
+const looks = ['preflight', 'prove', 'await-stopped', 'confirm', 'inspect', 'drain', 'soak', 'prove-dead'];
+
 function windowOf(request: RequestShown, windows: readonly Window[]): Window | undefined {
   const at = Date.parse(request.at);
   const app = /\/apps\/([^/]+)/.exec(pathOf(request))?.[1];
   const subject = app === undefined ? null : (appNumbers[app] ?? app);
   const fitting = windows.filter(
-    (w) => w.from - 2 <= at && at <= w.to + 2 && (w.consumer === null || subject === null || w.consumer === subject),
+    (w) =>
+      w.from - 2 <= at &&
+      at <= w.to + 2 &&
+      (w.consumer === null || subject === null || w.consumer === subject) &&
+      (request.method === 'GET' || !looks.includes(w.step)),
   );
   const found = fitting.at(-1);
   // Where two activities side by side ask the same, neither is known to repeat it.

@@ -11,6 +11,7 @@ import type { FaultKind } from './faults.js';
 import { secretsOf } from './leaks.js';
 import { nameOf, type Point, pointsOf } from './points.js';
 import { asked, type Credential, lastRequest } from './requests.js';
+import type { Watch } from './watch.js';
 import { observed } from './world.js';
 
 export interface Case {
@@ -23,7 +24,9 @@ export interface Case {
    * where nothing is said.
    */
   readonly drive?: Drive;
-  /** Said before the name of the case. */
+  /** What it is part of, where that is no rotation that goes forward: each way is sampled alone. */
+  readonly way?: string;
+  /** Where on its way it begins; said before the name of the case, or else the way is. */
   readonly after?: string;
 }
 
@@ -32,6 +35,9 @@ export interface Begun {
   /** The last request before it, and when it was turned back. */
   readonly since: number;
   readonly turnedAt?: number;
+  /** The incident that it answers for, and what its programs are held against meanwhile. */
+  readonly incident?: string;
+  readonly watch?: Watch;
 }
 
 /**
@@ -81,7 +87,7 @@ export const all: readonly Credential[] = ['datadog/agents', 'docspace/exports',
 export const others: readonly Credential[] = ['docspace/exports', 'algolia/indexing', 'dnn/site-apps', 'soar/ticketing'];
 export const vendorOf = (credential: Credential): string => credential.split('/')[0]!;
 
-export const caseName = ({ point, kind, after }: Case): string =>
+export const caseName = ({ point, kind, way, after = way }: Case): string =>
   `${after ? `${after}: ` : ''}${kind.name} at ${nameOf(point)}${point.which === 'only' ? '' : ` (${point.which})`}`;
 
 /**

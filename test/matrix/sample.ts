@@ -12,7 +12,7 @@ import { mayBeRefused, type Trial } from './trial.js';
  * that changes something is to meet each of them at a change, which fits them all.
  */
 export function showing(cases: readonly Case[]): (it: Case) => readonly string[] {
-  const way = ({ after }: Case) => (after === undefined ? '' : 'on the way back, ');
+  const way = ({ way: some }: Case) => (some === undefined ? '' : `${some}, `);
   const stepOf = (it: Case) => `${way(it)}${it.point.step}`;
   const isLook = ({ point }: Case) => point.method === 'GET';
   const changing = new Set(cases.filter((it) => !isLook(it)).map(stepOf));
@@ -54,11 +54,11 @@ const most = 4;
 /**
  * Puts cases together that one rotation can meet: each at another step, since what fails is
  * repeated there and shifts nothing that follows. What takes the worker with it stays among its
- * kind, what begins with an abort among those that are aborted at the same place, and what may end
- * the rotation alone.
+ * kind, what belongs to an incident among those of its way, what begins with an abort among those
+ * that are aborted at the same place, and what may end the rotation alone.
  */
 export function pack(cases: readonly Case[]): readonly Trial[] {
-  const kindOf = ({ point, kind, after }: Case) => `${point.credential} ${kind.kills} ${after}`;
+  const kindOf = ({ point, kind, way, after }: Case) => `${point.credential} ${kind.kills} ${way} ${after}`;
   const alone = cases.filter(mayBeRefused);
   const together = cases.filter((it) => !mayBeRefused(it));
   const kinds = [...new Set(together.map(kindOf))];

@@ -9,7 +9,7 @@ import { leaksOf } from './leaks.js';
 import { nameOf, type Point, pointsOf } from './points.js';
 import { asked, type Credential, type Placed } from './requests.js';
 import { type Begun, type Case, caseName, freshLane, fromTheStart, running, vendorOf } from './run.js';
-import { type Figures, judge, observed } from './world.js';
+import { type Figures, judge, judgeIncident, observed } from './world.js';
 
 /**
  * What one rotation meets, in the order in which it comes upon it: one case, or more where they do
@@ -107,15 +107,17 @@ async function rotate(lane: Lane, trial: Trial, secrets: readonly string[]): Pro
       faults.push((await lane.ask<{ id: string }>('POST', '/faults', planted(kind, point, secrets))).id);
   };
   const driven = (trial[0].drive ?? fromTheStart)(lane, credential, plant);
-  const [{ since, turnedAt = 0 }, violations] = await driven.then(
+  const [{ since, turnedAt = 0, incident, watch }, violations] = await driven.then(
     async (begun): Promise<[Omit<Begun, 'handle'>, string[]]> => [begun, await throughToEnd(lane, credential, begun.handle)],
     (error: Error): [Omit<Begun, 'handle'>, string[]] => [{ since: 0 }, [error.message]],
   );
   const outcome = (await lane.rotation(credential))?.outcome ?? 'none';
-  const { violations: found, ...figures } = await judge(observed(lane), credential, running[credential], before, outcome);
+  const world = observed(lane);
+  const { violations: found, ...figures } = await judge(world, credential, running[credential], before, outcome, watch);
+  const ofIncident = incident ? await judgeIncident(world, credential, before, incident) : [];
   const seen = await asked(lane, credential, since);
   const hits = faults.map((fault) => seen.find((r) => r.fault === fault && r.window.from >= turnedAt));
-  return { figures, outcome, violations: [...violations, ...found], hits, seen };
+  return { figures, outcome, violations: [...violations, ...found, ...ofIncident], hits, seen };
 }
 
 /**
@@ -126,7 +128,8 @@ async function throughToEnd(lane: Lane, credential: Credential, handle: Workflow
   let over = false;
   const watched = (async () => {
     for (const until = performance.now() + longest; !over && performance.now() < until; await sleep(500)) {
-      const waits = (await lane.rotation(credential))?.waits_for;
+      // On a machine that is too busy to answer nothing is seen, and it is looked again.
+      const waits = (await lane.rotation(credential).catch(() => undefined))?.waits_for;
       if (waits?.person) throw new Error(`it waits for ${waits.text}; ${await lane.whatIsOpen()}`);
     }
     if (!over) throw new Error(`it has not ended after ${longest / 1000} s: ${await lane.whatIsOpen()}`);

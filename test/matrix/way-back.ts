@@ -77,6 +77,6 @@ export async function wayBack(lane: Lane, turn: Point, forward: readonly Point[]
   return pointsOf(credential, back).flatMap((point) =>
     kinds
       .filter((kind) => fits(kind, point))
-      .map((kind) => ({ point, kind, drive, ends: [ending], after: `aborted at ${turn.step}` })),
+      .map((kind) => ({ point, kind, drive, ends: [ending], way: 'on the way back', after: `aborted at ${turn.step}` })),
   );
 }

@@ -10,6 +10,7 @@ import { Secret } from '../../activities/ports/secret.js';
 import { type KeyShown, type Lane, sleep, type TrafficShown } from '../support/lane.js';
 import { workflowIn } from '../support/workflow.js';
 import type { Credential } from './requests.js';
+import type { Watch } from './watch.js';
 
 /** An installation, as far as a test looks at it from outside. */
 export interface Observed {
@@ -59,7 +60,7 @@ interface Version {
 
 const live = (keys: readonly KeyShown[]): readonly KeyShown[] => keys.filter((k) => k.state === 'live');
 /** Another site of DNN's has a key of the same name. */
-const isOurs = (credential: Credential, key: KeyShown): boolean =>
+export const isOurs = (credential: Credential, key: KeyShown): boolean =>
   ourNames[credential].test(key.name) && !key.account?.startsWith('intranet.');
 const ourNames = {
   'datadog/agents': /^agents( |$)/,
@@ -84,7 +85,7 @@ const sum = (rows: readonly TrafficShown[], of: (row: TrafficShown) => number): 
 
 /**
  * `apps` are those that run. Without an outcome it is left open whether the key is still the one
- * from before.
+ * from before. Where there is a `watch`, it says of a key that dies first who may be refused.
  */
 export async function judge(
   world: Observed,
@@ -92,13 +93,10 @@ export async function judge(
   apps: readonly string[],
   before: Before,
   outcome: string | null,
+  watch?: Watch,
 ): Promise<Verdict> {
   const vendor = credential.split('/')[0]!;
-  const violations: string[] = [];
-  const expectEqual = (what: string, found: unknown, wanted: unknown): void => {
-    if (JSON.stringify(found) !== JSON.stringify(wanted))
-      violations.push(`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`);
-  };
+  const { violations, expectEqual } = expectations();
 
   const versions = await world.query<Version>(
     `select key_id, state, fingerprint from versions where credential = $1 and state <> 'revoked'`,
@@ -126,8 +124,11 @@ export async function judge(
     lost: sum(rows, (r) => r.lost),
     orphans,
   };
-  expectEqual('refused', figures.refused, 0);
-  expectEqual('lost', figures.lost, 0);
+  violations.push(...((await watch?.end()) ?? []));
+  if (!watch?.permitsRefusals) {
+    expectEqual('refused', figures.refused, 0);
+    expectEqual('lost', figures.lost, 0);
+  }
   if (figures.failedLogins > 1) violations.push(`failed logins: ${figures.failedLogins}`);
   for (const app of apps.filter((name) => sources[name])) {
     const text = readFileSync(path.join(world.sandbox, 'hosts', app, sources[app]!), 'utf8');
@@ -144,6 +145,47 @@ export async function judge(
   );
   expectEqual('open rotations and held leases', left, []);
   return { ...figures, violations };
+}
+
+/** What must hold besides where a key has leaked: the incident is over, and so is the key. */
+export async function judgeIncident(
+  world: Observed,
+  credential: Credential,
+  before: Before,
+  incident: string,
+): Promise<readonly string[]> {
+  const { violations, expectEqual } = expectations();
+  const items = await world.query(
+    `select i.state, t.credential, t.generation, t.outcome, t.replaced_at is not null as replaced, t.dead_at is not null as dead
+     from incidents i join incident_items t on t.incident = i.id where i.id = $1`,
+    [incident],
+  );
+  expectEqual('incident', items, [{ state: 'closed', credential, generation: 1, outcome: 'done', replaced: true, dead: true }]);
+  const marked = await world.query(
+    'select credential, generation, state from versions where incident = $1 or (credential = $2 and compromised_at is not null)',
+    [incident, credential],
+  );
+  expectEqual('versions that have leaked', marked, [{ credential, generation: 1, state: 'revoked' }]);
+  const runs = await world.query('select credential, outcome from runs where incident = $1', [incident]);
+  expectEqual('runs', runs, [{ credential, outcome: 'completed' }]);
+  const leaked = live(before).find((key) => isOurs(credential, key))!;
+  const alive = (await world.keys()).filter(({ value, state }) => value === leaked.value && state !== 'deleted');
+  expectEqual(
+    'keys with the leaked value',
+    alive.map(({ id, state }) => [id, state]),
+    [],
+  );
+  return violations;
+}
+
+/** What does not hold is told, and the rest is looked at all the same. */
+function expectations() {
+  const violations: string[] = [];
+  const expectEqual = (what: string, found: unknown, wanted: unknown): void => {
+    if (JSON.stringify(found) !== JSON.stringify(wanted))
+      violations.push(`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`);
+  };
+  return { violations, expectEqual };
 }
 
 /**

@@ -30,6 +30,8 @@ export interface LeaveFacts {
   readonly outsideWindow: boolean;
   /** Its incident is paused or stopped, and nothing of it is beyond return. */
   readonly halted: boolean;
+  /** An attempt before this one may have done it. */
+  readonly repeated: boolean;
   /** An incident asks for it: what was confirmed is its plan, and nothing waits for a window. */
   readonly urgent: boolean;
   /** Milliseconds, by the database's clock. */
@@ -41,10 +43,13 @@ export function mayBegin(
   { policy }: Pick<CredentialSpec, 'policy'>,
   facts: LeaveFacts,
 ): Decision<'paused' | 'halted' | 'not-approved' | 'outside-window'> {
+  const halted = facts.halted && facts.direction === 'forward';
+  // Nobody stops half-way what may have been begun, but an incident: what is left is found later.
+  if (facts.repeated && !halted) return yes;
   if (facts.paused && !due) return no('paused', 'an operator has paused it');
   // What was agreed to, and when, was the way forward.
   if (facts.direction === 'back') return yes;
-  if (facts.halted) return no('halted', 'its incident is paused or stopped');
+  if (halted) return no('halted', 'its incident is paused or stopped');
   if (facts.urgent) return yes;
   if ((asked || policy.approve.includes(gate)) && !facts.approved)
     return no('not-approved', `nobody has approved it as it is planned now (${gate})`);

@@ -1,10 +1,17 @@
 /** An update that nobody has heard is sent again as the same one. */
 
-import { ServiceError, type WorkflowHandle, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  type Client,
+  ServiceError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
+import { executeUpdateWithStart } from '../../../client/messages.js';
 import { updateRun } from '../../../client/operations/update-run.js';
-import { verbUpdates } from '../../../workflows/contract.js';
+import { haltUpdate, verbUpdates } from '../../../workflows/contract.js';
 import { enclose } from '../../../workflows/domain/envelope.js';
 import { tester } from '../../support/who.js';
 
@@ -28,6 +35,21 @@ function handleOf(...errors: readonly Error[]) {
 it('is heard once a worker has the task again', async () => {
   const { handle, ids } = handleOf(refused(9));
   expect(await updateRun(handle, verbUpdates.abort, request)).toMatchObject({ run: 'a#2' });
+  expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
+});
+
+it('is heard beside a start, too, and is the same one', async () => {
+  const ids: string[] = [];
+  const heard = async (_: unknown, { updateId }: { updateId: string }) => {
+    // The SDK hands on what Temporal said of the update alone.
+    if (ids.push(updateId) === 1) throw refused(9).cause;
+    return enclose('answer', haltUpdate.name, updateId, { incident: 'incident-1' });
+  };
+  const client = { workflow: { executeUpdateWithStart: heard } } as unknown as Client;
+  const asked = { incident: 'incident-1', to: 'stopped', by: tester, reason: null } as const;
+  const workflow = { of: 'answerIncident', id: 'an-order', body: {} };
+  const starting = { workflowId: 'incident/1', taskQueue: 'rekey' };
+  expect(await executeUpdateWithStart(client, haltUpdate, asked, workflow, starting)).toEqual({ incident: 'incident-1' });
   expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
 });
 

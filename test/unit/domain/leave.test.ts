@@ -15,6 +15,7 @@ const facts: LeaveFacts = {
   outsideWindow: false,
   urgent: false,
   halted: false,
+  repeated: false,
   now: sunday,
 };
 const policy = { window: 'Sun 02:00-03:00 UTC', approve: ['start'] } as const;
@@ -49,6 +50,14 @@ describe('an effect', () => {
     ],
     ['is held up by its incident', { gate: 'take-away', due: true }, {}, { urgent: true, halted: true }, 'halted'],
     ['on the way back is held up by no incident', stop, policy, { direction: 'back', urgent: true, halted: true }, 'yes'],
+    ['that may have been begun goes on, whatever was said since', stop, policy, { repeated: true, paused: true }, 'yes'],
+    [
+      'that may have been begun is not repeated for an incident that is stopped',
+      { gate: 'start', window: true },
+      {},
+      { repeated: true, urgent: true, halted: true },
+      'halted',
+    ],
     ['on the way back waits while it is paused', stop, policy, { direction: 'back', paused: true }, 'paused'],
   ])('%s', (_, leave, of, changed, answer) => expect(asked(leave, of, changed)).toBe(answer));
 });

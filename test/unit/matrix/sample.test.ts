@@ -30,12 +30,19 @@ const points = [
   point('revoke', 'DELETE', '/keys/{id}', 3),
   point('prove-dead', 'GET', '/validate', 4),
 ];
-const aborted: Case[] = points
-  .slice(0, 4)
-  .map((it) => ({ point: it, kind: faultKinds[0]!, after: 'aborted at drain', drive: () => Promise.reject(new Error('never')) }));
+const drive = () => Promise.reject(new Error('never'));
+const back = (at: string) =>
+  points
+    .slice(0, 4)
+    .map((it): Case => ({ point: it, kind: faultKinds[0]!, way: 'on the way back', after: `aborted at ${at}`, drive }));
+const leaked = ['rotate', 'contain'].flatMap((way) =>
+  points.slice(1, 3).map((it): Case => ({ point: it, kind: faultKinds[0]!, way, ends: ['completed'], drive })),
+);
 const cases: readonly Case[] = [
   ...faultKinds.flatMap((kind) => points.filter((it) => fits(kind, it)).map((it) => ({ kind, point: it }))),
-  ...aborted,
+  ...back('drain'),
+  ...back('prove'),
+  ...leaked,
 ];
 const shown = (some: readonly Case[]) => [...new Set(some.flatMap(showing(cases)))].sort();
 
@@ -56,8 +63,8 @@ describe('a sample', () => {
 
 it('has each fault meet each step that it fits, and each request a fault', () => {
   const chosen = sampleOf(cases, 'a');
-  const pairs = (some: readonly Case[]) => new Set(some.map((it) => `${it.after}/${it.point.step}/${it.kind.name}`)).size;
-  const requests = (some: readonly Case[]) => new Set(some.map((it) => `${it.after}/${it.point.step}/${it.point.template}`)).size;
+  const pairs = (some: readonly Case[]) => new Set(some.map((it) => `${it.way}/${it.point.step}/${it.kind.name}`)).size;
+  const requests = (some: readonly Case[]) => new Set(some.map((it) => `${it.way}/${it.point.step}/${it.point.template}`)).size;
   expect([pairs(chosen), requests(chosen)]).toEqual([pairs(cases), requests(cases)]);
 });
 
@@ -83,8 +90,9 @@ describe('what is packed', () => {
     for (const trial of trials) expect(new Set(trial.map((it) => it.kind.kills)).size).toBe(1);
   });
 
-  it('leaves alone what may be refused, and keeps apart what is aborted elsewhere', () => {
+  it('leaves alone what may be refused, and keeps apart what goes another way or is aborted elsewhere', () => {
     for (const trial of trials) {
+      expect(new Set(trial.map((it) => it.way)).size).toBe(1);
       expect(new Set(trial.map((it) => it.after)).size).toBe(1);
       if (trial.length > 1) expect(trial.filter(mayBeRefused)).toEqual([]);
     }
