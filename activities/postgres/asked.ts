@@ -35,7 +35,7 @@ export async function ask(
     const open = rows[0] as { attempt: string; tag: string } | undefined;
     if (open) return { done: null, ...open };
 
-    if (leave) await requireLeave(client, step, leave);
+    if (leave) await requireLeave(client, step, leave, false);
     const attempt = { attempt: randomUUID(), tag: newTag(ledgerId, step.run) };
     await client.query(
       `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)

@@ -19,8 +19,11 @@ export async function requirePlan(client: Queryable, step: StepRef, planHash: st
   if (rowCount !== 1) throw new RekeyError('KR_ATTEMPT_LOST', `the plan of ${step.run} was changed meanwhile`);
 }
 
-/** Throws KR_NOT_NOW. What may have been begun already is not stopped half-way. */
-export async function requireLeave(client: Queryable, step: StepRef, leave: Leave): Promise<void> {
+/**
+ * Throws KR_NOT_NOW. What may have been begun already is not stopped half-way, but by a stop of its
+ * incident. `again`: an earlier attempt may have sent it.
+ */
+export async function requireLeave(client: Queryable, step: StepRef, leave: Leave, again: boolean): Promise<void> {
   const { rows } = await client.query(
     `select paused, direction, spec, options, round, urgency, extract(epoch from clock_timestamp()) * 1000 as now,
        $2 and exists (select 1 from intents where run = $1 and kind = $3 and closed is distinct from 'not-sent') as begun
@@ -35,6 +38,7 @@ export async function requireLeave(client: Queryable, step: StepRef, leave: Leav
   const { paused, direction, options, round, urgency } = run;
   const halted =
     urgency !== null && (await isHalted(client, urgency.incident)) && (await readCrossing(client, step.run)) === null;
+  if (again && !halted) return;
   const approved = await isApproved(client, step.run, approvalKey(leave.gate, round));
   const facts = {
     paused,

@@ -186,7 +186,7 @@ async function begin<Result extends JsonObject>(
     objectOf(step, options),
   );
   if (options.planHash !== undefined) await requirePlan(client, step, options.planHash);
-  if (options.leave && rows.length === 0) await requireLeave(client, step, options.leave);
+  if (options.leave) await requireLeave(client, step, options.leave, rows.length > 0);
   await client.query(
     `insert into steps (run, key, kind, phase, subject, attempt) values ($1,$2,$3,$4,$5,$6)
      on conflict (run, key) do update set attempt = excluded.attempt where steps.outcome is null`,
