@@ -8,7 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { RekeyError } from '../workflows/domain/errors.js';
 import { answersWaits, verbs } from '../workflows/domain/verbs.js';
 import type { SetOptions } from './commands/attributes.js';
-import type { OpenOptions } from './commands/incident.js';
+import type { HaltOptions, OpenOptions } from './commands/incident.js';
 import { exec, sandboxHome } from './commands/processes.js';
 import { type Answer, answerWith } from './output.js';
 
@@ -200,12 +200,14 @@ for (const [verb, to, meaning] of [
   ['pause', 'paused', 'begins and takes away nothing until it is resumed, but for what is beyond return'],
   ['resume', 'open', 'goes on after a pause'],
   ['stop', 'stopped', 'begins and takes away nothing any more, but for what is beyond return; the marks stay'],
-] as const)
-  command(incident, `${verb} <number>`, meaning, `incident ${verb} 3`)
+] as const) {
+  const halt = command(incident, `${verb} <number>`, meaning, `incident ${verb} 3`)
     .option('--reason <text>', 'why, for the audit')
-    .action((number: string, { reason = null }: { reason?: string | null }) =>
-      run(async () => (await import('./commands/incident.js')).halt(number, to, reason)),
+    .action((number: string, options: HaltOptions) =>
+      run(async () => (await import('./commands/incident.js')).halt(number, to, options)),
     );
+  if (verb === 'stop') halt.option('--abort', 'and turn back its runs that still may; names those that may not');
+}
 
 command(
   rekey,

@@ -10,7 +10,6 @@ import type { RunOptions } from './domain/credential.js';
 import { type Envelope, enclose } from './domain/envelope.js';
 import { incidentId, type NextRun } from './domain/incident.js';
 import { system } from './domain/who.js';
-import { messageOf } from './failures.js';
 import { begin } from './launch.js';
 
 /**
@@ -57,7 +56,7 @@ export async function answerIncident(order: IncidentOrder): Promise<IncidentRepo
   }
 }
 
-/** What to do once it was not even opened, and once it has ended. */
+/** What to do once it could not even be opened, and once it has ended. */
 interface Fate {
   failed(why: string): void;
   over(): void;
@@ -71,12 +70,11 @@ async function beginRun(
   onlyIf?: 'open',
 ): Promise<void> {
   const run = await begin({ credential, sequence, options }, system(incident), onlyIf);
-  if (!run) return;
-  // What became of it stands in the ledger, unless it could not even be opened.
-  run
-    .result()
-    .catch((error: unknown) => failed(messageOf(error)))
-    .finally(over);
+  const heard = (why: string | null) => {
+    if (why !== null) failed(why);
+    over();
+  };
+  run?.ended().then(heard, over);
 }
 
 /** What runs is found in the ledger. */

@@ -4,12 +4,20 @@
  * Both are fired by a Temporal Schedule.
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { type ChildWorkflowHandle, ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  type ChildWorkflowHandle,
+  ParentClosePolicy,
+  startChild,
+  uuid4,
+} from '@temporalio/workflow';
 import { ledger, localLedger } from './activity-options.js';
 import { type IncidentOrder, incidentWorkflowId, mainQueue, type RunOrder, rotationWorkflowId, workflowOf } from './contract.js';
-import { type Envelope, enclose } from './domain/envelope.js';
+import { type Envelope, enclose, isProved } from './domain/envelope.js';
 import type { OpenOrder } from './domain/records.js';
 import { schedule, system, type Who } from './domain/who.js';
+import { codeOf, messageOf } from './failures.js';
 
 /** Starts what is due and inside its window. */
 export async function startDueRotations(): Promise<void> {
@@ -45,18 +53,47 @@ export async function launch(order: OpenOrder, by: Who, onlyIf?: 'open' | 'due')
 }
 
 /** Null when it runs already. */
-export function begin({ credential, sequence, options }: OpenOrder, by: Who, onlyIf?: 'open' | 'due'): Promise<Begun | null> {
+export async function begin(
+  { credential, sequence, options }: OpenOrder,
+  by: Who,
+  onlyIf?: 'open' | 'due',
+): Promise<Begun | null> {
   const order: RunOrder = { id: uuid4(), credential, options, by, ...(onlyIf ? { onlyIf } : {}) };
   const workflow = workflowOf[sequence];
-  return underOneId(workflow, {
+  const child = await underOneId(workflow, {
     ...lasting,
     workflowId: rotationWorkflowId(credential),
     staticSummary: `${options.update ? 'changes the key of' : 'rotates'} ${credential}`,
     args: [enclose('start', workflow, order.id, [order])],
   });
+  return child && { ended: () => whyUnopened(child, { of: workflow, nonce: order.id }) };
 }
 
-type Begun = ChildWorkflowHandle<(message: Envelope) => Promise<unknown>>;
+export interface Begun {
+  /** Why it could not even be opened; null: what became of it stands in the ledger. */
+  ended(): Promise<string | null>;
+}
+
+/**
+ * A workflow that was ended from outside, or overtaken by another one, says nothing of its run; and
+ * nothing does that is not sealed.
+ */
+async function whyUnopened(child: Child, request: { readonly of: string; readonly nonce: string }): Promise<string | null> {
+  try {
+    await child.result();
+    return null;
+  } catch (error) {
+    const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+    if (!(cause instanceof ApplicationFailure)) return null;
+    const { type, message, details } = cause;
+    if (!isProved(request, { message, ...(type && { type }), ...(details && { details }) })) return null;
+    return saysNothing.includes(codeOf(cause) ?? '') ? null : messageOf(cause);
+  }
+}
+
+const saysNothing: readonly string[] = ['KR_FENCED', 'KR_LEDGER_BEHIND', 'KR_NOT_CALLED_FOR', 'KR_ALREADY_OPEN'];
+
+type Child = ChildWorkflowHandle<(message: Envelope) => Promise<unknown>>;
 
 /** It outlives whoever began it. */
 const lasting = {
@@ -68,7 +105,7 @@ const lasting = {
 async function underOneId(
   workflow: string,
   options: typeof lasting & { workflowId: string; args: [Envelope]; staticSummary?: string },
-): Promise<Begun | null> {
+): Promise<Child | null> {
   try {
     return await startChild<(message: Envelope) => Promise<unknown>>(workflow, options);
   } catch (error) {

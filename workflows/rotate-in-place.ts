@@ -16,6 +16,7 @@ import { retryUntilOperator, settle, waitForOperator } from './run/waits.js';
 import { byHost, whileRequired } from './steps/inspect.js';
 import { atTheStore } from './steps/manual-effect.js';
 import { prepare } from './steps/prepare.js';
+import { hasMadeLeaked, supersede } from './steps/replan.js';
 import { recordLeak } from './steps/urgent.js';
 
 /** What a ledger that was set back cannot tell: the programs that ran, and who was told to stop. */
@@ -27,6 +28,7 @@ interface InPlaceMemory {
 export function rotateInPlace(order: RunOrder): Promise<RunReport> {
   const memory: InPlaceMemory = { running: null, toldToStop: new Set() };
   return holdRun(order, async (run) => {
+    if (await hasMadeLeaked(run)) return supersede(run, null);
     let down: Downtime;
     try {
       down = await run.forward(() => regenerateStopped(run, memory));
@@ -49,7 +51,8 @@ interface Downtime {
 /** Up to and with the regenerate; beyond it there is only the way forward. */
 async function regenerateStopped(run: Run, memory: InPlaceMemory): Promise<Downtime> {
   const prepared = await prepare(run);
-  memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), running: prepared.running });
+  const seen = { running: prepared.running, urgent: run.urgency !== null };
+  memory.running ??= await localLedger.rememberRunning({ step: run.step('remember-running'), ...seen });
   const before = memory.running;
   await takeLeases(run);
   // From here on it is never paused.

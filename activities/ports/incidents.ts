@@ -24,6 +24,8 @@ export interface Incidents {
   haltIncident(request: HaltRequest): Promise<void>;
   /** The open run of the credential answers for the incident from now on; nothing where none is. */
   tellRun(incident: string, credential: string): Promise<void>;
+  /** What the superseded run right before this one had found running; else nothing. */
+  leftDown(run: string): Promise<readonly string[]>;
   /** Versions of the run's credential that live, or that its incident names. */
   versionsToEnd(run: string): Promise<readonly VersionToEnd[]>;
   /** What came of keys; the incident is closed with the last of them. */

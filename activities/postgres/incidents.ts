@@ -127,6 +127,7 @@ export async function readRound(
   );
   const { rows: items } = await database.query<ItemFacts>(
     `select t.credential, t.generation, c.store, c.strategy, c.declared, v.state = 'revoked' as "isDead",
+       exists (select 1 from versions n where n.credential = t.credential and n.state = 'active' and n.compromised_at is null) as "isReplaced",
        (select jsonb_build_object('id', r.id, 'isUpdate', r.kind = 'update', 'urgency', (select r.urgency from incidents x where x.id = r.incident and x.state in ('open', 'paused')), 'options', r.options, 'makesLeaked',
           exists (select 1 from versions n where n.credential = r.credential and n.generation = r.generation and n.compromised_at is not null),
           'waitsForPerson',
@@ -192,7 +193,7 @@ export async function settleRound(client: Queryable, incident: string, settled: 
       [incident, credential, generation, outcome, reason, run],
     );
   await client.query(
-    `update incidents i set state = 'closed', closed_at = clock_timestamp() where i.id = $1 and i.state = 'open'
+    `update incidents i set state = 'closed', closed_at = clock_timestamp() where i.id = $1 and i.state in ('open', 'paused')
        and not exists (select 1 from incident_items t where t.incident = i.id and t.outcome is null)`,
     [incident],
   );

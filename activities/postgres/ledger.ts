@@ -24,7 +24,7 @@ import type { Database, Queryable } from './pool.js';
 import { reconcile } from './reconcile.js';
 import { beginRound, closeRun, openRun, readRun, readVersions, reportStopped } from './runs.js';
 import { forgetSecrets } from './sealed-secrets.js';
-import { turnBack } from './turn-back.js';
+import { readLeftDown, turnBack } from './turn-back.js';
 import { readLastUpdate } from './updates.js';
 import { recordEffect, recordVerb } from './verbs.js';
 import { openWait, showStep } from './waits.js';
@@ -93,6 +93,7 @@ export async function openLedger(database: Database): Promise<Ledger> {
     incidentState: (incident) => readState(database, incident),
     haltIncident: (request) => within((client) => haltIncident(client, request)),
     tellRun: (incident, credential) => within((client) => tellRun(client, incident, credential)),
+    leftDown: (run) => readLeftDown(database, run),
     versionsToEnd: (run) => readToEnd(database, run),
     settleIncident: (incident, settled) => within((client) => settleRound(client, incident, settled)),
 

@@ -124,7 +124,8 @@ async function begin(client: Queryable, { spec, fence, generation_taken }: Crede
     who: by,
     body: { run: place.id, fence: Number(fence) + 1, options: options as never },
   });
-  return { run: toRun(rows[0] as RunRow), head, crossing: null, bound: false, turnBack: null, said: [] };
+  const bound = urgency !== null && (await isBound(client, place.id));
+  return { run: toRun(rows[0] as RunRow), head, crossing: null, bound, turnBack: null, said: [] };
 }
 
 type Place = Pick<RunRecord, 'id' | 'kind' | 'number' | 'generation'>;

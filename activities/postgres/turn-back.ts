@@ -5,7 +5,7 @@ import { appendAudit, recordedBy } from './audit.js';
 import { readCrossing } from './crossing.js';
 import { lockCredential } from './locks.js';
 import { requireFence, turnedBy } from './once.js';
-import type { Queryable } from './pool.js';
+import type { Asking, Queryable } from './pool.js';
 import { applyTurnBack } from './verbs.js';
 import { endAllWaits } from './waits.js';
 
@@ -17,18 +17,36 @@ export async function readNoReturn(client: Queryable, run: string): Promise<stri
   const crossing = await readCrossing(client, run);
   if (crossing) return `${crossing.key} may have been sent`;
   return (await isBound(client, run))
-    ? 'consumers may hold the new key, and the secret of the old one is not in the vault, or has leaked'
+    ? 'consumers may hold the new key, or are down, and the secret of the old one is not in the vault, or has leaked'
     : null;
 }
 
-/** Whether consumers that count may hold a version in whose place nothing can be given back. */
+/** Of run `r`: what ran when the run right before it began, where that one was superseded. */
+const leftDown = `(select case when b.outcome = 'superseded' then s.outcome->'running' end
+  from runs b left join steps s on s.run = b.id and s.key = 'remember-running'
+  where b.credential = r.credential and b.kind = 'rotate' and b.id <> r.id order by b.closed_at desc limit 1)`;
+
+/** The next one brings them back. */
+export async function readLeftDown(database: Asking, run: string): Promise<readonly string[]> {
+  const { rows } = await database.query<{ running: readonly string[] | null }>(
+    `select ${leftDown} as running from runs r where r.id = $1`,
+    [run],
+  );
+  return rows[0]?.running ?? [];
+}
+
+/**
+ * Whether consumers that count may hold a version in whose place nothing can be given back, or are
+ * down with nothing to be started with.
+ */
 export async function isBound(client: Queryable, run: string): Promise<boolean> {
   const { rows } = await client.query(
-    `select (v.secret_ref is null or v.compromised_at is not null) and exists (
-       select 1 from intents i where i.run = r.id and i.kind = 'distribute'
-         and not r.exempt @> jsonb_build_array(jsonb_build_object('consumer', i.subject))) as bound
+    `select case r.strategy when 'in-place' then coalesce(jsonb_array_length(${leftDown}), 0) > 0
+       else (v.secret_ref is null or v.compromised_at is not null) and exists (
+         select 1 from intents i where i.run = r.id and i.kind = 'distribute'
+           and not r.exempt @> jsonb_build_array(jsonb_build_object('consumer', i.subject))) end as bound
      from runs r join versions v on v.credential = r.credential and v.generation = r.previous_generation
-     where r.id = $1 and r.strategy = 'overlap' and r.direction = 'forward'`,
+     where r.id = $1 and r.kind = 'rotate' and r.direction = 'forward'`,
     [run],
   );
   return (rows[0] as { bound: boolean } | undefined)?.bound ?? false;

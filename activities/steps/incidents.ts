@@ -2,6 +2,7 @@
  * Owns the steps of incidents that touch our own ledger alone; they run as local activities, like
  * those of runs.
  */
+import { RekeyError } from '../../workflows/domain/errors.js';
 import {
   type HaltRequest,
   nextRound,
@@ -93,11 +94,17 @@ export interface TellInput {
 /**
  * Writes: what an open run answers for from now on; and ends its workflow, whatever it stands
  * still for. Whoever takes the run over begins with that, under a fence that voids what was before.
+ * Nothing where the incident was paused or stopped meanwhile.
  */
 export async function tellRun(
-  { ledger, engine }: Pick<Deps, 'ledger'> & { readonly engine: Engine },
+  { ledger, engine }: Pick<Deps, 'ledger'> & { readonly engine: Pick<Engine, 'endRun'> },
   { incident, credential }: TellInput,
 ): Promise<void> {
-  await ledger.tellRun(incident, credential);
+  try {
+    await ledger.tellRun(incident, credential);
+  } catch (error) {
+    if (error instanceof RekeyError && error.code === 'KR_NOT_CALLED_FOR') return;
+    throw error;
+  }
   await engine.endRun(credential, `${incident} names its key; the run goes on from the ledger`);
 }

@@ -143,10 +143,18 @@ export function createLedgerSteps({ ledger }: Pick<Deps, 'ledger'>) {
     },
 
     /**
-     * Which programs ran when preflight looked; a run that takes over gets what the first one saw.
+     * Which programs ran when preflight looked; a run that takes over gets what the first one saw,
+     * and one that follows a superseded one starts what that had stopped.
      */
-    rememberRunning: async ({ step, running }: StepInput & { running: readonly string[] }): Promise<readonly string[]> =>
-      (await ledger.once(step, ownDeadline, async () => ({ running: [...running] }))).result.running,
+    rememberRunning: async ({
+      step,
+      running,
+      urgent,
+    }: StepInput & { running: readonly string[]; urgent: boolean }): Promise<readonly string[]> => {
+      const left = urgent ? await ledger.leftDown(step.run) : [];
+      const remembered = [...new Set([...running, ...left])];
+      return (await ledger.once(step, ownDeadline, async () => ({ running: remembered }))).result.running;
+    },
 
     /** When programs were first told to stop; a run that takes over goes on counting from there. */
     openWindow: ({ step, since }: StepInput & { since: number }) => ledger.once(step, ownDeadline, async () => ({ since })),

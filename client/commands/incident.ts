@@ -13,6 +13,7 @@ import { type HaltInput, haltIncident } from '../operations/halt-incident.js';
 import { openIncident } from '../operations/open-incident.js';
 import { planIncidentOf } from '../operations/plan-incident.js';
 import { followIncident, type IncidentDetails, listIncidents, showIncident } from '../operations/show-incident.js';
+import { type TurnedRun, turnBackIncident } from '../operations/turn-back-incident.js';
 import { type Answer, table } from '../output.js';
 import { planText } from './incident-plan.js';
 
@@ -192,12 +193,28 @@ function tell(): (shown: IncidentDetails) => void {
 
 const inSeconds = (milliseconds: number): string => formatDuration(Math.ceil(milliseconds / 1_000) * 1_000);
 
-export function halt(number: string, to: HaltInput['to'], reason: string | null): Promise<Answer> {
+export interface HaltOptions {
+  readonly reason?: string | null;
+  /** Of a stop: turns back what may still turn. */
+  readonly abort?: boolean;
+}
+
+export function halt(number: string, to: HaltInput['to'], { reason = null, abort = false }: HaltOptions): Promise<Answer> {
   return withAccess(async (who, access) => {
     const input = { number: numberOf(number) };
-    await haltIncident(who, access, { ...input, to, reason });
-    return reportOf(await showIncident(who, access, input));
+    // What was stopped before can be turned back still.
+    const { incident } = await showIncident(who, access, input);
+    if (!abort || incident.state !== 'stopped') await haltIncident(who, access, { ...input, to, reason });
+    const turned = abort ? await turnBackIncident(who, access, { ...input, reason }) : null;
+    const answer = reportOf(await showIncident(who, access, input));
+    if (!turned) return answer;
+    return { ...answer, json: { ...answer.json, turned }, text: [answer.text, ...turned.map(turnedText)].join('\n') };
   });
+}
+
+/** What cannot turn back waits: another incident for its key takes it over. */
+function turnedText({ run, whyNot }: TurnedRun): string {
+  return whyNot === null ? `${run} turns back` : `${run} does not turn back: ${whyNot}`;
 }
 
 export function numberOf(text: string): number {

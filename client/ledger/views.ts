@@ -256,6 +256,11 @@ export class LedgerView {
     );
   }
 
+  /** Those that it has begun or told, and that have not ended. */
+  openRunsOf(incident: string): Promise<readonly { readonly id: string; readonly credential: string }[]> {
+    return this.#rows('select id, credential from runs where incident = $1 and outcome is null order by id', [incident]);
+  }
+
   auditTail(
     credential: string,
     count: number,

@@ -119,6 +119,53 @@ describe('a leaked key', () => {
     expect((await traffic('datadog')).map(({ refused }) => refused)).toEqual((await traffic('datadog')).map(() => 0));
   });
 
+  it('lives on behind a stop that turns back what may still turn, and names what may not', async () => {
+    await lane.fresh(['datadog/agents', 'docspace/exports']);
+    const stop = (number: number) =>
+      rekey(lane, ['incident', 'stop', `${number}`, '--abort', '--reason', 'the wrong keys', '--json']);
+    // One program is handed another key and does not come back; the other store is away.
+    await lane.ask('POST', '/apps/legacy/refuse-start', { on: true });
+    await lane.ask('POST', '/faults', {
+      vendor: 'docspace',
+      path: '.',
+      when: 'before',
+      action: 'status',
+      status: 503,
+      times: 10_000,
+    });
+    const named = ['--key', 'datadog/agents', '--key', 'docspace/exports'];
+    await rekey(lane, ['incident', 'open', ...named, '--rotate', '--reason', 'a test', '--yes', '--json']);
+    await lane.until('a hand-out', async () => {
+      const { rowCount } = await lane.database.query(
+        `select 1 from intents where kind = 'distribute' and run = 'datadog/agents#2'`,
+      );
+      return rowCount !== 0;
+    });
+    await isIn(lane, 'docspace/exports', 'preparing');
+    const said = await stop(1);
+    expect(said.json).toMatchObject({
+      state: 'stopped',
+      turned: [
+        { run: 'datadog/agents#2', whyNot: expect.stringContaining('only go forward') as string },
+        { run: 'docspace/exports#2', whyNot: null },
+      ],
+    });
+    await lane.ask('DELETE', '/faults');
+    await lane.ask('POST', '/apps/legacy/refuse-start', { on: false });
+    expect(await lane.settled('docspace/exports')).toMatchObject({
+      outcome: 'refused',
+      reason: expect.stringContaining('incident-1 was stopped: the wrong keys') as string,
+    });
+    // What may not turn back is taken over by the next one.
+    const next = await open('--key', 'datadog/agents#1', '--rotate');
+    expect(next.status, next.text).toBe(0);
+    const { rows } = await lane.database.query(`select id, outcome from runs order by id`);
+    expect(rows).toEqual([
+      { id: 'datadog/agents#2', outcome: 'completed' },
+      { id: 'docspace/exports#2', outcome: 'refused' },
+    ]);
+  });
+
   it('is only planned where nobody confirms, and nothing is chosen where the way is not said', async () => {
     await lane.fresh(['datadog/agents']);
     const planned = await rekey(lane, ['incident', 'open', '--store', 'datadog', '--contain', '--reason', 'a test', '--json']);

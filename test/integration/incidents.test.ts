@@ -18,14 +18,31 @@ import { tester } from '../support/who.js';
 let database: Database;
 let ledger: Ledger;
 let vault: EnvelopeVault;
-const names = ['again', 'mark', 'urgent', 'settled', 'dead', 'met', 'bound', 'told', 'other', 'halted', 'unclear', 'beyond'];
+const names = [
+  'again',
+  'mark',
+  'urgent',
+  'settled',
+  'dead',
+  'met',
+  'bound',
+  'told',
+  'other',
+  'halted',
+  'beyond',
+  'unclear',
+  'held',
+  'down',
+];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
 beforeAll(async () => {
   database = (await cloneDatabase()).database;
   ledger = await openLedger(database);
   vault = new EnvelopeVault(sealedSecrets(database), new KeyFolder(inject('servers').keys, 'vault'));
-  await ledger.saveConfiguration(anOrder(), declaring(...[...names, 'back'].map((name) => declared(name))), 'h1', tester);
+  const strategy = 'in-place';
+  const declarations = [...names, 'back'].map((name) => declared(name, name === 'down' ? { strategy } : {}));
+  await ledger.saveConfiguration(anOrder(), declaring(...declarations), 'h1', tester);
   for (const name of names) {
     const secret = await sealed();
     await ledger.adopt(name, { account: 'org', keyId: `key of ${name}`, keyName: name, ...secret, handedIn: null }, tester);
@@ -136,6 +153,13 @@ describe('an incident that is paused or stopped', () => {
     await expect(send(opened, 'mint')).resolves.toMatchObject({ result: {} });
   });
 
+  it('is closed with the last of its keys, although it is paused', async () => {
+    const id = await incident('held');
+    await halt(id, 'paused');
+    await ledger.settleIncident(id, [{ credential: 'held', generation: 1, outcome: 'failed', reason: 'a test', run: null }]);
+    expect(await ledger.incidentState(id)).toBe('closed');
+  });
+
   it('does not leave those without a key whose key has died', async () => {
     const id = await incident('beyond');
     const opened = await open('beyond', id);
@@ -206,6 +230,30 @@ describe('a leaked version', () => {
     );
     expect(rows).toMatchObject([{ done: true }]);
     expect(Number(rows[0]!.revoked_ms)).toBeGreaterThan(0);
+  });
+});
+
+describe('programs that a superseded run has left down', () => {
+  it('are brought back by the next one, which cannot be turned back', async () => {
+    const id = await incident('down');
+    const remember = (opened: Opened, running: readonly string[]) =>
+      ledger.once(stepOf(opened, 'remember-running'), quick, async () => ({ running: [...running] }));
+    const first = await open('down', id);
+    expect([first.bound, await ledger.leftDown(first.run.id)]).toEqual([false, []]);
+    await remember(first, ['web-1']);
+    await ledger.close(stepOf(first, 'close'), 'superseded', null, null);
+
+    const second = await open('down', id);
+    expect([second.bound, await ledger.leftDown(second.run.id)]).toEqual([true, ['web-1']]);
+    const said = { updateId: 'abort down', verb: 'abort', who: tester, wait: null, reason: null, consumer: null } as const;
+    expect(await ledger.recordVerb(stepOf(second, 'verb'), said)).toMatchObject({
+      whyNone: expect.stringContaining('down') as string,
+    });
+    expect((await ledger.incidentRound(id)).items).toMatchObject([{ isReplaced: false }]);
+    await ledger.close(stepOf(second, 'close'), 'completed', null, null);
+
+    const third = await open('down', id);
+    expect([third.bound, await ledger.leftDown(third.run.id)]).toEqual([false, []]);
   });
 });
 

@@ -8,6 +8,7 @@ const seed = process.env.REKEY_MODEL_SEED ?? String(Date.now() % 1_000_000_000);
 const searches = [
   ['fast', 'test/unit/domain/said.model.test.ts', '20000'],
   ['workflow', 'test/workflow/exits.model.test.ts', '400'],
+  ['workflow', 'test/workflow/incident.model.test.ts', '400'],
 ];
 for (const [project, file, runs] of searches) {
   console.log(`REKEY_MODEL_SEED=${seed} REKEY_MODEL_RUNS=${runs} ${file}`);

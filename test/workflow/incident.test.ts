@@ -2,11 +2,7 @@
  * What an incident does to keys: each dies, each is replaced, and one that has leaked is handed to
  * nobody any more.
  */
-import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { executeUpdate, executeWorkflow } from '../../client/messages.js';
-import { haltUpdate, type IncidentReport, incidentWorkflowId, mainQueue } from '../../workflows/contract.js';
-import { tester } from '../support/who.js';
 import { FakeIncident } from './fakes/incident.js';
 import { expectOrder, only, sideBySide } from './fakes/order.js';
 import { useStage } from './fakes/stage.js';
@@ -84,13 +80,15 @@ describe.concurrent('a leaked key that is rotated', () => {
   it('stands still while its incident is paused, and can be turned back then', async () => {
     const worlds = [leaked('rotate', { programs: ['east/web-1'] }), leaked('rotate', { programs: ['east/web-1'] })];
     for (const { world, incident } of worlds) {
-      incident.state = 'paused';
-      world.script.fails('mintVersion', 'KR_NOT_NOW');
+      const held = world.script.holds('preflightStore');
       await world.begin();
+      await world.reached(held);
+      incident.halt('paused');
+      held.release();
       await world.untilWaits('incident-1 to go on');
     }
     const [resumed, aborted] = worlds.map(({ world }) => world);
-    worlds[0]!.incident.state = 'open';
+    worlds[0]!.incident.halt('open');
     expect(await resumed!.ended()).toMatchObject({ outcome: 'completed' });
     await aborted!.sayOnceLegal('abort');
     expect(await aborted!.ended()).toMatchObject({ outcome: 'refused' });
@@ -199,114 +197,5 @@ describe.concurrent('a leaked key that is changed in place', () => {
     await world.sayOnceLegal('exempt', 'cron');
     expect(await world.ended()).toMatchObject({ outcome: 'completed' });
     expect([world.ledger.states, [...incident.dead]]).toEqual([{ 1: 'revoked', 2: 'active' }, [1]]);
-  });
-});
-
-describe.concurrent('an incident', () => {
-  const answer = (world: World, number: number) => {
-    const id = randomUUID();
-    const workflowId = incidentWorkflowId(number);
-    stage.serve(workflowId, world);
-    return executeWorkflow<IncidentReport>(
-      world.client,
-      'answerIncident',
-      { id, number, by: tester, plan: null },
-      { workflowId, taskQueue: mainQueue },
-    );
-  };
-
-  it('has one run for each key, and ends when something has come of every one', async () => {
-    const worlds = [stage.world(), stage.world({ strategy: 'in-place' }), stage.world()];
-    const incident = new FakeIncident('rotate');
-    for (const world of worlds) incident.names(world.ledger, [1]);
-    worlds[2]!.script.answers('preflightStore', { findings: [{ reason: 'no-room', message: 'it is full' }] });
-    expect(await answer(worlds[0]!, 1)).toEqual({ incident: 'incident-1' });
-    expect(incident.settled.map(({ outcome, reason }) => [outcome, reason])).toEqual(
-      expect.arrayContaining([
-        ['done', null],
-        ['done', null],
-        ['failed', 'it is full'],
-      ]),
-    );
-    expect(worlds.map(({ ledger }) => ledger.states[1])).toEqual(['revoked', 'revoked', 'active']);
-  });
-
-  it('begins nothing while it is paused, and goes on when that is said', async () => {
-    const { world, incident } = leaked('rotate', { programs: ['east/web-1'] });
-    incident.state = 'paused';
-    const done = answer(world, 6);
-    await expect.poll(() => world.script.log.some(({ how }) => how === 'done'), { timeout: 30_000 }).toBe(true);
-    expect(world.count('openRun')).toBe(0);
-    const resume = { to: 'open', by: tester, reason: null } as const;
-    await executeUpdate(world.client.workflow.getHandle(incidentWorkflowId(6)), haltUpdate, resume);
-    await done;
-    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
-  });
-
-  const open = { without: [] };
-
-  it('has a run that is open already answer for it, whatever that waits for', async () => {
-    const world = stage.world({ programs: ['east/web-1'], options: open });
-    const held = world.script.holds('drain 1');
-    await world.begin();
-    await world.reached(held);
-    const incident = new FakeIncident('rotate');
-    incident.names(world.ledger, [1]);
-    await answer(world, 2);
-    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
-    expect([world.ledger.row.id, world.ledger.states]).toEqual([`${world.credential}#2`, { 1: 'revoked', 2: 'active' }]);
-    expect([world.acted('mintVersion'), world.count('drain')]).toEqual([1, 1]);
-  });
-
-  it('is held up by no change of the key that waits for a person', async () => {
-    const update = { change: { kind: 'declared' }, accepted: false } as const;
-    const world = stage.world({ programs: ['east/web-1'], options: { ...open, update }, policy: { approve: ['start'] } });
-    await world.begin();
-    await world.untilWaits('an approval');
-    const incident = new FakeIncident('rotate');
-    incident.names(world.ledger, [1]);
-    await answer(world, 7);
-    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
-    expect([world.count('changeKey'), world.ledger.states]).toEqual([0, { 1: 'revoked', 2: 'active' }]);
-  });
-
-  it('turns back a run whose new key has leaked, so that nobody is handed it', async () => {
-    const world = stage.world({ programs: ['east/web-1', 'west/cron'], options: open, rollout: { canary: 1 } });
-    const held = world.script.holds('confirmConsumer wave-1/web-1');
-    await world.begin();
-    await world.reached(held);
-    const incident = new FakeIncident('rotate');
-    incident.names(world.ledger, [2]);
-    await answer(world, 3);
-    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
-    expect([world.ledger.states, world.outside.uses]).toEqual([
-      { 1: 'active', 2: 'revoked' },
-      { 'web-1': 1, cron: 1 },
-    ]);
-  });
-
-  it('has a third key made where both of a run have leaked', async () => {
-    const world = stage.world({ programs: ['east/web-1'], options: open });
-    const held = world.script.holds('confirmConsumer wave-1/web-1');
-    await world.begin();
-    await world.reached(held);
-    const incident = new FakeIncident('rotate');
-    incident.names(world.ledger, [1, 2]);
-    await answer(world, 4);
-    expect(incident.settled.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
-    expect([world.ledger.states, world.outside.uses]).toEqual([{ 1: 'revoked', 2: 'revoked', 3: 'active' }, { 'web-1': 3 }]);
-  });
-
-  it('keeps the new key of a run that was going back to one that has leaked', async () => {
-    const world = stage.world({ programs: ['east/web-1'], options: open });
-    world.script.fails('confirmConsumer wave-1/web-1', 'KR_NOT_CONFIRMED');
-    const held = world.script.holds('proveEnabled');
-    await world.begin();
-    await world.reached(held);
-    const incident = new FakeIncident('rotate');
-    incident.names(world.ledger, [1]);
-    await answer(world, 5);
-    expect(incident.settled).toMatchObject([{ outcome: 'done' }]);
-    expect([world.ledger.states, world.outside.uses]).toEqual([{ 1: 'revoked', 2: 'active' }, { 'web-1': 2 }]);
   });
 });

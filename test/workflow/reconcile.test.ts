@@ -145,6 +145,7 @@ describe.concurrent('a run that another one has taken over', () => {
     await world.ledger.open({ credential: world.credential, options: world.options, by: tester, ...anOrder('another') });
     held.release();
     await expect(world.ended()).rejects.toMatchObject({ cause: { type: 'KR_FENCED' } });
+    // It asks once whether it holds the rotation still.
     expect(world.script.log.slice(-2).map(({ label }) => label)).toEqual(['drain 1', 'openRun']);
   });
 });

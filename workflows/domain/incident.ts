@@ -116,6 +116,8 @@ export interface ItemFacts {
   readonly declared: boolean;
   /** The key is gone for good. */
   readonly isDead: boolean;
+  /** Another key of the credential is the one to use, and has not leaked. */
+  readonly isReplaced: boolean;
   readonly open: RunAtHand | null;
   /** The last run of this incident for the credential that has ended. */
   readonly ended: {
@@ -200,7 +202,7 @@ function isTold({ incident, way }: IncidentAtHand, { isUpdate, urgency, makesLea
 }
 
 function settledNow(
-  { credential, generation, declared, isDead, open, ended }: ItemFacts,
+  { credential, generation, declared, isDead, isReplaced, open, ended }: ItemFacts,
   failure: string | null,
 ): Settled | null {
   const settled = (outcome: ItemOutcome, reason: string | null) => ({
@@ -212,7 +214,9 @@ function settledNow(
   });
   // Its run hands out what replaces it, and proves that it is dead.
   if (open) return null;
-  if (isDead) return ended ? settled('done', ended.reason) : settled('already-dead', null);
+  // One that was superseded has put nothing in its place.
+  const isAnswered = isReplaced || ended?.outcome !== 'superseded';
+  if (isDead && isAnswered) return ended ? settled('done', ended.reason) : settled('already-dead', null);
   if (!declared) return settled('failed', 'it is not declared any more');
   if (failure !== null) return settled('failed', failure);
   // One that completed has left a key that is leaked, too, or was not told: another run follows.

@@ -1,6 +1,7 @@
 /**
  * Decides what becomes of an overlap rotation that is open when a leak is told: nobody is handed
- * what has leaked, and what has leaked dies. In place there is one key, and one way on.
+ * what has leaked, and what has leaked dies. In place there is one key, and one way on, unless what
+ * it made has leaked.
  */
 import type { Way } from './incident.js';
 import type { Direction } from './states.js';

@@ -116,7 +116,7 @@ export function mayVerb(verb: Verb, facts: VerbFacts, request: VerbRequest): Dec
 
 const noWayBack = no(
   'no-way-back',
-  'consumers may hold the new key, and the secret of the old one is not in the vault, or has leaked: it can only go forward',
+  'consumers may hold the new key, or are down, and the secret of the old one is not in the vault, or has leaked: it can only go forward',
 );
 
 export type AmendRefusal = 'unknown-consumer' | 'touched' | 'another-consumer' | 'nothing-to-amend';

@@ -30,17 +30,24 @@ export async function stayWithNew(run: Run, memory: OverlapMemory): Promise<RunR
   return keepNew(run, memory);
 }
 
+/** Whether what it made has leaked by now: nobody can be handed that any more. */
+export async function hasMadeLeaked(run: Run): Promise<boolean> {
+  if (!run.urgency || run.row.phase === 'planned') return false;
+  const versions = await localLedger.versionsToEnd({ step: run.step('leaked') });
+  return versions.some(({ generation, state, leaked }) => generation === run.generation && leaked && state !== 'revoked');
+}
+
 /**
- * Ends where it stands, once nothing that it sent can land any more; its versions are for the run
- * that follows.
+ * Ends where it stands, once nothing that it sent can land any more; its versions, and programs
+ * that it has stopped, are for the run that follows.
  */
-export async function supersede(run: Run, memory: OverlapMemory): Promise<RunReport> {
+export async function supersede(run: Run, memory: OverlapMemory | null): Promise<RunReport> {
   await localLedger.releaseLeases({ step: run.step('release-leases') });
   const { asked } = await localLedger.readUndo({ step: run.step('read-undo') });
   for (const { key, kind } of asked) await localLedger.declineAsked({ step: run.step(kind, key) });
-  await awaitSettled(run, ['distribute']);
+  await awaitSettled(run, memory ? ['distribute'] : ['distribute', 'undeploy', 'deploy']);
   run.enter('closing');
-  await removeOrphans(run, memory.minted);
+  if (memory) await removeOrphans(run, memory.minted);
   run.remark('what it made, or what it replaces, has leaked: another run follows');
   return run.close('superseded');
 }

@@ -9,6 +9,7 @@ const item = (credential: string, more: Partial<ItemFacts> = {}): ItemFacts => (
   strategy: 'overlap',
   declared: true,
   isDead: false,
+  isReplaced: false,
   open: null,
   ended: null,
   ...more,
@@ -63,6 +64,12 @@ describe('the next round of an incident', () => {
 
   it('lets another run follow where one has completed and a key still lives', () => {
     expect(begun([item('a', { ended: ended('completed') })])).toEqual(['a']);
+  });
+
+  it('lets another run follow one that was superseded: what it replaced may be dead, and nothing is in its place', () => {
+    const dead = { isDead: true, ended: ended('superseded') };
+    expect(begun([item('a', dead)])).toEqual(['a']);
+    expect(begun([item('a', { ...dead, isReplaced: true })])).toEqual([]);
   });
 
   it('lets one whose run could not be begun fail alone', () => {

@@ -14,11 +14,13 @@ import {
   type StoreActivities,
 } from '../../../activities/index.js';
 import type { Attempt, Change } from '../../../activities/ports/journal.js';
+import { tellRun } from '../../../activities/steps/incidents.js';
 import { rotationWorkflowId } from '../../../workflows/contract.js';
 import type { JsonObject } from '../../../workflows/domain/credential.js';
 import { RekeyError } from '../../../workflows/domain/errors.js';
 import type { ManualEffect } from '../../../workflows/domain/manual.js';
 import { generationOf, type RunRecord, type SaidVerb, type Wait } from '../../../workflows/domain/records.js';
+import { leaveOf, requireDelivery, requireMayContain, requireMayTakeAway } from './guards.js';
 import type { World } from './world.js';
 
 /** The world of the workflow that asks. */
@@ -70,10 +72,10 @@ export function bookkeepingActivities(find: Find): LedgerActivities {
     }),
     awaitSettled: looks('awaitSettled', () => 0),
     lostRuns: looks('lostRuns', () => []),
-    tellRun: looks('tellRun', async (_, { credential }) => {
-      const told = find(rotationWorkflowId(credential));
-      await told.ledger.tellRun();
-      await told.handle.terminate('an incident names its key');
+    tellRun: looks('tellRun', (_, input) => {
+      const told = find(rotationWorkflowId(input.credential));
+      const engine = { endRun: (__: string, why: string) => told.endWorkflow(why) };
+      return tellRun({ ledger: told.ledger as unknown as Deps['ledger'], engine }, input);
     }),
   };
 }
@@ -107,9 +109,10 @@ export function storeActivities(find: Find): StoreActivities {
       holdsOldSecret: world.holdsOldSecret,
       replacesFirst: !world.disables,
     })),
-    mintVersion: acts('mintVersion', ({ ledger, vendor }, _, attempt) => {
-      vendor?.keys.set(generationOf(ledger.row), 'live');
+    mintVersion: acts('mintVersion', ({ ledger, outside, vendor }, _, attempt) => {
       const generation = generationOf(ledger.row);
+      vendor?.keys.set(generation, 'live');
+      outside.mint(generation);
       for (const change of changesOf('mint', ledger.row)) attempt.stage(change);
       return { generation, keyId: `key-${generation}`, fingerprint: `fingerprint-${generation}` };
     }),
@@ -121,29 +124,43 @@ export function storeActivities(find: Find): StoreActivities {
     drain: looks('drain', ({ vendor }) => {
       if (vendor?.can.listsKeys && vendor.seen(2) !== 'accepted') throw new RekeyError('KR_KEY_GONE', 'generation 2 is gone');
     }),
-    containVersion: acts('containVersion', ({ ledger, disables, outside }, { target: generation, final }, attempt) => {
-      const by = disables && !final ? 'disable' : 'revoke';
-      outside.kill(generation);
-      if (ledger.states[generation] !== 'revoked') attempt.stage({ kind: 'move-version', generation, event: `contain-${by}` });
+    containVersion: acts('containVersion', (world, { target: generation, final }, attempt) => {
+      const by = world.disables && !final ? 'disable' : 'revoke';
+      requireMayContain(world, attempt, generation, by);
+      world.outside.kill(generation, by);
+      const state = world.ledger.states[generation];
+      const isMoved = state === 'revoked' || (by === 'disable' && state === 'disabled');
+      if (!isMoved) attempt.stage({ kind: 'move-version', generation, event: `contain-${by}` });
       return { generation, by };
     }),
-    disableVersion: acts('disableVersion', ({ ledger, vendor }, { target: generation, survivor }, attempt) => {
+    disableVersion: acts('disableVersion', async (world, { target: generation, survivor }, attempt) => {
+      const { ledger, outside, vendor } = world;
       vendor?.guard(survivor, attempt);
+      await requireMayTakeAway(world, attempt, generation, survivor, false);
       vendor?.disable(generation, attempt);
+      outside.disable(generation);
       if (ledger.states[generation] !== 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'disable' });
       return { generation };
     }),
-    enableVersion: acts('enableVersion', ({ ledger, vendor }, { generation }, attempt) => {
+    enableVersion: acts('enableVersion', ({ ledger, outside, vendor }, { generation }, attempt) => {
+      if (ledger.versionOf(generation)!.compromised)
+        throw new RekeyError('KR_COMPROMISED', `generation ${generation} has leaked`);
       vendor?.enable(generation, attempt);
+      outside.enable(generation);
       if (ledger.states[generation] === 'disabled') attempt.stage({ kind: 'move-version', generation, event: 'enable' });
       return { generation };
     }),
-    proveEnabled: looks('proveEnabled', ({ vendor }, { generation }) => vendor?.seen(generation) ?? ('accepted' as const)),
+    proveEnabled: looks('proveEnabled', ({ outside, vendor }, { generation }) => {
+      if (vendor) return vendor.seen(generation);
+      const key = outside.keys.get(generation);
+      return key === 'live' ? ('accepted' as const) : (key ?? ('gone' as const));
+    }),
     waitOutSoak: looks('waitOutSoak', () => undefined),
-    revokeVersion: acts('revokeVersion', (world, { target: generation, survivor }, attempt) => {
+    revokeVersion: acts('revokeVersion', async (world, { target: generation, survivor, due = false }, attempt) => {
       world.vendor?.guard(survivor, attempt);
+      await requireMayTakeAway(world, attempt, generation, survivor, due);
       world.vendor?.keys.set(generation, 'deleted');
-      world.outside.revoke(generation, world.required);
+      world.outside.revoke(generation, due ? [] : world.required);
       attempt.stage({ kind: 'move-version', generation, event: 'revoke' });
       return { generation, keyId: `key-${generation}` };
     }),
@@ -154,7 +171,10 @@ export function storeActivities(find: Find): StoreActivities {
       if (!asked.done) await ledger.openWait(step, manualWait(step));
       return asked;
     }),
-    takeProvided: looks('takeProvided', ({ ledger }, { step, effect, generation, attempt }) => {
+    takeProvided: looks('takeProvided', ({ ledger, outside, required }, { step, effect, generation, attempt }) => {
+      if (effect === 'mint') outside.mint(generation);
+      else if (effect === 'revoke') outside.revoke(generation, required);
+      else if (effect !== 'regenerate') outside[effect](generation);
       const result: JsonObject =
         effect === 'regenerate' ? { generation, secretChanged: null } : { generation, keyId: `key-${generation}` };
       return ledger.answered(step, attempt, result, changesOf(effect, ledger.row, generation));
@@ -162,8 +182,8 @@ export function storeActivities(find: Find): StoreActivities {
     regenerateSecret: acts('regenerateSecret', (world, _, attempt) => {
       const { ledger, outside, required, vendor } = world;
       vendor?.regenerate(attempt);
-      outside.regenerate(ledger.row.previousGeneration!, required);
       const generation = generationOf(ledger.row);
+      outside.regenerate(ledger.row.previousGeneration!, generation, required);
       if (!ledger.states[generation]) for (const change of changesOf('regenerate', ledger.row)) attempt.stage(change);
       return { generation, secretChanged: 'ours' };
     }),
@@ -196,9 +216,7 @@ export function hostActivities(find: Find): HostActivities {
     inspectConsumers: looks('inspectConsumers', () => undefined),
     watchSoak: looks('watchSoak', ({ vendor }, { consumers }) => (vendor?.refuses(2) ? consumers : [])),
     distribute: acts('distribute', async (world, { step, consumer, generation }) => {
-      if (world.vendor && generation === 1 && !world.holdsOldSecret)
-        throw new RekeyError('KR_STATE_UNCLEAR', 'the secret of generation 1 is not in the vault');
-      await world.ledger.lease(step, world.leaseKey(consumer));
+      await requireDelivery(world, step, consumer, generation);
       if (world.manualConsumers.includes(consumer)) return { manual: true } as const;
       world.outside.distribute(consumer, generation);
       return done;
@@ -221,8 +239,9 @@ export function hostActivities(find: Find): HostActivities {
       return done;
     }),
     awaitStopped: looks('awaitStopped', () => undefined),
-    updateSecret: acts('updateSecret', ({ outside }, { consumer, generation }) => {
-      outside.distribute(consumer, generation);
+    updateSecret: acts('updateSecret', async (world, { step, consumer, generation }) => {
+      await requireDelivery(world, step, consumer, generation);
+      world.outside.distribute(consumer, generation);
       return done;
     }),
     deployConsumer: acts('deployConsumer', ({ outside }, { consumer }) => {
@@ -302,8 +321,9 @@ function kinds(find: Find) {
   ) =>
     asEffect((input: Input) => {
       const world = worldOf(find);
+      const leave = leaveOf(input.step.kind, 'due' in input && input.due === true);
       return world.script.run(labelOf(activity, input), input, null, (turn) =>
-        world.ledger.once(input.step, null, async (attempt) => {
+        world.ledger.once(input.step, { leave }, async (attempt) => {
           await turn.before(() => attempt.markUnsent('and-before'));
           // Whoever is late has no time left to send anything, as far as the product is concerned.
           await world.ledger.enter(input.step);

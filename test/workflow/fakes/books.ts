@@ -3,6 +3,8 @@ import type { Ledger } from '../../../activities/ports/ledger.js';
 import type { CredentialSpec, JsonObject } from '../../../workflows/domain/credential.js';
 import type { Urgency } from '../../../workflows/domain/incident.js';
 import type { OpenRequest, RunRecord, VersionRecord } from '../../../workflows/domain/records.js';
+import type { Outcome } from '../../../workflows/domain/states.js';
+import type { FakeIncident } from './incident.js';
 import type { Intent } from './intents.js';
 import type { Said } from './said.js';
 
@@ -25,6 +27,7 @@ export type Faked = Pick<
   | 'deliveredTo'
   | 'undeployed'
   | 'unsettled'
+  | 'leftDown'
   | 'lease'
   | 'releaseLease'
   | 'releaseLeases'
@@ -56,6 +59,11 @@ export interface Books {
   intents: Intent[];
   leases: string[];
   said: Said;
+  /** Runs that have ended, and for which incident. */
+  ended: { readonly id: string; readonly outcome: Outcome; readonly reason: string | null; readonly incident: string | null }[];
+  incidents: FakeIncident[];
+  /** What the run before had found running, where another was to bring it back. */
+  leftDown: readonly string[];
   /** Hashes of the audit chain. */
   chain: string[];
 }
@@ -84,8 +92,17 @@ export const emptyBooks = (holdsOldSecret: boolean): Books => ({
   intents: [],
   leases: [],
   said: { waits: [], verbs: [] },
+  ended: [],
+  incidents: [],
+  leftDown: [],
   chain: [],
 });
+
+/** In an incident the one that is served may be dead already: then the newest that lives counts. */
+function servedOf(versions: readonly VersionRecord[], urgency: Urgency | null): VersionRecord | undefined {
+  const active = versions.find(({ state }) => state === 'active');
+  return active ?? (urgency ? (versions.findLast(({ state }) => state !== 'revoked') ?? versions.at(-1)) : undefined);
+}
 
 /** The row of a run that has just been opened; a change makes no version. */
 export function newRun(
@@ -102,7 +119,7 @@ export function newRun(
     kind: options.update ? 'update' : 'rotate',
     number: generation ?? 1,
     generation,
-    previousGeneration: books.versions.find((v) => v.state === 'active')?.generation ?? null,
+    previousGeneration: servedOf(books.versions, urgency)?.generation ?? null,
     strategy: spec.strategy,
     openedBy: by,
     fence: books.fence,

@@ -1,5 +1,5 @@
 /** Owns what the ledger in memory keeps of waits and of what operators said. */
-import type { Crossing, OpenedWait, RecordedVerb, RunRecord, SaidVerb, Wait } from '../../../workflows/domain/records.js';
+import type { OpenedWait, RecordedVerb, RunRecord, SaidVerb, Wait } from '../../../workflows/domain/records.js';
 import { becauseOf, judge, type TurningVerb } from '../../../workflows/domain/verbs.js';
 
 export interface Said {
@@ -23,7 +23,7 @@ export function recordVerb(
   { waits, verbs }: Said,
   said: SaidVerb,
   { direction }: RunRecord,
-  crossing: Crossing | null,
+  noReturn: string | null,
 ): Omit<RecordedVerb, 'head'> {
   const open = waits
     .filter(({ ended }) => ended === null)
@@ -34,7 +34,6 @@ export function recordVerb(
       current: true,
       lookedAt: verbs.some((v) => v.pending && v.said.verb === 'provide'),
     }));
-  const noReturn = crossing && `${crossing.key} may have been sent`;
   const { whyNone, ends, turns, anew, pending } = judge(said, { waits: open, direction, noReturn });
   for (const wait of waits) if (ends.includes(wait.number)) wait.ended = said.verb;
   // An approval is of the plan that was.
@@ -49,9 +48,10 @@ export function endPassing({ waits }: Said): void {
   for (const wait of waits) if (!['approval', 'pause', 'manual'].includes(wait.wait.kind)) wait.ended ??= 'over';
 }
 
-/** A person is asked for the step no more. */
-export function endManual({ waits }: Said, step: string): void {
-  for (const { wait, number } of waits) if (wait.kind === 'manual' && wait.step === step) waits[number - 1]!.ended ??= 'over';
+/** Nothing is waited for any more, and nothing that was said is still to take effect. */
+export function endAll({ waits, verbs }: Said): void {
+  for (const wait of waits) wait.ended ??= 'over';
+  for (const verb of verbs) verb.pending = false;
 }
 
 /** Why whoever takes the run over is to turn it back. */

@@ -18,6 +18,8 @@ export interface Entry {
   /** The same for attempts of one call by one run. */
   readonly id: string;
   readonly activityId: string;
+  /** A step on the ledger alone. */
+  readonly isLocal: boolean;
   /** Places in one count of beginnings and ends; null while it runs. */
   readonly began: number;
   ended: number | null;
@@ -29,6 +31,8 @@ export interface Entry {
    */
   acted: boolean;
 }
+
+const anything = '*';
 
 /** What becomes of one attempt of an activity. */
 interface Rule {
@@ -114,6 +118,11 @@ export class Script {
     this.#rules.push({ label, passes: 0, left: times, answer: { value } });
   }
 
+  /** Whatever asks the outside next. */
+  holdsNext(): Hold {
+    return this.holds(anything);
+  }
+
   releaseAll(): void {
     for (const { hold } of this.#rules) hold?.release();
   }
@@ -126,13 +135,14 @@ export class Script {
     act: (rule: Turn) => Promise<Result> | Result,
   ): Promise<Result> {
     const step = 'step' in input ? (input.step as StepRef) : null;
-    const { activityId, workflowExecution } = Context.current().info;
+    const { activityId, isLocal, workflowExecution } = Context.current().info;
     const id = `${workflowExecution!.runId}/${activityId}`;
     const entry: Entry = {
       label,
       step,
       id,
       activityId,
+      isLocal,
       input: input as Entry['input'],
       began: this.#count++,
       ended: null,
@@ -143,7 +153,7 @@ export class Script {
     if (!this.log.some((e) => e.id === id && e.how === 'done')) this.log.push(entry);
     this.#told();
     try {
-      const result = await act(new Turn(this.#ruleFor(label), signal, entry));
+      const result = await act(new Turn(this.#ruleFor(label, isLocal), signal, entry));
       entry.how = 'done';
       return result;
     } catch (error) {
@@ -164,9 +174,11 @@ export class Script {
     }
   }
 
-  #ruleFor(label: string): Rule | null {
+  #ruleFor(label: string, isLocal: boolean): Rule | null {
+    const isFor = (rule: Rule) =>
+      rule.label === anything ? !isLocal : label === rule.label || label.startsWith(`${rule.label} `);
     for (const rule of this.#rules) {
-      if (rule.left === 0 || !(label === rule.label || label.startsWith(`${rule.label} `))) continue;
+      if (rule.left === 0 || !isFor(rule)) continue;
       if (rule.passes-- > 0) continue;
       rule.left--;
       return rule;

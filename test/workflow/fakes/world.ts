@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { type Client, QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
+import { type Client, QueryNotRegisteredError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { executeUpdate, queryWorkflow, startWorkflow } from '../../../client/messages.js';
 import {
   legalVerbsQuery,
@@ -75,7 +75,6 @@ export class World {
   readonly vendor: Vendor | null;
   readonly options: RunOptions;
   readonly #strategy: Strategy;
-  #handle: WorkflowHandle | null = null;
   #result: Promise<RunReport> | null = null;
 
   constructor(
@@ -98,6 +97,7 @@ export class World {
     this.outside = new Outside(
       this.consumers.map((c) => c.name),
       setting.stopped ?? [],
+      (generation) => this.ledger.versionOf(generation)?.compromised ?? false,
     );
     const plain = declared(credential);
     const spec: CredentialSpec = {
@@ -125,37 +125,42 @@ export class World {
 
   async begin(order: Partial<RunOrder> = {}): Promise<void> {
     const asked = { id: randomUUID(), credential: this.credential, options: this.options, by: tester, ...order };
-    const handle = await startWorkflow(this.client, workflowOf[this.options.update ? 'update' : this.#strategy], asked, {
+    const handle = await startWorkflow(this.client, workflowOf[asked.options.update ? 'update' : this.#strategy], asked, {
       workflowId: rotationWorkflowId(this.credential),
       taskQueue: mainQueue,
       ...(this.setting.taskTimeout ? { workflowTaskTimeout: this.setting.taskTimeout } : {}),
     });
-    this.#follow(handle, handle.result() as Promise<RunReport>);
+    this.#follow(handle.result() as Promise<RunReport>);
   }
 
   /** For a rotation that something else has begun. */
   attach(handle: WorkflowHandle): void {
-    this.#follow(
-      handle,
-      handle.result().then((answer) => (answer as Envelope).body as RunReport),
-    );
+    this.#follow(handle.result().then((answer) => (answer as Envelope).body as RunReport));
   }
 
-  #follow(handle: WorkflowHandle, result: Promise<RunReport>): void {
-    this.#handle = handle;
+  #follow(result: Promise<RunReport>): void {
     this.#result = result;
     this.#result.catch(() => undefined);
   }
 
   /** Ends the workflow from outside, and begins another one on the same ledger. */
   async takeOver(): Promise<void> {
-    await this.handle.terminate('the case ends it');
+    await this.endWorkflow('the case ends it');
     await this.begin();
   }
 
+  /** Whichever runs now, if one does. */
+  async endWorkflow(why: string): Promise<void> {
+    try {
+      await this.handle.terminate(why);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  /** Of whichever workflow carries the run now. */
   get handle(): WorkflowHandle {
-    if (!this.#handle) throw new Error(`no rotation of ${this.credential} was begun`);
-    return this.#handle;
+    return this.client.workflow.getHandle(rotationWorkflowId(this.credential));
   }
 
   ended(): Promise<RunReport> {
