@@ -81,6 +81,7 @@ const reads: readonly (keyof Ledger)[] = [
     'run',
     'versions',
     'due',
+    'underway',
     'openRuns',
     'recorded',
     'isAsked',
@@ -98,6 +99,7 @@ const reads: readonly (keyof Ledger)[] = [
     'incidentRound',
     'incidentState',
     'versionsToEnd',
+    'leftDown',
   ] as const),
 ];
 /** One statement on one row, or in the order of the rows' names. */
