@@ -10,7 +10,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { Secret } from '../../activities/ports/secret.js';
 import type { Way } from '../../workflows/domain/incident.js';
-import { type OpenedIncident, openOver } from './incident.js';
+import { type OpenedIncident, openOver, stopIncident } from './incident.js';
 import type { KeyShown, Lane } from './lane.js';
 import { asAdministrator } from './second-credential.js';
 
@@ -90,7 +90,7 @@ export async function answerThroughDeaths(lane: Lane, { names }: ManyKeys, way: 
 }
 
 /** Both at once; two others are there when it answers. */
-export async function replaceAll(lane: Lane): Promise<void> {
+async function replaceAll(lane: Lane): Promise<void> {
   await Promise.all(running(lane).map(killed));
   await replaceDead(lane);
 }
@@ -109,12 +109,68 @@ async function replaceDead(lane: Lane): Promise<void> {
   while (running(lane).length < 2) await lane.startWorker();
 }
 
-export async function doneOf(lane: Lane, { id }: OpenedIncident): Promise<number> {
+async function doneOf(lane: Lane, { id }: OpenedIncident): Promise<number> {
   const { rows } = await lane.database.query<{ done: number }>(
     `select count(*)::int as done from incident_items where incident = $1 and outcome = 'done'`,
     [id],
   );
   return rows[0]!.done;
+}
+
+/**
+ * Stopped just when both workers have died: nothing is begun behind that. Another incident answers
+ * for what is left.
+ */
+export async function expectNothingBehindStop(lane: Lane, keys: ManyKeys, way: Way): Promise<void> {
+  const stopped = await openOver(lane, way, keys.names);
+  await lane.until('a quarter to be done', async () => (await doneOf(lane, stopped)) >= keys.names.length / 4);
+  await replaceAll(lane);
+  await stopIncident(lane, stopped);
+  await lane.until('its runs to stand still, or to be over', async () => (await moving(lane, stopped)) === 0);
+  expect(await begunBehindStop(lane, stopped)).toEqual([]);
+  const left = await leftBy(lane, stopped);
+  expect(left.length).toBeGreaterThan(0);
+
+  const next = await openOver(
+    lane,
+    'rotate',
+    left.map((credential) => `${credential}#1`),
+  );
+  await next.handle.result();
+  expect(await doneOf(lane, next)).toBe(left.length);
+  await expectEachReplacedOnce(lane, keys);
+}
+
+/** Runs of it that are open and wait for nobody. */
+async function moving(lane: Lane, { id }: OpenedIncident): Promise<number> {
+  const { rows } = await lane.database.query<{ moving: number }>(
+    `select count(*)::int as moving from runs r where r.incident = $1 and r.outcome is null
+       and not exists (select 1 from waits w where w.run = r.id and w.ended_at is null)`,
+    [id],
+  );
+  return rows[0]!.moving;
+}
+
+/** But for runs that were past their point of no return when it was stopped. */
+async function begunBehindStop(lane: Lane, { id }: OpenedIncident): Promise<readonly unknown[]> {
+  const { rows } = await lane.database.query(
+    `select n.run, n.step from intents n join runs r on r.id = n.run join incidents i on i.id = r.incident
+     where i.id = $1 and n.kind in ('mint', 'disable', 'contain', 'revoke', 'regenerate') and n.begun_at > i.closed_at
+       and not exists (select 1 from intents c where c.run = n.run and c.kind in ('contain', 'revoke', 'regenerate')
+         and c.begun_at < i.closed_at and c.closed is distinct from 'not-sent')`,
+    [id],
+  );
+  return rows;
+}
+
+/** Whose key nothing has come of. */
+async function leftBy(lane: Lane, { id }: OpenedIncident): Promise<readonly string[]> {
+  const { rows } = await lane.database.query<{ credential: string }>(
+    `select t.credential from incident_items t join versions v on v.credential = t.credential and v.generation = t.generation
+     where t.incident = $1 and v.state <> 'revoked' order by 1`,
+    [id],
+  );
+  return rows.map(({ credential }) => credential);
 }
 
 /** By the account, by the files, and by the ledger; all the others are as they were. */
