@@ -89,12 +89,6 @@ export async function answerThroughDeaths(lane: Lane, { names }: ManyKeys, way: 
   return incident;
 }
 
-/** Both at once; two others are there when it answers. */
-async function replaceAll(lane: Lane): Promise<void> {
-  await Promise.all(running(lane).map(killed));
-  await replaceDead(lane);
-}
-
 type Worker = Lane['workers'][number];
 const running = (lane: Lane): readonly Worker[] =>
   lane.workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
@@ -124,8 +118,9 @@ async function doneOf(lane: Lane, { id }: OpenedIncident): Promise<number> {
 export async function expectNothingBehindStop(lane: Lane, keys: ManyKeys, way: Way): Promise<void> {
   const stopped = await openOver(lane, way, keys.names);
   await lane.until('a quarter to be done', async () => (await doneOf(lane, stopped)) >= keys.names.length / 4);
-  await replaceAll(lane);
-  await stopIncident(lane, stopped);
+  await Promise.all(running(lane).map(killed));
+  // It is heard by the first worker that is there again, before much more is done.
+  await Promise.all([stopIncident(lane, stopped), replaceDead(lane)]);
   await lane.until('its runs to stand still, or to be over', async () => (await moving(lane, stopped)) === 0);
   expect(await begunBehindStop(lane, stopped)).toEqual([]);
   const left = await leftBy(lane, stopped);
