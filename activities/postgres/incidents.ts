@@ -167,13 +167,18 @@ export async function readState(database: Asking, incident: string): Promise<Inc
   return rows[0]?.state ?? 'stopped';
 }
 
-/** Throws KR_VERB_ILLEGAL where it has come to its end. */
+/**
+ * Throws KR_VERB_ILLEGAL where it has come to its end. What is so already stands: a workflow task
+ * that was lost with its worker says it again.
+ */
 export async function haltIncident(client: Queryable, { incident, to, by, reason }: HaltRequest): Promise<void> {
   const { rows } = await client.query(
     `select name from credentials where name in (select credential from incident_items where incident = $1 and outcome is null)
      order by name for no key update`,
     [incident],
   );
+  const found = await client.query('select state from incidents where id = $1 for update', [incident]);
+  if ((found.rows[0] as { state: IncidentState } | undefined)?.state === to) return;
   const { rowCount } = await client.query(
     `update incidents set state = $2, closed_at = case when $2 = 'stopped' then clock_timestamp() end
      where id = $1 and state in ('open', 'paused')`,

@@ -136,6 +136,12 @@ describe('an incident that is paused or stopped', () => {
     await halt(id, 'stopped');
     await expect(send(opened, 'revoke/1')).rejects.toMatchObject({ code: 'KR_NOT_NOW' });
     await expect(halt(id, 'open')).rejects.toMatchObject({ code: 'KR_VERB_ILLEGAL' });
+    // A workflow task that was lost with its worker says it once more.
+    await halt(id, 'stopped');
+    const told = await database.query(
+      `select 1 from audit_events where credential = 'halted' and kind = 'incident' and body->>'state' = 'stopped'`,
+    );
+    expect(told.rowCount).toBe(1);
     // For whoever opens another one, the run answers for none.
     const other = await incident('halted');
     expect((await ledger.incidentRound(other)).items).toMatchObject([{ open: { id: opened.run.id, urgency: null } }]);
