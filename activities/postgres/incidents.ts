@@ -169,7 +169,8 @@ export async function readState(database: Asking, incident: string): Promise<Inc
 
 /**
  * Throws KR_VERB_ILLEGAL where it has come to its end. What is so already stands: a workflow task
- * that was lost with its worker says it again.
+ * that was lost with its worker says it again. Its time is read behind the lock, and so behind
+ * whatever was begun before it.
  */
 export async function haltIncident(client: Queryable, { incident, to, by, reason }: HaltRequest): Promise<void> {
   const { rows } = await client.query(

@@ -1,4 +1,5 @@
 /** What the ledger keeps of incidents and of leaked keys, on a real PostgreSQL. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Change } from '../../activities/ports/journal.js';
 import type { Ledger } from '../../activities/ports/ledger.js';
@@ -33,6 +34,7 @@ const names = [
   'unclear',
   'held',
   'down',
+  'clock',
 ];
 const quick = { deadline: 400, settle: 0, waitForSettle: false } as const;
 
@@ -124,6 +126,25 @@ describe('an incident that is paused or stopped', () => {
   const send = (opened: Opened, key: string) => ledger.once(stepOf(opened, key), { ...quick, leave }, async () => ({}));
   const halt = (id: string, to: 'open' | 'paused' | 'stopped') =>
     ledger.haltIncident({ incident: id, to, by: tester, reason: null });
+
+  it('has its time behind all that was begun before it, however long it waited for that', async () => {
+    const id = await incident('clock');
+    let stopping: Promise<unknown> = Promise.resolve();
+    const begun = await database.transaction(async (client) => {
+      // As an effect does in the transaction of its intent.
+      await client.query('select 1 from incidents where id = $1 for share', [id]);
+      stopping = halt(id, 'stopped');
+      const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      while ((await database.query(waits)).rowCount === 0) await sleep(10);
+      return (await client.query('select clock_timestamp()::text as at')).rows[0] as { at: string };
+    });
+    await stopping;
+    const { rows } = await database.query('select closed_at > $2::timestamptz as behind from incidents where id = $1', [
+      id,
+      begun.at,
+    ]);
+    expect(rows).toEqual([{ behind: true }]);
+  });
 
   it('lets nothing of it begin, and goes on after a pause', async () => {
     const id = await incident('halted');
