@@ -1,13 +1,12 @@
 /** Owns looking at a credential's key as its store shows it, through a worker that can reach it. */
-import { randomUUID } from 'node:crypto';
-import { attributesWorkflowId, mainQueue } from '../../workflows/contract.js';
+import { attributesWorkflowId } from '../../workflows/contract.js';
 import type { KeyLook } from '../../workflows/domain/attributes.js';
 import { RekeyError } from '../../workflows/domain/errors.js';
 import type { Who } from '../../workflows/domain/who.js';
 import { asRekeyError } from '../errors.js';
 import type { CredentialShown } from '../ledger/views.js';
-import { executeWorkflow } from '../messages.js';
 import type { Access } from './access.js';
+import { askWorkers } from './ask-workers.js';
 
 /** An answer that does not come is a problem of the look, not an error. */
 export async function lookAtKey(
@@ -16,20 +15,12 @@ export async function lookAtKey(
   { credential, store }: { readonly credential: string; readonly store: string },
 ): Promise<KeyLook> {
   try {
-    const looks = await access.callTemporal((client) =>
-      executeWorkflow<readonly KeyLook[]>(
-        client,
-        'compareKeys',
-        { store, credentials: [credential], changeable: false },
-        {
-          // An answer is one to its own question: two who look at once are asked for twice.
-          workflowId: `${attributesWorkflowId(credential)}/${randomUUID()}`,
-          workflowExecutionTimeout: '40s',
-          workflowTaskTimeout: '2s',
-          taskQueue: mainQueue,
-        },
-      ),
-    );
+    const looks = await askWorkers<readonly KeyLook[]>(access, {
+      of: 'compareKeys',
+      body: { store, credentials: [credential], changeable: false },
+      about: attributesWorkflowId(credential),
+      within: 40_000,
+    });
     return looks[0]!;
   } catch (error) {
     const problem = `the key cannot be looked at now: ${asRekeyError(error).detail}`;

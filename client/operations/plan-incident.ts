@@ -1,7 +1,5 @@
 /** Owns planning an incident: which keys it is about and what it would do, without doing it. */
-import { randomUUID } from 'node:crypto';
 import { connectors } from '../../activities/configuration/connectors.js';
-import { mainQueue } from '../../workflows/contract.js';
 import type { Selection, Way } from '../../workflows/domain/incident.js';
 import {
   type CredentialAtHand,
@@ -15,8 +13,8 @@ import type { VersionState } from '../../workflows/domain/states.js';
 import type { Who } from '../../workflows/domain/who.js';
 import { asRekeyError } from '../errors.js';
 import type { CredentialShown } from '../ledger/views.js';
-import { executeWorkflow } from '../messages.js';
 import type { Access } from './access.js';
+import { askWorkers } from './ask-workers.js';
 
 export interface PlanIncidentInput {
   readonly selection: readonly Selection[];
@@ -65,21 +63,7 @@ export async function planIncidentOf(
 /** Workers ask, since they alone have the credentials for it; a plan is shown without them, too. */
 async function survey(access: Access, stores: readonly string[]): Promise<readonly Surveyed[]> {
   try {
-    return await access.callTemporal((client) =>
-      client.withAbortSignal(AbortSignal.timeout(mostWait), () =>
-        executeWorkflow<readonly Surveyed[]>(
-          client,
-          'surveyStores',
-          { stores },
-          {
-            workflowId: `survey/${randomUUID()}`,
-            workflowExecutionTimeout: '1 minute',
-            workflowTaskTimeout: '2s',
-            taskQueue: mainQueue,
-          },
-        ),
-      ),
-    );
+    return await askWorkers(access, { of: 'surveyStores', body: { stores }, about: 'survey', within: mostWait });
   } catch (error) {
     return stores.map((store) => ({ store, why: asRekeyError(error).detail }));
   }

@@ -2,12 +2,10 @@
  * Owns recognizing, among values that have leaked, the credentials that rekey itself works with. No
  * value is sent to anybody: workers tell digests.
  */
-import { randomUUID } from 'node:crypto';
-import { mainQueue } from '../../workflows/contract.js';
 import type { ManagementDigests, ManagementPlace } from '../../workflows/domain/management.js';
 import type { Who } from '../../workflows/domain/who.js';
-import { executeWorkflow } from '../messages.js';
 import type { Access } from './access.js';
+import { askWorkers } from './ask-workers.js';
 
 export interface RecognizedManagement {
   /** What has leaked, such as `stores.datadog.management.apiKey`. */
@@ -29,19 +27,12 @@ export async function recognizeManagement(
       .filter(([, { settings }]) => settings.management !== undefined)
       .map(([name]): ManagementPlace => ({ section, name })),
   );
-  const answers = await access.callTemporal((client) =>
-    executeWorkflow<readonly ManagementDigests[]>(
-      client,
-      'digestManagement',
-      { places },
-      {
-        workflowId: `management/${randomUUID()}`,
-        workflowExecutionTimeout: '1 minute',
-        workflowTaskTimeout: '2s',
-        taskQueue: mainQueue,
-      },
-    ),
-  );
+  const answers = await askWorkers<readonly ManagementDigests[]>(access, {
+    of: 'digestManagement',
+    body: { places },
+    about: 'management',
+    within: 60_000,
+  });
   const named =
     ({ section, name }: ManagementPlace) =>
     (setting: string) =>

@@ -137,13 +137,16 @@ export function foresee(
     if (key.cannot !== null || key.state === 'revoked' || key.strategy === 'in-place' || !at || 'why' in at) return key.cannot;
     return way === 'rotate' && !hasRoom(at.survey) ? `${noRoom(key.store, at.survey)}: contain it instead` : null;
   };
-  const stores = storesOf(keys).map((store) => {
-    const own = keys.filter((key) => key.store === store && key.state !== 'revoked');
-    const { strategy } = own[0]!;
-    const credentials = new Set(own.map(({ credential }) => credential)).size;
-    const confirm = Math.max(...own.map((key) => key.confirm));
-    return outlookOf({ store, way, strategy, credentials, confirm, revokeWithin }, seen.get(store));
-  });
+  // A store may have keys of both strategies, which take their time each.
+  const stores = storesOf(keys).flatMap((store) =>
+    (['overlap', 'in-place'] as const).flatMap((strategy) => {
+      const own = keys.filter((key) => key.store === store && key.strategy === strategy && key.state !== 'revoked');
+      if (own.length === 0) return [];
+      const credentials = new Set(own.map(({ credential }) => credential)).size;
+      const confirm = Math.max(...own.map((key) => key.confirm));
+      return outlookOf({ store, way, strategy, credentials, confirm, revokeWithin }, seen.get(store));
+    }),
+  );
   return { keys: keys.map((key) => ({ ...key, cannot: cannot(key) })), unknown, stores };
 }
 

@@ -3,7 +3,7 @@
  * how long it takes.
  */
 import { hasRoom, replacesFirst, type StoreSwitches } from './contain.js';
-import { mostPerStore, type Way } from './incident.js';
+import { type IncidentState, mostPerStore, type Way } from './incident.js';
 import type { Strategy } from './states.js';
 
 /** A store as a worker found it. Times are milliseconds. */
@@ -50,7 +50,7 @@ export interface Outlook {
   readonly refusedFor: number | null;
 }
 
-/** A person reads these: how many requests follow each other until a key has died. */
+/** How many requests follow each other, at most, in each part. */
 const requests = { look: 3, mint: 3, kill: 3 } as const;
 
 export function outlookOf(work: WorkAtStore, surveyed: Surveyed | undefined): Outlook {
@@ -66,19 +66,18 @@ export function outlookOf(work: WorkAtStore, surveyed: Surveyed | undefined): Ou
   const replace = requests.mint * request + propagation;
   const kill = requests.kill * request + propagation;
   const handOut = strategy === 'in-place' ? 2 * confirm : confirm;
-  const dies = way === 'rotate' || strategy === 'in-place' ? replace + handOut + kill : (first ? replace : 0) + kill;
-  const firstDead = look + (revokeWithin === null ? dies : Math.min(dies, revokeWithin + kill));
-  const whole = way === 'contain' && strategy === 'overlap' ? look + (first ? 0 : replace) + dies + handOut : look + dies;
-  const refused = way === 'contain' && strategy === 'overlap' ? (first ? 0 : replace) + handOut : 0;
+  // What comes before the death, and what is left behind it.
+  const contained = way === 'contain' && strategy === 'overlap';
+  const [before, after] = contained ? (first ? [replace, handOut] : [0, replace + handOut]) : [replace + handOut, 0];
   return {
     store,
     keys,
     minKeys,
     maxKeys,
     note: noteOf(work, survey, first),
-    firstDeadWithin: firstDead,
-    doneWithin: Math.ceil(credentials / mostPerStore) * whole,
-    refusedFor: refused,
+    firstDeadWithin: look + Math.min(before, revokeWithin ?? before) + kill,
+    doneWithin: Math.ceil(credentials / mostPerStore) * (look + before + kill + after),
+    refusedFor: after,
   };
 }
 
@@ -104,8 +103,8 @@ const containOrder = (switches: StoreSwitches, full: boolean): string =>
       : 'it goes first';
 
 /**
- * Milliseconds until an incident is over, at the pace so far; null where nothing says. What waits
- * for a person is left out.
+ * Milliseconds until an incident is over, at the pace so far; null where nothing says, or it
+ * stands still. What waits for a person is left out.
  */
 export function timeLeft(counts: {
   readonly selected: number;
@@ -114,8 +113,9 @@ export function timeLeft(counts: {
   readonly already_dead: number;
   readonly waiting: number;
   readonly age: number;
+  readonly state: IncidentState;
 }): number | null {
-  const { selected, done, failed, already_dead: dead, waiting, age } = counts;
+  const { selected, done, failed, already_dead: dead, waiting, age, state } = counts;
   const left = selected - done - failed - dead - waiting;
-  return done + failed === 0 || left <= 0 ? null : (age / (done + failed)) * left;
+  return state !== 'open' || done + failed === 0 || left <= 0 ? null : (age / (done + failed)) * left;
 }

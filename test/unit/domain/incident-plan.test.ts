@@ -117,8 +117,9 @@ describe('what stores say of themselves', () => {
     expect(cannot('contain').map(([, , cannot]) => cannot)).toEqual([null, null, null, null]);
   });
 
-  it('is said once of each store at which something is to be done', () => {
+  it('is said of each store at which something is to be done, once for each strategy', () => {
     expect(foreseen('rotate').stores.map(({ store, keys }) => [store, keys])).toEqual([
+      ['al', null],
       ['al', null],
       ['dd', 50],
     ]);

@@ -60,10 +60,15 @@ describe('what is said of a store', () => {
 });
 
 describe('the time that is left', () => {
-  const counts = { selected: 10, done: 0, failed: 0, already_dead: 0, waiting: 0, age: 60_000 };
+  const counts = { selected: 10, done: 0, failed: 0, already_dead: 0, waiting: 0, age: 60_000, state: 'open' } as const;
 
   it('is by the pace so far, and leaves out what waits for a person', () => {
     expect(timeLeft({ ...counts, done: 2, failed: 1, already_dead: 1, waiting: 3 })).toBe(60_000);
+  });
+
+  it('is unknown while it stands still', () => {
+    const states = (['open', 'paused', 'stopped', 'closed'] as const).map((state) => timeLeft({ ...counts, done: 5, state }));
+    expect(states).toEqual([60_000, null, null, null]);
   });
 
   it('is unknown before anything is done, and nothing once nothing is left', () => {
